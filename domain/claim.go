@@ -1,0 +1,32 @@
+package domain
+
+import "slices"
+
+// Claim is a name that only one stream may hold at a time within its scope: an e-mail address in a
+// realm, an invoice number, a live session of a user.
+type Claim struct{ Scope, Name string }
+
+// Claimant is a State that holds claims. They are read off the state: whoever appends claims and
+// releases the difference in the same commit.
+type Claimant interface {
+	Claims() []Claim
+	// Refuse says, in the business' words, that the claim is held by another stream.
+	Refuse(Claim) error
+}
+
+// ClaimChanges is what a stream must take and release on its way from one state to another.
+func ClaimChanges(before, after any) (take, release []Claim) {
+	held, wanted := claimsOf(before), claimsOf(after)
+	return without(wanted, held), without(held, wanted)
+}
+
+func claimsOf(state any) []Claim {
+	if c, ok := state.(Claimant); ok {
+		return c.Claims()
+	}
+	return nil
+}
+
+func without(all, those []Claim) []Claim {
+	return slices.DeleteFunc(slices.Clone(all), func(c Claim) bool { return slices.Contains(those, c) })
+}

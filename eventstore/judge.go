@@ -1,0 +1,95 @@
+package eventstore
+
+import "gesta/domain"
+
+// Facts is what a store knows that an append could contradict. Both stores judge by it: the memory
+// store always, the Postgres store when a batch contradicted something and each append in it needs a
+// verdict of its own. Admit keeps it true while a batch is judged in order.
+type Facts struct {
+	Versions map[domain.Stream]int64
+	Holders  map[Claim]domain.Stream
+	Subjects map[SubjectID]bool
+	Answers  map[AnswerKey]Idempotency
+}
+
+// SubjectID and AnswerKey name what Facts knows of subject keys and idempotency records.
+type (
+	SubjectID [16]byte
+	AnswerKey struct{ Scope, Key string }
+)
+
+// NewFacts knows nothing yet: every stream is new, every name free.
+func NewFacts() *Facts {
+	return &Facts{
+		Versions: map[domain.Stream]int64{}, Holders: map[Claim]domain.Stream{},
+		Subjects: map[SubjectID]bool{}, Answers: map[AnswerKey]Idempotency{},
+	}
+}
+
+// Judge answers the refusal that a deserves, or nil. A repeated request is found first: that its
+// streams have moved on meanwhile is no news.
+func (f *Facts) Judge(a Append) error {
+	if i := a.Idempotency; i != nil {
+		if first, used := f.Answers[AnswerKey{i.Scope, i.Key}]; used {
+			return &Repeated{First: first}
+		}
+	}
+	for _, w := range a.Writes {
+		if actual := f.Versions[w.Stream]; actual != w.Expect {
+			return &Conflict{Stream: w.Stream, Expected: w.Expect, Actual: actual}
+		}
+	}
+	for _, k := range a.Keys {
+		if f.Subjects[SubjectID(k.Subject)] {
+			return &KeyExists{Subject: k.Subject}
+		}
+	}
+	return f.judgeClaims(a)
+}
+
+// judgeClaims lets one append hand a claim from one of its streams to another: releases come first.
+func (f *Facts) judgeClaims(a Append) error {
+	holders := map[Claim]domain.Stream{}
+	released := map[Claim]bool{}
+	for _, w := range a.Writes {
+		for _, c := range w.Release {
+			released[c] = released[c] || f.Holders[c] == w.Stream
+		}
+	}
+	for _, w := range a.Writes {
+		for _, c := range w.Take {
+			holder, held := holders[c]
+			if !held && !released[c] {
+				holder, held = f.Holders[c]
+			}
+			if held {
+				return &ClaimTaken{Claim: c, Holder: holder}
+			}
+			holders[c] = w.Stream
+		}
+	}
+	return nil
+}
+
+// Admit takes over what a, once judged, changes.
+func (f *Facts) Admit(a Append) {
+	for _, w := range a.Writes {
+		f.Versions[w.Stream] += int64(len(w.Events))
+		for _, c := range w.Release {
+			if f.Holders[c] == w.Stream {
+				delete(f.Holders, c)
+			}
+		}
+	}
+	for _, w := range a.Writes {
+		for _, c := range w.Take {
+			f.Holders[c] = w.Stream
+		}
+	}
+	for _, k := range a.Keys {
+		f.Subjects[SubjectID(k.Subject)] = true
+	}
+	if i := a.Idempotency; i != nil {
+		f.Answers[AnswerKey{i.Scope, i.Key}] = *i
+	}
+}

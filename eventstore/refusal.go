@@ -1,0 +1,50 @@
+package eventstore
+
+import (
+	"errors"
+	"fmt"
+
+	"gesta/domain"
+	"gesta/domain/id"
+)
+
+// Refusals of an append that need no further word.
+var (
+	ErrUnavailable = errors.New("eventstore: unavailable")
+	ErrTooLarge    = errors.New("eventstore: too large")
+	ErrMalformed   = errors.New("eventstore: malformed append")
+)
+
+// Conflict refuses an append whose stream is not at the version it was expected at.
+type Conflict struct {
+	Stream           domain.Stream
+	Expected, Actual int64
+}
+
+// ClaimTaken refuses an append that takes a claim another stream holds.
+type ClaimTaken struct {
+	Claim  Claim
+	Holder domain.Stream
+}
+
+// KeyExists refuses an append that brings a key for a subject that has one.
+type KeyExists struct{ Subject id.ID }
+
+// Repeated refuses an append whose idempotency key was used before, and answers what it led to.
+type Repeated struct{ First Idempotency }
+
+func (e *Conflict) Error() string {
+	return fmt.Sprintf("eventstore: %s is at version %d, not %d", e.Stream, e.Actual, e.Expected)
+}
+
+func (e *ClaimTaken) Error() string {
+	return fmt.Sprintf("eventstore: a claim is held by %s", e.Holder)
+}
+
+func (e *KeyExists) Error() string {
+	return fmt.Sprintf("eventstore: subject %s has a key", e.Subject)
+}
+
+func (e *Repeated) Error() string {
+	return fmt.Sprintf("eventstore: idempotency key %q was used before", e.First.Key)
+}
