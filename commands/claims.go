@@ -1,0 +1,48 @@
+package commands
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Hasher turns the names that claims hold into keyed hashes, so that the store can't tell, nor anybody
+// with a copy of it try out, which address is taken.
+type Hasher struct{ key []byte }
+
+// NewHasher derives its key from the master key (32 bytes).
+func NewHasher(master []byte) (Hasher, error) {
+	key, err := hkdf.Key(sha256.New, master, nil, "gesta/claims", sha256.Size)
+	return Hasher{key}, err
+}
+
+// Hash hashes a claim.
+func (h Hasher) Hash(c domain.Claim) eventstore.Claim {
+	scope := h.Scope(c.Scope)
+	return eventstore.Claim{Scope: scope, Name: h.sum("name", string(scope[:]), c.Name)}
+}
+
+// HashAll hashes several.
+func (h Hasher) HashAll(claims []domain.Claim) []eventstore.Claim {
+	var out []eventstore.Claim
+	for _, c := range claims {
+		out = append(out, h.Hash(c))
+	}
+	return out
+}
+
+// Scope hashes a scope alone.
+func (h Hasher) Scope(scope string) eventstore.Hash { return h.sum("scope", scope) }
+
+// sum needs no separator: what a part can begin with is fixed by the one before it.
+func (h Hasher) sum(parts ...string) (out eventstore.Hash) {
+	mac := hmac.New(sha256.New, h.key)
+	for _, p := range parts {
+		mac.Write([]byte(p))
+	}
+	copy(out[:], mac.Sum(nil))
+	return out
+}

@@ -1,0 +1,142 @@
+// Package commands turns requests into decisions: load what happened, decide, append what was decided,
+// and wait until readers can see it. There is one file per context beside the executor.
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Executor runs decisions against the store.
+type Executor struct {
+	Store     eventstore.Store
+	Catalogue domain.Catalogue
+	Claims    Hasher
+	// Settle waits, bounded, until readers see everything up to the position, and tells whether they do.
+	Settle func(ctx context.Context, position int64) bool
+	Now    func() time.Time
+
+	locks  locks
+	states *lru.Cache[domain.Stream, folded]
+}
+
+// folded is a stream's state at a version.
+type folded struct {
+	version int64
+	state   any
+}
+
+// How many folded states are kept: some hundred bytes each.
+const cachedStates = 20_000
+
+// How often a work begins anew because somebody else's was faster.
+const maxAttempts = 16
+
+// NewExecutor needs a store, a catalogue and a hasher; it settles at once and goes by the wall clock
+// until told otherwise.
+func NewExecutor(s eventstore.Store, c domain.Catalogue, h Hasher) *Executor {
+	states, err := lru.New[domain.Stream, folded](cachedStates)
+	if err != nil {
+		panic(err) // The size is a positive constant.
+	}
+	return &Executor{
+		Store: s, Catalogue: c, Claims: h, states: states, Now: time.Now,
+		Settle: func(context.Context, int64) bool { return true },
+	}
+}
+
+// ErrUnavailable refuses when the store can't be reached in time. What was asked may have been done.
+var ErrUnavailable = &domain.Fault{
+	Kind: domain.Unavailable, Code: "unavailable", Text: "temporarily unavailable", Retry: time.Second,
+}
+
+// ErrTooLarge refuses what would not fit into one event.
+var ErrTooLarge = &domain.Fault{Kind: domain.TooLarge, Code: "too_large", Text: "request is too large"}
+
+// Execute runs one command on its stream and answers the state it led to.
+func Execute[S domain.State[S]](ctx context.Context, x *Executor, cmd domain.Command[S]) (after S, err error) {
+	err = x.Do(ctx, func(w *Work) error {
+		after, err = Decide(w, cmd)
+		return err
+	})
+	return after, err
+}
+
+// State is the folded state of a stream as it is now.
+func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (S, error) {
+	f, err := load[S](ctx, x, s)
+	state, _ := f.state.(S)
+	return state, unavailable(err)
+}
+
+// Do gathers what f decides on any number of streams into one append. It commits only if no stream
+// that f looked at has moved meanwhile; otherwise f runs again from the start, so it must do nothing
+// but decide. Deciding nothing appends nothing.
+func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
+	var need []domain.Stream
+	for range maxAttempts {
+		w := &Work{ctx: ctx, x: x, At: x.Now().UTC().Truncate(time.Microsecond)}
+		err := w.run(need, f)
+		var again *rerun
+		if !errors.As(err, &again) {
+			return unavailable(err)
+		}
+		need = again.need
+	}
+	return ErrUnavailable
+}
+
+// Holder answers which stream holds a claim.
+func (x *Executor) Holder(ctx context.Context, c domain.Claim) (domain.Stream, bool, error) {
+	s, held, err := x.Store.Holder(ctx, x.Claims.Hash(c))
+	return s, held, unavailable(err)
+}
+
+// Holders answers all streams that hold a claim in a scope.
+func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, error) {
+	s, err := x.Store.Holders(ctx, x.Claims.Scope(scope))
+	return s, unavailable(err)
+}
+
+// load folds the tail that the cached state has not seen, and caches the result.
+func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
+	const page = 1000
+	f, _ := x.states.Get(s)
+	state, _ := f.state.(S)
+	for {
+		tail, err := x.Store.ReadStream(ctx, s, f.version, page)
+		if err != nil {
+			return folded{}, err
+		}
+		for _, r := range tail {
+			e, err := x.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
+			if err != nil {
+				return folded{}, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
+			}
+			state, f.version = state.Evolve(e, r.OccurredAt), r.Version
+		}
+		f.state = state
+		if len(tail) < page {
+			x.states.Add(s, f)
+			return f, nil
+		}
+	}
+}
+
+// unavailable gives a store that can't be reached, and a deadline that ran out, the word for it.
+func unavailable(err error) error {
+	switch {
+	case errors.Is(err, eventstore.ErrTooLarge):
+		return ErrTooLarge
+	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+	}
+	return err
+}

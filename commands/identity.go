@@ -1,0 +1,258 @@
+package commands
+
+import (
+	"context"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+)
+
+// Identity is what can be asked of the identity context.
+type Identity struct {
+	Executor  *Executor
+	Passwords *Passwords
+	Tokens    *Tokens
+}
+
+// Registration asks for a new user.
+type Registration struct {
+	Realm    identity.Realm
+	By       identity.Caller // nobody, for a public one
+	Role     identity.Role
+	Email    value.Email
+	Phone    value.Phone
+	Password string
+}
+
+// Register makes a user. It refuses a taken address with identity.ErrEmailTaken, and a role that the
+// caller may not give with identity.ErrForbidden.
+func (i *Identity) Register(ctx context.Context, r Registration) (identity.UserID, error) {
+	user := identity.UserID{ID: id.New(i.Executor.Now())}
+	if err := i.mayRegister(ctx, r); err != nil {
+		return user, err
+	}
+	hash, err := i.Passwords.Hash(ctx, r.Password)
+	if err != nil {
+		return user, err
+	}
+	return user, i.Executor.Do(ctx, func(w *Work) error { return register(w, r, user, hash) })
+}
+
+// mayRegister refuses early what the append would refuse in the end, before a hash is paid for.
+func (i *Identity) mayRegister(ctx context.Context, r Registration) error {
+	first, err := r.Realm.MayRegister(r.Role, r.By)
+	if err != nil {
+		return err
+	}
+	if first {
+		roster, err := State[identity.Roster](ctx, i.Executor, identity.RosterStream(r.Realm.Name))
+		if err != nil {
+			return err
+		}
+		if !roster.IsEmpty() {
+			return identity.ErrForbidden
+		}
+	}
+	_, taken, err := i.Executor.Holder(ctx, identity.EmailClaim(r.Realm.Name, r.Email))
+	if taken {
+		return identity.ErrEmailTaken
+	}
+	return err
+}
+
+func register(w *Work, r Registration, user identity.UserID, hash string) error {
+	if r.Role == r.Realm.Administrator {
+		first, err := r.Realm.MayRegister(r.Role, r.By)
+		if err != nil {
+			return err
+		}
+		if _, err := Decide(w, identity.JoinRoster{Realm: r.Realm.Name, User: user, OnlyAsFirst: first}); err != nil {
+			return err
+		}
+	}
+	_, err := Begin(w, identity.RegisterUser{
+		User: user, Realm: r.Realm.Name, Role: r.Role, Email: r.Email, Phone: r.Phone, PasswordHash: hash,
+	})
+	return err
+}
+
+// Change asks for changes to a user; what is nil stays as it is.
+type Change struct {
+	Realm    identity.Realm
+	By       identity.Caller
+	User     identity.UserID
+	Email    *value.Email
+	Phone    *value.Phone
+	Password *PasswordChange
+	Active   *bool
+}
+
+// PasswordChange brings the current password as proof.
+type PasswordChange struct{ Current, New string }
+
+// ErrWrongPassword refuses a change of password without the current one.
+var ErrWrongPassword = &domain.Fault{
+	Kind: domain.Invalid, Code: "wrong_password", Text: "current password is wrong",
+}
+
+// Change applies all of the changes or none, and answers the user. Only an administrator may put
+// somebody else out or let him in again; a new password ends the user's other sessions.
+func (i *Identity) Change(ctx context.Context, c Change) (identity.UserID, error) {
+	if c.Active != nil && !c.Realm.MaySwitch(c.By, c.User) {
+		return c.User, identity.ErrForbidden
+	}
+	hashes, err := i.hashes(ctx, c)
+	if err != nil {
+		return c.User, err
+	}
+	return c.User, i.Executor.Do(ctx, func(w *Work) error { return c.decide(w, hashes) })
+}
+
+// hashes are a changed password's, worked out before the decision: the one it was proven against, and
+// the new one.
+type hashes struct{ proven, next string }
+
+func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
+	if c.Password == nil {
+		return h, nil
+	}
+	u, err := State[identity.User](ctx, i.Executor, identity.UserStream(c.User))
+	if err != nil {
+		return h, err
+	}
+	ok, err := i.Passwords.Match(ctx, u.PasswordHash, c.Password.Current)
+	if err != nil {
+		return h, err
+	}
+	if !ok || u.Realm != c.Realm.Name {
+		return h, ErrWrongPassword
+	}
+	next, err := i.Passwords.Hash(ctx, c.Password.New)
+	return hashes{proven: u.PasswordHash, next: next}, err
+}
+
+func (c Change) decide(w *Work, h hashes) error {
+	u, err := userIn(w, c.Realm, c.User)
+	if err != nil {
+		return err
+	}
+	if c.Email != nil {
+		if _, err := Decide(w, identity.ChangeEmail{User: c.User, Email: *c.Email}); err != nil {
+			return err
+		}
+	}
+	if c.Phone != nil {
+		if _, err := Decide(w, identity.ChangePhone{User: c.User, Phone: *c.Phone}); err != nil {
+			return err
+		}
+	}
+	if c.Password != nil {
+		if err := changePassword(w, u, c.By.Session, h); err != nil {
+			return err
+		}
+	}
+	if c.Active != nil {
+		return switchUser(w, c.Realm, u, *c.Active)
+	}
+	return nil
+}
+
+func changePassword(w *Work, u identity.User, keep identity.SessionID, h hashes) error {
+	if u.PasswordHash != h.proven {
+		return ErrWrongPassword
+	}
+	if _, err := Decide(w, identity.ChangePassword{User: u.ID, Hash: h.next}); err != nil {
+		return err
+	}
+	return endSessions(w, u.ID, keep, identity.PasswordChanged)
+}
+
+// Deactivation asks to put a user out.
+type Deactivation struct {
+	Realm identity.Realm
+	User  identity.UserID
+}
+
+// Deactivate puts a user out and ends all his sessions in the same commit. His address stays taken.
+// The last active administrator can't go.
+func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
+	return i.Executor.Do(ctx, func(w *Work) error {
+		u, err := userIn(w, d.Realm, d.User)
+		if err != nil {
+			return err
+		}
+		return switchUser(w, d.Realm, u, false)
+	})
+}
+
+// userIn hides the users of other realms.
+func userIn(w *Work, realm identity.Realm, user identity.UserID) (identity.User, error) {
+	u, err := Look[identity.User](w, identity.UserStream(user))
+	if err == nil && u.Realm != realm.Name {
+		err = identity.ErrUserNotFound
+	}
+	return u, err
+}
+
+// switchUser puts a user out or lets him in again, and keeps the realm's roster in step.
+func switchUser(w *Work, realm identity.Realm, u identity.User, active bool) error {
+	if active {
+		return reactivate(w, realm, u)
+	}
+	if _, err := Decide(w, identity.DeactivateUser{User: u.ID}); err != nil {
+		return err
+	}
+	if u.Role == realm.Administrator {
+		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
+			return err
+		}
+	}
+	return endSessions(w, u.ID, identity.SessionID{}, identity.Deactivated)
+}
+
+func reactivate(w *Work, realm identity.Realm, u identity.User) error {
+	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
+	if err != nil || u.Role != realm.Administrator {
+		return err
+	}
+	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})
+	return err
+}
+
+// endSessions ends every live session of a user but one. None can slip in between: a sign-in is a fact
+// of the user's stream as well, so one of the two commits finds that the stream has moved.
+func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why identity.EndReason) error {
+	live, err := w.x.Holders(w.ctx, identity.SessionScope(user))
+	if err != nil {
+		return err
+	}
+	for _, s := range live {
+		if s.ID == keep.ID {
+			continue
+		}
+		if _, err := Decide(w, identity.EndSession{Session: identity.SessionID{ID: s.ID}, Reason: why}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find answers the user registered with an address; the zero User if there is none.
+func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u identity.User, err error) {
+	s, held, err := i.Executor.Holder(ctx, identity.EmailClaim(realm, e))
+	if err != nil || !held {
+		return u, err
+	}
+	return State[identity.User](ctx, i.Executor, s)
+}
+
+// Get answers a user of a realm from the write side.
+func (i *Identity) Get(ctx context.Context, realm string, user identity.UserID) (identity.User, error) {
+	u, err := State[identity.User](ctx, i.Executor, identity.UserStream(user))
+	if err == nil && u.Realm != realm {
+		err = identity.ErrUserNotFound
+	}
+	return u, err
+}

@@ -1,0 +1,80 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/sync/semaphore"
+
+	"gesta/domain"
+)
+
+// Passwords hashes and compares, at most one at a time per core: bcrypt is slow on purpose, and more
+// at once would only make all of them slower.
+type Passwords struct {
+	cost  int
+	cores *semaphore.Weighted
+	decoy func() (string, error) // the hash of nobody's password, at the same cost
+}
+
+// How long somebody waits for a core before being told to come back.
+const maxPasswordWait = 2 * time.Second
+
+// ErrBusy refuses when too many passwords wait to be hashed.
+var ErrBusy = &domain.Fault{
+	Kind: domain.Unavailable, Code: "busy", Text: "too busy, try again shortly", Retry: maxPasswordWait,
+}
+
+// NewPasswords hashes at the given bcrypt cost (4 to 31; 10 takes about 50 ms).
+func NewPasswords(cost int) *Passwords {
+	p := &Passwords{cost: cost, cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
+	p.decoy = sync.OnceValues(func() (string, error) {
+		hash, err := bcrypt.GenerateFromPassword([]byte("nobody's password"), cost)
+		return string(hash), err
+	})
+	return p
+}
+
+// Hash hashes a password of at most 72 bytes.
+func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err error) {
+	err = p.onCore(ctx, func() error {
+		b, err := bcrypt.GenerateFromPassword([]byte(password), p.cost)
+		hash = string(b)
+		return err
+	})
+	return hash, err
+}
+
+// Match compares a password with a hash. An empty hash stands for nobody: it takes as long, and never
+// matches.
+func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, err error) {
+	nobody := hash == ""
+	if nobody {
+		if hash, err = p.decoy(); err != nil {
+			return false, err
+		}
+	}
+	err = p.onCore(ctx, func() error {
+		err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+		ok = err == nil && !nobody
+		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) || errors.Is(err, bcrypt.ErrPasswordTooLong) {
+			return nil
+		}
+		return err
+	})
+	return ok, err
+}
+
+func (p *Passwords) onCore(ctx context.Context, f func() error) error {
+	waiting, cancel := context.WithTimeout(ctx, maxPasswordWait)
+	defer cancel()
+	if err := p.cores.Acquire(waiting, 1); err != nil {
+		return ErrBusy
+	}
+	defer p.cores.Release(1)
+	return f()
+}

@@ -1,0 +1,30 @@
+package commands
+
+import "context"
+
+// Receipt is what a request's commands led to: where its last event stands (0 without any), and
+// whether readers could not see it in time.
+type Receipt struct {
+	Position int64
+	Pending  bool
+}
+
+type receiptKey struct{}
+
+// WithReceipt answers a context that notes in the receipt what is executed under it.
+func WithReceipt(ctx context.Context) (context.Context, *Receipt) {
+	r := &Receipt{}
+	return context.WithValue(ctx, receiptKey{}, r), r
+}
+
+func noteReceipt(ctx context.Context, position int64, settled bool) {
+	if r, ok := ctx.Value(receiptKey{}).(*Receipt); ok {
+		r.Position, r.Pending = max(r.Position, position), r.Pending || !settled
+	}
+}
+
+// IsPending tells whether readers can't see yet what was executed under ctx.
+func IsPending(ctx context.Context) bool {
+	r, ok := ctx.Value(receiptKey{}).(*Receipt)
+	return ok && r.Pending
+}

@@ -1,0 +1,131 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+)
+
+// ErrCredentials refuses a sign-in without telling what was wrong with it.
+var ErrCredentials = &domain.Fault{
+	Kind: domain.Unauthenticated, Code: "invalid_credentials", Text: "invalid credentials or inactive user",
+}
+
+// Credentials ask for a session.
+type Credentials struct {
+	Realm    string
+	Email    value.Email
+	Password string
+}
+
+// Grant is what a session gives its client.
+type Grant struct {
+	Access, Refresh string
+	ExpiresIn       time.Duration // of the access token
+	User            identity.User
+}
+
+// SignIn opens a session for the right password. It decides on the write side, so that it is exact,
+// and takes as long for an address that nobody has.
+func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
+	known, err := i.find(ctx, c.Realm, c.Email)
+	if err != nil {
+		return Grant{}, err
+	}
+	ok, err := i.Passwords.Match(ctx, known.PasswordHash, c.Password)
+	if err != nil {
+		return Grant{}, err
+	}
+	if !ok || !known.Active {
+		return Grant{}, ErrCredentials
+	}
+	return i.open(ctx, known)
+}
+
+// open records the sign-in and the session it opens, unless the user has changed since the password
+// was compared.
+func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err error) {
+	session := identity.SessionID{ID: id.New(i.Executor.Now())}
+	err = i.Executor.Do(ctx, func(w *Work) error {
+		u, err := Decide(w, identity.SignIn{User: known.ID, Session: session})
+		if errors.Is(err, identity.ErrInactive) || err == nil && u.PasswordHash != known.PasswordHash {
+			return ErrCredentials
+		}
+		if err != nil {
+			return err
+		}
+		var expires time.Time
+		if g, expires, err = i.grant(u, session, w.At); err != nil {
+			return err
+		}
+		_, err = Begin(w, identity.OpenSession{
+			Session: session, User: u.ID, Realm: u.Realm,
+			Refresh: identity.HashToken(g.Refresh), ExpiresAt: expires,
+		})
+		return err
+	})
+	return g, err
+}
+
+// Refresh spends a refresh token for a new pair of tokens. Presenting a spent one ends the session.
+func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, err error) {
+	c, err := i.Tokens.Parse(RefreshToken, realm, token)
+	if err != nil {
+		return g, identity.ErrSessionEnded
+	}
+	var s identity.Session
+	err = i.Executor.Do(ctx, func(w *Work) error {
+		u, err := Look[identity.User](w, identity.UserStream(c.User))
+		if err != nil {
+			return err
+		}
+		var expires time.Time
+		if g, expires, err = i.grant(u, c.Session, w.At); err != nil {
+			return err
+		}
+		s, err = Decide(w, identity.RefreshSession{
+			Session: c.Session, Presented: identity.HashToken(token), Next: identity.HashToken(g.Refresh),
+			At: w.At, ExpiresAt: expires,
+		})
+		return err
+	})
+	if err == nil && s.Ended {
+		err = identity.ErrSessionEnded
+	}
+	return g, err
+}
+
+func (i *Identity) grant(u identity.User, s identity.SessionID, at time.Time) (g Grant, expires time.Time, err error) {
+	caller := identity.Caller{Realm: u.Realm, User: u.ID, Session: s, Role: u.Role}
+	g = Grant{User: u, ExpiresIn: i.Tokens.Lifetime(AccessToken, u.Realm)}
+	if g.Access, _, err = i.Tokens.Sign(AccessToken, caller, at); err != nil {
+		return g, expires, err
+	}
+	g.Refresh, expires, err = i.Tokens.Sign(RefreshToken, caller, at)
+	return g, expires, err
+}
+
+// SignOut ends the caller's session.
+func (i *Identity) SignOut(ctx context.Context, c identity.Caller) error {
+	_, err := Execute(ctx, i.Executor, identity.EndSession{Session: c.Session, Reason: identity.SignedOut})
+	return err
+}
+
+// Authenticate answers who an access token of the realm speaks for, if its session lives: one indexed
+// read. It refuses with ErrToken.
+func (i *Identity) Authenticate(ctx context.Context, realm, token string) (identity.Caller, error) {
+	c, err := i.Tokens.Parse(AccessToken, realm, token)
+	if err != nil {
+		return c, err
+	}
+	_, lives, err := i.Executor.Holder(ctx, identity.SessionClaim(c.User, c.Session))
+	if err == nil && !lives {
+		err = ErrToken
+	}
+	return c, err
+}

@@ -1,0 +1,206 @@
+package commands
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
+)
+
+// Work is what one Do has looked at and decided so far.
+type Work struct {
+	At time.Time // when all of it happens; microseconds, UTC
+
+	ctx    context.Context
+	x      *Executor
+	locked []domain.Stream // in order
+	tracks []*track
+}
+
+// track is one stream within a work.
+type track struct {
+	stream        domain.Stream
+	version       int64
+	before, after any
+	events        []domain.Event
+	take, release []domain.Claim
+}
+
+// rerun says that the work must begin anew, holding these locks from the start.
+type rerun struct{ need []domain.Stream }
+
+func (*rerun) Error() string { return "commands: run again" }
+
+// Decide runs a command within a work and answers the state it led to. A refusal ends the work.
+func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
+	var none S
+	t, err := look[S](w, cmd.Target())
+	if err != nil {
+		return none, err
+	}
+	state, _ := t.after.(S)
+	events, err := cmd.Decide(state)
+	if err != nil {
+		return none, err
+	}
+	for _, e := range events {
+		state = state.Evolve(e, w.At)
+	}
+	t.after, t.events = state, append(t.events, events...)
+	return state, nil
+}
+
+// Begin runs the first command of a stream that is new: its id was just made, so there is nothing to
+// load, and the append refuses if there is.
+func Begin[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
+	var nothing S
+	w.tracks = append(w.tracks, &track{stream: cmd.Target(), before: nothing, after: nothing})
+	return Decide(w, cmd)
+}
+
+// Look answers a stream's state within a work, after what the work has decided on it. That it was
+// looked at makes it part of the append: when it has moved, the work runs again.
+func Look[S domain.State[S]](w *Work, s domain.Stream) (S, error) {
+	var none S
+	t, err := look[S](w, s)
+	if err != nil {
+		return none, err
+	}
+	return t.after.(S), nil
+}
+
+func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
+	if i := slices.IndexFunc(w.tracks, func(t *track) bool { return t.stream == s }); i >= 0 {
+		return w.tracks[i], nil
+	}
+	if err := w.lock(s); err != nil {
+		return nil, err
+	}
+	f, err := load[S](w.ctx, w.x, s)
+	if err != nil {
+		return nil, err
+	}
+	t := &track{stream: s, version: f.version, before: f.state, after: f.state}
+	w.tracks = append(w.tracks, t)
+	return t, nil
+}
+
+// run holds the locks it is told to, lets f decide, and commits.
+func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
+	defer w.unlock()
+	for _, s := range need {
+		if err := w.lock(s); err != nil {
+			return err
+		}
+	}
+	if err := f(w); err != nil {
+		return err
+	}
+	return w.commit()
+}
+
+// lock takes the lock on s. Locks are taken in the order of streams, or two works could wait for each
+// other: a work that needs an earlier one than it has begins anew with both.
+func (w *Work) lock(s domain.Stream) error {
+	i, have := slices.BinarySearchFunc(w.locked, s, domain.Stream.Compare)
+	switch {
+	case have:
+		return nil
+	case i < len(w.locked):
+		return &rerun{need: slices.Insert(slices.Clone(w.locked), i, s)}
+	}
+	if err := w.x.locks.acquire(w.ctx, s); err != nil {
+		return err
+	}
+	w.locked = append(w.locked, s)
+	return nil
+}
+
+func (w *Work) unlock() {
+	for _, s := range w.locked {
+		w.x.locks.release(s)
+	}
+	w.locked = nil
+}
+
+func (w *Work) commit() error {
+	if !slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 }) {
+		return nil
+	}
+	a, err := w.append()
+	if err != nil {
+		return err
+	}
+	receipt, err := w.x.Store.Append(w.ctx, a)
+	if err != nil {
+		return w.refused(err)
+	}
+	for _, t := range w.tracks {
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
+	}
+	w.unlock() // Waiting for readers is no reason to hold up other writers.
+	noteReceipt(w.ctx, receipt.Last, w.x.Settle(w.ctx, receipt.Last))
+	return nil
+}
+
+func (w *Work) append() (a eventstore.Append, err error) {
+	meta, err := json.Marshal(domain.MetaOf(w.ctx))
+	if err != nil {
+		return a, err
+	}
+	for _, t := range w.tracks {
+		write := eventstore.Write{Stream: t.stream, Expect: t.version}
+		if write.Events, err = w.encode(t.events, meta); err != nil {
+			return a, err
+		}
+		t.take, t.release = domain.ClaimChanges(t.before, t.after)
+		write.Take, write.Release = w.x.Claims.HashAll(t.take), w.x.Claims.HashAll(t.release)
+		a.Writes = append(a.Writes, write)
+	}
+	return a, nil
+}
+
+func (w *Work) encode(events []domain.Event, meta []byte) ([]eventstore.NewEvent, error) {
+	var out []eventstore.NewEvent
+	for _, e := range events {
+		enc, err := w.x.Catalogue.Encode(e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, eventstore.NewEvent{
+			ID: id.Event{ID: id.New(time.Now())}, Type: enc.Type, Schema: enc.Schema,
+			Data: enc.Data, Secret: enc.Secret, Meta: meta, OccurredAt: w.At,
+		})
+	}
+	return out, nil
+}
+
+// refused tells a conflict, which is tried again, from a claim that another stream holds, which the
+// business has a word for.
+func (w *Work) refused(err error) error {
+	var conflict *eventstore.Conflict
+	var taken *eventstore.ClaimTaken
+	switch {
+	case errors.As(err, &conflict):
+		return &rerun{need: slices.Clone(w.locked)}
+	case errors.As(err, &taken):
+		return w.refusedClaim(taken)
+	}
+	return err
+}
+
+func (w *Work) refusedClaim(taken *eventstore.ClaimTaken) error {
+	for _, t := range w.tracks {
+		for _, c := range t.take {
+			if w.x.Claims.Hash(c) == taken.Claim {
+				return t.after.(domain.Claimant).Refuse(c)
+			}
+		}
+	}
+	return taken
+}

@@ -1,0 +1,106 @@
+// Package identity holds the rules of who somebody is: users, their sessions, and the roster of those
+// who run a realm.
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gesta/domain"
+)
+
+// Types lists every fact of this context, once.
+var Types = slices.Concat(userTypes, sessionTypes, rosterTypes)
+
+// Role is a realm's word for what a user is there.
+type Role string
+
+// Realm is one population of users with its own roles and rules. An e-mail address may be registered
+// once in each.
+type Realm struct {
+	Name          string
+	Roles         []Role
+	Administrator Role // runs the realm; its last active holder can't go
+	MinPassword   int  // characters
+	SignUp        SignUp
+}
+
+// SignUp says who may register as an administrator without being invited by one.
+type SignUp string
+
+// The ways a realm can hold it.
+const (
+	SignUpFirst  SignUp = "bootstrap" // only while the realm has no administrator
+	SignUpOpen   SignUp = "open"      // everybody
+	SignUpClosed SignUp = "closed"    // nobody
+)
+
+// Caller is who asks, as the token said and the session confirmed. The zero Caller is nobody.
+type Caller struct {
+	Realm   string
+	User    UserID
+	Session SessionID
+	Role    Role
+}
+
+// ParseRole refuses words that are no role of this realm.
+func (r Realm) ParseRole(s string) (Role, error) {
+	if !slices.Contains(r.Roles, Role(s)) {
+		return "", fmt.Errorf("must be one of %s", r.roleWords())
+	}
+	return Role(s), nil
+}
+
+func (r Realm) roleWords() string {
+	words := make([]string, len(r.Roles))
+	for i, role := range r.Roles {
+		words[i] = string(role)
+	}
+	return strings.Join(words, ", ")
+}
+
+// Bcrypt reads no further than this.
+const maxPasswordBytes = 72
+
+// ErrLongPassword refuses passwords that the hash would cut.
+var ErrLongPassword = errors.New("must have at most 72 bytes")
+
+// ParsePassword refuses passwords that are too short for this realm or too long for the hash.
+func (r Realm) ParsePassword(s string) (string, error) {
+	switch {
+	case len([]rune(s)) < r.MinPassword:
+		return "", fmt.Errorf("must have at least %d characters", r.MinPassword)
+	case len(s) > maxPasswordBytes:
+		return "", ErrLongPassword
+	}
+	return s, nil
+}
+
+// MayRegister tells whether by may make a user of that role; first says that it is allowed only while
+// the realm has no administrator.
+func (r Realm) MayRegister(role Role, by Caller) (first bool, err error) {
+	switch {
+	case role != r.Administrator, by.Realm == r.Name && by.Role == r.Administrator, r.SignUp == SignUpOpen:
+		return false, nil
+	case r.SignUp == SignUpFirst:
+		return true, nil
+	}
+	return false, ErrForbidden
+}
+
+// Sees tells whether the caller may know of a user of this realm: everybody of himself, an
+// administrator of all.
+func (r Realm) Sees(c Caller, u UserID) bool {
+	return c.Realm == r.Name && (c.User == u || c.Role == r.Administrator)
+}
+
+// MaySwitch tells whether the caller may put a user out or let him in again: an administrator may, but
+// not himself.
+func (r Realm) MaySwitch(c Caller, u UserID) bool {
+	return r.Sees(c, u) && c.User != u
+}
+
+// ErrForbidden refuses what the caller's role may not do.
+var ErrForbidden = &domain.Fault{Kind: domain.Forbidden, Code: "forbidden", Text: "insufficient permissions"}

@@ -1,0 +1,182 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"time"
+
+	"gesta/domain"
+)
+
+// ErrSessionEnded refuses a refresh token that is not, or no longer, good for anything.
+var ErrSessionEnded = &domain.Fault{
+	Kind: domain.Unauthenticated, Code: "invalid_refresh_token", Text: "invalid or expired refresh token",
+}
+
+// EndReason says why a session is over.
+type EndReason string
+
+// The reasons there are.
+const (
+	SignedOut       EndReason = "signed_out"
+	TokenReused     EndReason = "refresh_token_reused"
+	TokenExpired    EndReason = "refresh_token_expired"
+	PasswordChanged EndReason = "password_changed"
+	Deactivated     EndReason = "user_deactivated"
+)
+
+// Facts. A refresh token is kept only as its hash, and even that only in the store.
+type (
+	SessionOpened struct {
+		SessionID   SessionID `json:"session_id" privacy:"public"`
+		UserID      UserID    `json:"user_id" privacy:"public"`
+		Realm       string    `json:"realm" privacy:"public"`
+		ExpiresAt   time.Time `json:"expires_at" privacy:"public"`
+		RefreshHash TokenHash `json:"refresh_hash" privacy:"secret"`
+	}
+	SessionRefreshed struct {
+		SessionID   SessionID `json:"session_id" privacy:"public"`
+		ExpiresAt   time.Time `json:"expires_at" privacy:"public"`
+		RefreshHash TokenHash `json:"refresh_hash" privacy:"secret"`
+	}
+	RefreshTokenReused struct {
+		SessionID SessionID `json:"session_id" privacy:"public"`
+		UserID    UserID    `json:"user_id" privacy:"public"`
+	}
+	SessionEnded struct {
+		SessionID SessionID `json:"session_id" privacy:"public"`
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		Reason    EndReason `json:"reason" privacy:"public"`
+	}
+)
+
+func (SessionOpened) EventType() string      { return "identity.session.opened" }
+func (SessionRefreshed) EventType() string   { return "identity.session.refreshed" }
+func (RefreshTokenReused) EventType() string { return "identity.session.refresh_token_reused" }
+func (SessionEnded) EventType() string       { return "identity.session.ended" }
+
+var sessionTypes = []domain.Type{
+	domain.TypeOf[SessionOpened](),
+	domain.TypeOf[SessionRefreshed](),
+	domain.TypeOf[RefreshTokenReused](),
+	domain.TypeOf[SessionEnded](),
+}
+
+// TokenHash is the SHA-256 of a refresh token. The tokens are signed and random, so that no slow hash
+// is needed.
+type TokenHash []byte
+
+// HashToken hashes a refresh token.
+func HashToken(token string) TokenHash {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// Session is what a sign-in begins: a family of refresh tokens of which only the newest is good.
+type Session struct {
+	ID          SessionID
+	User        UserID
+	Realm       string
+	RefreshHash TokenHash
+	ExpiresAt   time.Time
+	Ended       bool
+}
+
+// SessionStream is where a session's facts are.
+func SessionStream(s SessionID) domain.Stream {
+	return domain.Stream{Kind: "identity.session", ID: s.ID}
+}
+
+// SessionScope is the scope of the claims that a user's live sessions hold: who holds one in it is
+// signed in.
+func SessionScope(u UserID) string { return "session/" + u.String() }
+
+// SessionClaim is held by a session as long as it lives.
+func SessionClaim(u UserID, s SessionID) domain.Claim {
+	return domain.Claim{Scope: SessionScope(u), Name: s.String()}
+}
+
+// Claims are released when the session ends, in the same append, so that its access tokens end too.
+func (s Session) Claims() []domain.Claim {
+	if s.ID.IsZero() || s.Ended {
+		return nil
+	}
+	return []domain.Claim{SessionClaim(s.User, s.ID)}
+}
+
+// Refuse says that the session is another's, which can't be.
+func (Session) Refuse(domain.Claim) error { return ErrSessionEnded }
+
+// Evolve is what each fact means for the session.
+func (s Session) Evolve(e domain.Event, _ time.Time) Session {
+	switch e := e.(type) {
+	case SessionOpened:
+		return Session{
+			ID: e.SessionID, User: e.UserID, Realm: e.Realm,
+			RefreshHash: e.RefreshHash, ExpiresAt: e.ExpiresAt,
+		}
+	case SessionRefreshed:
+		s.RefreshHash, s.ExpiresAt = e.RefreshHash, e.ExpiresAt
+	case SessionEnded:
+		s.Ended = true
+	}
+	return s
+}
+
+// Commands.
+type (
+	OpenSession struct {
+		Session   SessionID
+		User      UserID
+		Realm     string
+		Refresh   TokenHash
+		ExpiresAt time.Time
+	}
+	// RefreshSession spends one refresh token for the next.
+	RefreshSession struct {
+		Session         SessionID
+		Presented, Next TokenHash
+		At, ExpiresAt   time.Time
+	}
+	EndSession struct {
+		Session SessionID
+		Reason  EndReason
+	}
+)
+
+func (c OpenSession) Target() domain.Stream    { return SessionStream(c.Session) }
+func (c RefreshSession) Target() domain.Stream { return SessionStream(c.Session) }
+func (c EndSession) Target() domain.Stream     { return SessionStream(c.Session) }
+
+// Decide opens a session once.
+func (c OpenSession) Decide(s Session) ([]domain.Event, error) {
+	if !s.ID.IsZero() {
+		return nil, ErrSessionEnded
+	}
+	return []domain.Event{SessionOpened{
+		SessionID: c.Session, UserID: c.User, Realm: c.Realm, ExpiresAt: c.ExpiresAt, RefreshHash: c.Refresh,
+	}}, nil
+}
+
+// Decide renews a live session. A token that was spent before means that two have it, so that the
+// whole family ends; an expired one ends it too. Both are facts, so they are no refusals here: whoever
+// asked looks at the session.
+func (c RefreshSession) Decide(s Session) ([]domain.Event, error) {
+	switch {
+	case s.ID.IsZero(), s.Ended:
+		return nil, ErrSessionEnded
+	case subtle.ConstantTimeCompare(s.RefreshHash, c.Presented) != 1:
+		return []domain.Event{RefreshTokenReused{s.ID, s.User}, SessionEnded{s.ID, s.User, TokenReused}}, nil
+	case !c.At.Before(s.ExpiresAt):
+		return []domain.Event{SessionEnded{s.ID, s.User, TokenExpired}}, nil
+	}
+	return []domain.Event{SessionRefreshed{SessionID: s.ID, ExpiresAt: c.ExpiresAt, RefreshHash: c.Next}}, nil
+}
+
+// Decide ends a session that lives; it changes nothing about others.
+func (c EndSession) Decide(s Session) ([]domain.Event, error) {
+	if s.ID.IsZero() || s.Ended {
+		return nil, nil
+	}
+	return []domain.Event{SessionEnded{s.ID, s.User, c.Reason}}, nil
+}

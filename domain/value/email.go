@@ -1,0 +1,32 @@
+// Package value holds the words that every context speaks: parsed once, then trusted.
+package value
+
+import (
+	"errors"
+	"net/mail"
+	"strings"
+)
+
+// Email is an address as ParseEmail made it: trimmed and in lower case, so that two spellings of one
+// mailbox compare as equal.
+type Email string
+
+// The longest address that SMTP can carry in a path (RFC 5321, 4.5.3.1.3, less the angle brackets).
+const maxEmail = 254
+
+// ErrEmail refuses text that is no e-mail address.
+var ErrEmail = errors.New("must be an e-mail address")
+
+// ParseEmail reads an address such as "ann@example.com"; a display name or a quoted local part is
+// refused.
+func ParseEmail(s string) (Email, error) {
+	s = strings.ToLower(strings.TrimSpace(s))
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsAny(s, "\" \t\r\n<>") {
+		return "", ErrEmail
+	}
+	if _, domain, _ := strings.Cut(s, "@"); strings.ContainsAny(domain, "[]") {
+		return "", ErrEmail
+	}
+	return Email(s), nil
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gesta/domain"
+)
+
+// Readiness says whether this process can do the work of its roles, and what is not as it should be.
+type Readiness struct {
+	Ready  bool           `json:"ready"`
+	Detail map[string]any `json:"detail"`
+}
+
+func (s *Server) mountOperations(e *echo.Echo) {
+	both := []string{http.MethodGet, http.MethodHead}
+	e.Match(both, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok") })
+	e.Match(both, "/readyz", s.readyz)
+	e.Match(both, "/metrics", echo.WrapHandler(promhttp.HandlerFor(s.Metrics, promhttp.HandlerOpts{})))
+}
+
+// readyTime is how long readiness may take to find out: a probe must not wait for a database that hangs.
+const readyTime = 2 * time.Second
+
+func (s *Server) readyz(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTime)
+	defer cancel()
+	r := s.Ready(ctx)
+	if !r.Ready {
+		return c.JSON(http.StatusServiceUnavailable, r)
+	}
+	return c.JSON(http.StatusOK, r)
+}
+
+// observe counts and times every request by the template of its route, never by its path: paths and
+// queries hold what is personal.
+func (s *Server) observe() echo.MiddlewareFunc {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "gesta_http_request_seconds", Help: "Time to answer, by route template.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+	}, []string{"method", "route", "status"})
+	s.Metrics.MustRegister(seconds)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			began := time.Now()
+			if err := next(c); err != nil {
+				c.Error(err) // The answer must be written before its status is known.
+			}
+			took := time.Since(began)
+			status := strconv.Itoa(c.Response().Status)
+			seconds.WithLabelValues(methodOf(c), routeOf(c), status).Observe(took.Seconds())
+			s.logRequest(c, took)
+			return nil
+		}
+	}
+}
+
+func (s *Server) logRequest(c echo.Context, took time.Duration) {
+	s.Log.InfoContext(c.Request().Context(), "request",
+		"surface", domain.MetaOf(c.Request().Context()).Surface, "method", methodOf(c), "route", routeOf(c),
+		"status", c.Response().Status, "bytes", c.Response().Size, "ms", float64(took.Microseconds())/1000)
+}
+
+// routeOf is empty where no route was found: what a client made up is no label.
+func routeOf(c echo.Context) string {
+	if p := c.Path(); p != "" && p[0] == '/' && c.Response().Status != http.StatusMethodNotAllowed {
+		return p
+	}
+	return ""
+}
+
+// methodOf keeps the methods that clients make up out of the metrics.
+func methodOf(c echo.Context) string {
+	switch m := c.Request().Method; m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}

@@ -1,0 +1,143 @@
+// Package server puts the surfaces on one router, each with the paths it owns, beside health and metrics.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"gesta/domain"
+	"gesta/http/web"
+)
+
+// Server answers all surfaces.
+type Server struct {
+	Surfaces []web.Surface
+	Host     web.Host
+	Ready    func(context.Context) Readiness
+	Metrics  *prometheus.Registry
+	Log      *slog.Logger
+}
+
+// The time a request has, and the time that open ones get to finish when the server stops.
+const (
+	requestTime = 10 * time.Second
+	drainTime   = 15 * time.Second
+)
+
+// Handler answers requests to every path.
+func (s *Server) Handler() http.Handler {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
+	e.HTTPErrorHandler = s.refuse
+	e.Pre(trimSlash)
+	e.Use(s.observe(), s.identifyRequest, refuseBadText, s.recover())
+	for _, surface := range s.Surfaces {
+		s.mount(e, surface)
+	}
+	s.mountOperations(e)
+	return e
+}
+
+func (s *Server) mount(e *echo.Echo, surface web.Surface) {
+	for _, route := range surface.Routes {
+		h := s.Host.Serve(surface, route)
+		e.Add(route.Method, route.Path, h)
+		if route.Method == http.MethodGet {
+			e.HEAD(route.Path, h) // The server leaves the body out.
+		}
+	}
+}
+
+// Serve answers on all listeners until ctx ends; then it lets open requests finish.
+func (s *Server) Serve(ctx context.Context, listeners []net.Listener) error {
+	server := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
+		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		return server.Shutdown(draining)
+	})
+	return group.Wait()
+}
+
+// refuse says an error in the words of the surface that owns the path.
+func (s *Server) refuse(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	fault := faultOf(err)
+	if fault.Kind == domain.Internal {
+		s.Log.ErrorContext(c.Request().Context(), "request failed", "error", err)
+	}
+	if err := s.dialect(c.Request().URL.Path).Refuse(c.Response(), fault); err != nil {
+		s.Log.DebugContext(c.Request().Context(), "answer not written", "error", err)
+	}
+}
+
+func (s *Server) dialect(path string) web.Dialect {
+	for _, surface := range s.Surfaces {
+		if surface.Owns(path) {
+			return surface.Dialect
+		}
+	}
+	return web.Problems
+}
+
+// faults are the refusals of the router itself.
+var faults = map[int]*domain.Fault{
+	http.StatusNotFound:         {Kind: domain.NotFound, Code: "not_found", Text: "not found"},
+	http.StatusMethodNotAllowed: {Kind: domain.NotAllowed, Code: "method_not_allowed", Text: "method not allowed"},
+}
+
+func faultOf(err error) *domain.Fault {
+	var he *echo.HTTPError
+	if errors.As(err, &he) && faults[he.Code] != nil {
+		return faults[he.Code]
+	}
+	return web.FaultOf(err)
+}
+
+// recover turns a panic into an error with its stack, which is logged and not shown.
+func (s *Server) recover() echo.MiddlewareFunc {
+	return middleware.RecoverWithConfig(middleware.RecoverConfig{
+		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
+			s.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "stack", string(stack))
+			return web.ErrInternal
+		},
+	})
+}
+
+// trimSlash makes a path with a slash at its end the same as one without.
+func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		u := c.Request().URL
+		if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" {
+			u.Path, u.RawPath = trimmed, strings.TrimRight(u.RawPath, "/")
+		}
+		return next(c)
+	}
+}

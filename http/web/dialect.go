@@ -1,0 +1,101 @@
+// Package web is the machinery that every surface is made of: a row of a route table reads a request,
+// acts, and shows what came of it. A surface owns only its words for that.
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"gesta/domain"
+	"gesta/projections"
+)
+
+// Dialect is how a surface says things.
+type Dialect struct {
+	// Envelope wraps what a row shows, which may be a List; it may set headers. Nil shows it bare.
+	Envelope func(h http.Header, shown any) any
+	// Fault says a refusal.
+	Fault func(f *domain.Fault) Body
+}
+
+// Body is a content type with what goes under it: text as it is, anything else as JSON.
+type Body struct {
+	Type  string
+	Value any
+}
+
+// The content types that are answered.
+const (
+	JSON    = "application/json"
+	Problem = "application/problem+json"
+)
+
+// List is one page of a list with the number of items on all pages.
+type List struct {
+	Items any
+	Page  projections.Page
+	Total int
+}
+
+// statuses are what the kinds of refusal are on HTTP.
+var statuses = map[domain.Kind]int{
+	domain.Internal:        http.StatusInternalServerError,
+	domain.Invalid:         http.StatusBadRequest,
+	domain.Unauthenticated: http.StatusUnauthorized,
+	domain.Forbidden:       http.StatusForbidden,
+	domain.NotFound:        http.StatusNotFound,
+	domain.Conflict:        http.StatusConflict,
+	domain.Gone:            http.StatusGone,
+	domain.TooLarge:        http.StatusRequestEntityTooLarge,
+	domain.Unsupported:     http.StatusUnsupportedMediaType,
+	domain.NotAllowed:      http.StatusMethodNotAllowed,
+	domain.TooMany:         http.StatusTooManyRequests,
+	domain.Unavailable:     http.StatusServiceUnavailable,
+}
+
+// Refuse writes a fault in the dialect.
+func (d Dialect) Refuse(w http.ResponseWriter, f *domain.Fault) error {
+	if f.Retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.Retry.Seconds())))
+	}
+	if f.Kind == domain.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	return write(w, statuses[f.Kind], d.Fault(f))
+}
+
+func (d Dialect) show(w http.ResponseWriter, status int, shown any) error {
+	if shown == nil {
+		w.WriteHeader(status)
+		return nil
+	}
+	if d.Envelope != nil {
+		shown = d.Envelope(w.Header(), shown)
+	}
+	return write(w, status, Body{JSON, shown})
+}
+
+func write(w http.ResponseWriter, status int, b Body) error {
+	text, isText := b.Value.(string)
+	out := []byte(text)
+	if !isText {
+		var err error
+		if out, err = json.Marshal(b.Value); err != nil {
+			return err
+		}
+		out = append(out, '\n')
+	}
+	w.Header().Set("Content-Type", b.Type)
+	w.WriteHeader(status)
+	_, err := w.Write(out)
+	return err
+}
+
+// Problems says refusals as RFC 9457 does, for paths that no surface owns.
+var Problems = Dialect{Fault: func(f *domain.Fault) Body {
+	return Body{Problem, map[string]any{
+		"type": "about:blank", "title": http.StatusText(statuses[f.Kind]),
+		"status": statuses[f.Kind], "detail": f.Error(), "code": f.Code,
+	}}
+}}

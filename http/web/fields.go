@@ -1,0 +1,40 @@
+package web
+
+import "gesta/domain"
+
+// Fields gathers what is wrong with the fields of a body, so that a caller hears of all of it at once.
+type Fields struct{ wrong []domain.Field }
+
+// Field parses one field; the zero value stands for what is wrong.
+func Field[T any](f *Fields, name, given string, parse func(string) (T, error)) T {
+	v, err := parse(given)
+	if err != nil {
+		f.Refuse(name, err.Error())
+	}
+	return v
+}
+
+// Optional parses a field that may be left out: nil when it is.
+func Optional[T any](f *Fields, name string, given *string, parse func(string) (T, error)) *T {
+	if given == nil {
+		return nil
+	}
+	v := Field(f, name, *given, parse)
+	return &v
+}
+
+// Refuse notes what is wrong with a field.
+func (f *Fields) Refuse(name, text string) {
+	f.wrong = append(f.wrong, domain.Field{Name: name, Text: text})
+}
+
+// Err is ErrBody with the fields that are wrong, or nil.
+func (f *Fields) Err() error {
+	if len(f.wrong) == 0 {
+		return nil
+	}
+	return ErrBody.In(f.wrong...)
+}
+
+// Wrong says what is wrong with a field.
+func Wrong(name string, err error) domain.Field { return domain.Field{Name: name, Text: err.Error()} }

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"gesta/domain"
+	"gesta/domain/identity"
+	"gesta/projections"
+)
+
+// Request is what a row reads from.
+type Request struct {
+	Caller identity.Caller // nobody on a public row without a token
+
+	ctx     context.Context
+	echo    echo.Context
+	surface Surface
+	route   Route
+}
+
+// Context says who asks and where, for whatever acts on the request.
+func (r *Request) Context() context.Context { return r.ctx }
+
+// maxBody is the largest body that is read, in bytes.
+const maxBody = 1 << 20
+
+// Refusals of what a request says.
+var (
+	ErrBody     = &domain.Fault{Kind: domain.Invalid, Code: "invalid_request", Text: "invalid request body"}
+	ErrQuery    = &domain.Fault{Kind: domain.Invalid, Code: "invalid_query", Text: "invalid query"}
+	ErrTooLarge = &domain.Fault{Kind: domain.TooLarge, Code: "too_large", Text: "request body is too large"}
+	ErrNotJSON  = &domain.Fault{Kind: domain.Unsupported, Code: "unsupported_type", Text: "content type must be application/json"}
+)
+
+// Body reads the JSON object of the body into a struct. Unknown fields are ignored.
+func (r *Request) Body(into any) error {
+	if t, _, _ := mime.ParseMediaType(r.echo.Request().Header.Get("Content-Type")); t != "" && t != JSON {
+		return ErrNotJSON
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return ErrTooLarge
+	case err != nil:
+		return ErrBody
+	}
+	return Decode(body, into)
+}
+
+// Decode reads one JSON object. It refuses, with ErrBody, anything else, as well as text that no store
+// could keep: invalid UTF-8 and NUL characters.
+func Decode(body []byte, into any) error {
+	if !utf8.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) || saysNUL(body) {
+		return ErrBody
+	}
+	err := json.Unmarshal(body, into)
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return ErrBody.In(domain.Field{Name: wrong.Field, Text: "must not be a " + wrong.Value})
+	case err != nil:
+		return ErrBody
+	}
+	return nil
+}
+
+// saysNUL looks for a NUL character in any string of the body. Only an escape can bring one.
+func saysNUL(body []byte) bool {
+	if !bytes.Contains(body, []byte(`\u0000`)) {
+		return false
+	}
+	tokens := json.NewDecoder(bytes.NewReader(body))
+	for {
+		t, err := tokens.Token()
+		if err != nil {
+			return false
+		}
+		if s, ok := t.(string); ok && strings.ContainsRune(s, 0) {
+			return true
+		}
+	}
+}
+
+// Param answers a part of the path, unescaped.
+func (r *Request) Param(name string) string {
+	s, err := url.PathUnescape(r.echo.Param(name))
+	if err != nil || !isText(s) {
+		return ""
+	}
+	return s
+}
+
+// Query answers a parameter of the query; "" when it is not given.
+func (r *Request) Query(name string) string { return r.echo.QueryParam(name) }
+
+// Page reads page and page_size, which default to the first page of the given size.
+func (r *Request) Page(size, maxSize int) (projections.Page, error) {
+	number, err1 := r.number("page", 1, 1<<31-1)
+	size, err2 := r.number("page_size", size, maxSize)
+	return projections.Page{Number: number, Size: size}, errors.Join(err1, err2)
+}
+
+func (r *Request) number(name string, byDefault, most int) (int, error) {
+	text := r.Query(name)
+	if text == "" {
+		return byDefault, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, ErrQuery.In(domain.Field{Name: name, Text: "must be a number from 1 to " + strconv.Itoa(most)})
+	}
+	return n, nil
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

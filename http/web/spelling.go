@@ -1,0 +1,24 @@
+package web
+
+import "gesta/domain/id"
+
+// Spelling is how a surface writes ids.
+type Spelling struct {
+	Write func(id.ID) string
+	Read  func(string) (id.ID, error)
+}
+
+// The spellings of the same 128 bits.
+var (
+	UUID = Spelling{Write: id.ID.UUID, Read: id.ParseUUID}
+	ULID = Spelling{Write: id.ID.String, Read: id.Parse}
+)
+
+// ID reads an id from the path; what spells none refuses as unknown does.
+func (s Spelling) ID(r *Request, param string, unknown error) (id.ID, error) {
+	i, err := s.Read(r.Param(param))
+	if err != nil || i.IsZero() {
+		return i, unknown
+	}
+	return i, nil
+}

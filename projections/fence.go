@@ -1,0 +1,165 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/eventstore"
+)
+
+// Fence lets a request wait until the read models have passed a position, so that whoever writes reads
+// what he wrote. The projector of this process tells it where it stands; for one in another process it
+// reads the checkpoint itself, while somebody waits. Its mark goes back when the checkpoint does.
+type Fence struct {
+	Checkpoint func(context.Context) (position int64, err error)
+	Bound      time.Duration // how long a request waits at the most
+
+	once    sync.Once
+	kick    chan struct{}
+	mu      sync.Mutex
+	mark    int64
+	still   bool // the projector is known to stand still, so that nobody waits for it
+	waiting map[chan struct{}]int64
+}
+
+// How often the checkpoint is read: while somebody waits, and while the projector stands still.
+const (
+	pollWhileWaited = 25 * time.Millisecond
+	pollWhileStill  = 250 * time.Millisecond
+)
+
+// Await waits until the position is passed and tells whether it was. It gives up at the bound, at the
+// end of ctx, and at once when the projector is known to stand still.
+func (f *Fence) Await(ctx context.Context, position int64) bool {
+	passed, began, wait := f.join(position)
+	if !wait {
+		return passed == nil
+	}
+	defer f.leave(passed)
+	timeout := time.NewTimer(f.Bound)
+	defer timeout.Stop()
+	select {
+	case <-passed:
+		return true
+	case <-ctx.Done():
+	case <-timeout.C:
+		f.suspect(began)
+	}
+	return false
+}
+
+// join answers nil and no wait for a position that is passed, a channel and no wait for one that
+// waiting would not help.
+func (f *Fence) join(position int64) (passed chan struct{}, mark int64, wait bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if position <= f.mark {
+		return nil, f.mark, false
+	}
+	passed = make(chan struct{})
+	if f.still {
+		return passed, f.mark, false
+	}
+	if f.waiting == nil {
+		f.waiting = map[chan struct{}]int64{}
+	}
+	f.waiting[passed] = position
+	f.Wake()
+	return passed, f.mark, true
+}
+
+func (f *Fence) leave(passed chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.waiting, passed)
+}
+
+// suspect notes that the mark has not moved for as long as anybody would wait.
+func (f *Fence) suspect(began int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.still = f.mark == began
+}
+
+// Passed tells the fence where the projector stands.
+func (f *Fence) Passed(m eventstore.Mark) { f.move(m.Position) }
+
+func (f *Fence) move(position int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if position != f.mark {
+		f.still = false
+	}
+	f.mark = position
+	for passed, wanted := range f.waiting {
+		if wanted <= position {
+			close(passed)
+			delete(f.waiting, passed)
+		}
+	}
+}
+
+// Wake makes the fence look at the checkpoint now.
+func (f *Fence) Wake() {
+	select {
+	case f.kicks() <- struct{}{}:
+	default:
+	}
+}
+
+func (f *Fence) kicks() chan struct{} {
+	f.once.Do(func() { f.kick = make(chan struct{}, 1) })
+	return f.kick
+}
+
+// Run reads the checkpoint when it should, until ctx ends.
+func (f *Fence) Run(ctx context.Context) error {
+	for {
+		poll := f.poll()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.kicks():
+		case <-poll:
+		}
+		if position, err := f.Checkpoint(ctx); err == nil {
+			f.move(position)
+		}
+	}
+}
+
+// poll answers a channel that never fires while nobody wants to know.
+func (f *Fence) poll() <-chan time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case len(f.waiting) > 0:
+		return time.After(pollWhileWaited)
+	case f.still:
+		return time.After(pollWhileStill)
+	}
+	return nil
+}
+
+// Standing answers whether the projector is known to stand still, and the mark.
+func (f *Fence) Standing() (still bool, mark int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.still, f.mark
+}
+
+// Checkpoint reads where the read models stand; 0 where there are none yet.
+func Checkpoint(db *pgxpool.Pool) func(context.Context) (int64, error) {
+	return func(ctx context.Context) (position int64, err error) {
+		err = db.QueryRow(ctx, `select position from checkpoints where follower = $1`, follower).Scan(&position)
+		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {
+			return 0, nil
+		}
+		return position, err
+	}
+}

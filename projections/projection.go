@@ -1,0 +1,57 @@
+// Package projections builds the read models from the history, and answers questions from them. There
+// is one file per read model: its row, its tables, the rules that keep it true, its questions.
+package projections
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Projection is one read model. Its tables lie in the read schema, which search_path names.
+type Projection struct {
+	Name     string
+	Revision int    // raised whenever a rule begins to mean something else
+	Tables   string // SQL that creates them
+	Rules    []Rule
+}
+
+// Rule says what one type of event writes.
+type Rule struct {
+	Type  string
+	apply func(Write, domain.Event)
+}
+
+// On makes a rule. Rules write and never read, and write only rows keyed by their own stream or add to
+// counters: so what arrives together becomes one transaction, and late is as good as in time.
+func On[E domain.Event](write func(Write, E)) Rule {
+	var zero E
+	return Rule{Type: zero.EventType(), apply: func(w Write, e domain.Event) { write(w, e.(E)) }}
+}
+
+// Write takes what the rules write about one event.
+type Write struct {
+	Event eventstore.Recorded
+	batch *pgx.Batch
+}
+
+// Exec adds a statement to the transaction of the event's batch.
+func (w Write) Exec(sql string, args ...any) { w.batch.Queue(sql, args...) }
+
+// fingerprint tells whether tables were built by these projections or by other ones.
+func fingerprint(all []Projection) string {
+	h := sha256.New()
+	fmt.Fprint(h, checkpointTable)
+	for _, p := range all {
+		fmt.Fprintf(h, "%q %d %q", p.Name, p.Revision, p.Tables)
+		for _, r := range p.Rules {
+			fmt.Fprintf(h, "%q", r.Type)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

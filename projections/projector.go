@@ -1,0 +1,130 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Projector follows the history and keeps all read models true. All of them move together, in one
+// transaction a batch, which the checkpoint is part of.
+type Projector struct {
+	URL         string // of the database; the projector has a connection of its own
+	Schema      string // of the truth
+	Catalogue   domain.Catalogue
+	Projections []Projection
+	Feed        Feed
+	Lead        func(ctx context.Context, lead func(context.Context) error) error // one projector at a time
+	Passed      func(eventstore.Mark)                                             // told after each commit
+	Log         *slog.Logger
+}
+
+// Feed hands on the history after a mark, each event once and in order, at most max at a time, until
+// ctx ends or handle fails.
+type Feed interface {
+	Follow(ctx context.Context, from eventstore.Mark, max int, handle func(context.Context, []eventstore.Recorded) error) error
+}
+
+// What arrives together is written together, up to this many events.
+const maxBatch = 500
+
+// How long the projector rests after a failure, so that a database that is away is not stormed.
+const restAfterFailure = 250 * time.Millisecond
+
+// Run projects until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
+func (p *Projector) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := p.Lead(ctx, p.follow)
+		if ctx.Err() == nil {
+			p.Log.Warn("projector stopped, trying again", "error", err)
+			rest(ctx, restAfterFailure)
+		}
+	}
+	return nil
+}
+
+func (p *Projector) follow(ctx context.Context) error {
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	from, err := p.prepare(ctx, conn)
+	if err != nil {
+		return err
+	}
+	p.Passed(from)
+	return p.Feed.Follow(ctx, from, maxBatch, func(ctx context.Context, events []eventstore.Recorded) error {
+		if err := p.apply(ctx, conn, from, events); err != nil {
+			return err
+		}
+		from = events[len(events)-1].Mark()
+		p.Passed(from)
+		return nil
+	})
+}
+
+// apply writes a batch and moves the checkpoint, in one transaction and one round trip.
+func (p *Projector) apply(ctx context.Context, conn *pgx.Conn, from eventstore.Mark, events []eventstore.Recorded) error {
+	to := events[len(events)-1].Mark()
+	batch := &pgx.Batch{}
+	batch.Queue(`select advance($1, $2, $3, $4, $5)`, follower,
+		from.Position, [16]byte(from.Event.ID), to.Position, [16]byte(to.Event.ID))
+	for _, r := range events {
+		if err := p.write(batch, r); err != nil {
+			return err
+		}
+	}
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, to.Position, err)
+	}
+	return nil
+}
+
+// write lets every rule for the event have its say. A type nobody here has heard of is no damage:
+// there is no rule for it.
+func (p *Projector) write(batch *pgx.Batch, r eventstore.Recorded) error {
+	e, err := p.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	if errors.Is(err, domain.ErrUnknownType) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("projections: event %d: %w", r.Position, err)
+	}
+	for _, one := range p.Projections {
+		for _, rule := range one.Rules {
+			if rule.Type == r.Type {
+				rule.apply(Write{Event: r, batch: batch}, e)
+			}
+		}
+	}
+	return nil
+}
+
+// connect answers a connection whose commits don't wait for the disk: a crash only moves the
+// checkpoint back, together with what was written.
+func (p *Projector) connect(ctx context.Context) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(p.URL)
+	if err != nil {
+		return nil, err
+	}
+	config.RuntimeParams["search_path"] = ReadSchema(p.Schema)
+	config.RuntimeParams["synchronous_commit"] = "off"
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	return pgx.ConnectConfig(ctx, config)
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

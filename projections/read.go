@@ -1,0 +1,69 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/domain"
+)
+
+// Page is a part of a list: the first page is 1.
+type Page struct{ Number, Size int }
+
+// Offset is how many rows come before the page.
+func (p Page) Offset() int { return (p.Number - 1) * p.Size }
+
+// ErrUnavailable refuses a question while the read models can't be reached.
+var ErrUnavailable = &domain.Fault{
+	Kind: domain.Unavailable, Code: "unavailable", Text: "temporarily unavailable", Retry: time.Second,
+}
+
+// Open connects to the read models that belong to a schema of the truth.
+func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// one reads one row, or answers none when there is no such row.
+func one[T any](ctx context.Context, db *pgxpool.Pool, none error, sql string, args ...any) (T, error) {
+	rows, _ := db.Query(ctx, sql, args...) // An error of Query comes again when the rows are read.
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return row, none
+	}
+	return row, understood(err)
+}
+
+// understood tells a database that is away, or has no read models yet, from a mistake.
+func understood(err error) error {
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &pg) && !isPassing(pg.Code) && !isMissing(err):
+		return err
+	}
+	return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+}
+
+// isPassing tells the classes of errors that mean "not now": connection, resources, intervention.
+func isPassing(code string) bool {
+	class := code[:2]
+	return class == "08" || class == "53" || class == "57"
+}
+
+// isMissing tells that the tables are not there, before the projector has made them.
+func isMissing(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000")
+}

@@ -1,0 +1,112 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+)
+
+// User is a user as readers see one.
+type User struct {
+	ID        id.ID
+	Email     string
+	Phone     string
+	Role      string
+	Active    bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+const userColumns = `id, email, phone, role, active, created_at, updated_at`
+
+// UsersProjection keeps the users of all realms.
+var UsersProjection = Projection{
+	Name: "users",
+	Tables: `
+		create table users (
+			id         uuid        not null primary key,
+			realm      text        not null,
+			email      text        not null,
+			phone      text        not null,
+			role       text        not null,
+			active     boolean     not null,
+			created_at timestamptz not null,
+			updated_at timestamptz not null
+		);
+		create index on users (realm, email);
+		create index on users (realm, id)`,
+	Rules: []Rule{
+		On(func(w Write, e identity.UserRegistered) {
+			w.Exec(`insert into users (realm, `+userColumns+`) values ($1, $2, $3, $4, $5, true, $6, $6)`,
+				e.Realm, w.key(), e.Email, e.Phone, e.Role, w.Event.OccurredAt)
+		}),
+		On(func(w Write, e identity.UserEmailChanged) { w.setUser("email", e.Email) }),
+		On(func(w Write, e identity.UserPhoneChanged) { w.setUser("phone", e.Phone) }),
+		On(func(w Write, _ identity.UserDeactivated) { w.setUser("active", false) }),
+		On(func(w Write, _ identity.UserReactivated) { w.setUser("active", true) }),
+		On(func(w Write, _ identity.UserPasswordChanged) {
+			w.Exec(`update users set updated_at = $2 where id = $1`, w.key(), w.Event.OccurredAt)
+		}),
+	},
+}
+
+// key is the row of the event's own stream.
+func (w Write) key() [16]byte { return w.Event.Stream.ID }
+
+func (w Write) setUser(column string, value any) {
+	w.Exec(`update users set `+column+` = $2, updated_at = $3 where id = $1`, w.key(), value, w.Event.OccurredAt)
+}
+
+// UserOf shows a user's folded state as the read model would.
+func UserOf(u identity.User) User {
+	return User{
+		ID: u.ID.ID, Email: string(u.Email), Phone: string(u.Phone), Role: string(u.Role),
+		Active: u.Active, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
+	}
+}
+
+// Users answers questions about the users of one realm.
+type Users struct {
+	DB    *pgxpool.Pool
+	Realm string
+}
+
+// Find answers one user, or identity.ErrUserNotFound.
+func (u Users) Find(ctx context.Context, user identity.UserID) (User, error) {
+	return one[User](ctx, u.DB, identity.ErrUserNotFound,
+		`select `+userColumns+` from users where realm = $1 and id = $2`, u.Realm, [16]byte(user.ID))
+}
+
+// ByEmail answers the user registered with an address, or identity.ErrUserNotFound.
+func (u Users) ByEmail(ctx context.Context, e value.Email) (User, error) {
+	return one[User](ctx, u.DB, identity.ErrUserNotFound,
+		`select `+userColumns+` from users where realm = $1 and email = $2`, u.Realm, e)
+}
+
+// UserList is one page of users and how many there are on all pages.
+type UserList struct {
+	Users []User
+	Page  Page
+	Total int
+}
+
+// List answers a page of all users, the oldest first.
+func (u Users) List(ctx context.Context, p Page) (UserList, error) {
+	list := UserList{Page: p}
+	batch := &pgx.Batch{}
+	batch.Queue(`select count(*) from users where realm = $1`, u.Realm).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&list.Total)
+	})
+	batch.Queue(`select `+userColumns+` from users where realm = $1 order by id limit $2 offset $3`,
+		u.Realm, p.Size, p.Offset()).Query(func(rows pgx.Rows) (err error) {
+		list.Users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
+		return err
+	})
+	return list, understood(u.DB.SendBatch(ctx, batch).Close())
+}
