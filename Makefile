@@ -1,0 +1,36 @@
+# `make run` and `make test` are all a newcomer needs; both bring their own Postgres and NATS.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TOOL := go tool -modfile=tools/go.mod
+
+.PHONY: run build test lint fuzz golden clean
+
+run: build
+	@exec bin/gesta dev
+
+build:
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gesta ./cmd/gesta
+
+# One throw-away Postgres for the whole suite.
+test:
+	go run ./eventstore/postgres/pgtest/withpostgres go test -timeout 10m ./...
+
+lint:
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+
+# Each fuzz target for a while; `make test` runs their corpora only.
+FUZZTIME ?= 20s
+fuzz:
+	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./domain/identity
+	go test -fuzz FuzzParse -fuzztime $(FUZZTIME) ./domain/id
+	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/accounts
+	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./eventstore/envelope
+
+# Writes the golden files anew; read the difference before committing it.
+golden:
+	go run ./eventstore/postgres/pgtest/withpostgres go test ./domain/identity ./eventstore/envelope ./http/... ./cmd/gesta -update
+
+clean:
+	rm -rf bin

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"gesta/commands"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+)
+
+// adminCmd makes administrators.
+type adminCmd struct {
+	Create adminCreate `cmd:"" help:"Make a user with any role of a realm; works while the server runs."`
+}
+
+type adminCreate struct {
+	Realm         string `required:"" help:"Realm, such as accounts."`
+	Role          string `required:"" help:"One of its roles, such as BO."`
+	Email         string `required:"" help:"E-mail address."`
+	Phone         string `help:"Phone number."`
+	PasswordStdin bool   `required:"" help:"Read the password from standard input; it is never taken from the command line, which others can see."`
+}
+
+// Run makes the user and prints its id.
+func (c *adminCreate) Run(ctx context.Context, s *Settings, std streams) error {
+	password, err := readLine(std.in)
+	if err != nil {
+		return err
+	}
+	return s.with(ctx, std, func(a *app) error {
+		if err := a.openCommands(); err != nil {
+			return err
+		}
+		r, err := c.registration(a, password)
+		if err != nil {
+			return err
+		}
+		user, err := a.identity.Register(as(ctx, c.Realm, "cli"), r)
+		if err == nil {
+			fmt.Fprintln(std.out, user)
+		}
+		return err
+	})
+}
+
+func (c *adminCreate) registration(a *app, password string) (commands.Registration, error) {
+	realm, ok := a.realms[c.Realm]
+	if !ok {
+		return commands.Registration{}, fmt.Errorf("there is no realm %q; there is %s", c.Realm, realmNames(a))
+	}
+	role, err1 := realm.ParseRole(c.Role)
+	email, err2 := value.ParseEmail(c.Email)
+	_, err3 := realm.ParsePassword(password)
+	return commands.Registration{
+		Realm: realm, By: itself(realm), Role: role, Email: email, Phone: value.Phone(c.Phone), Password: password,
+	}, errors.Join(about("role", err1), about("email", err2), about("password", err3))
+}
+
+// itself is the caller that a command line or the demo data acts as: it may do what an administrator may.
+func itself(r identity.Realm) identity.Caller {
+	return identity.Caller{Realm: r.Name, Role: r.Administrator}
+}
+
+func realmNames(a *app) string { return strings.Join(slices.Sorted(maps.Keys(a.realms)), ", ") }
+
+func about(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s %w", what, err)
+	}
+	return nil
+}
+
+func readLine(in io.Reader) (string, error) {
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return "", err
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}

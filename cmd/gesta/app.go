@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/identity"
+	"gesta/eventstore"
+	"gesta/eventstore/postgres"
+	"gesta/http/accounts"
+	"gesta/http/web"
+	"gesta/projections"
+)
+
+// app is the one place where the parts meet.
+type app struct {
+	*Settings
+	sys       *system
+	log       *slog.Logger
+	metrics   *prometheus.Registry
+	catalogue domain.Catalogue
+	handoff   *eventstore.Handoff
+	store     *postgres.Store
+	reads     *pgxpool.Pool
+	executor  *commands.Executor
+	identity  *commands.Identity
+	realms    map[string]identity.Realm
+	surfaces  []web.Surface
+}
+
+// How long a request waits until readers see what it wrote.
+const settleBound = 2 * time.Second
+
+// open connects the store and the read models of a system. Nothing runs yet but the store's appender.
+func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *app, err error) {
+	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.catalogue = domain.NewCatalogue(identity.Types)
+	metrics := postgres.NewMetrics()
+	a.metrics.MustRegister(metrics)
+	a.store, err = postgres.Open(ctx, postgres.Options{
+		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.reads, err = projections.Open(ctx, sys.url, sys.schema); err != nil {
+		a.store.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// openCommands adds what decides, and the surfaces on top of it.
+func (a *app) openCommands() error {
+	secrets, err := a.sys.secrets()
+	if err != nil {
+		return err
+	}
+	hasher, err := commands.NewHasher(secrets.master)
+	if err != nil {
+		return err
+	}
+	tokens, err := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
+	if err != nil {
+		return err
+	}
+	a.executor = commands.NewExecutor(a.store, a.catalogue, hasher)
+	a.identity = &commands.Identity{Executor: a.executor, Passwords: commands.NewPasswords(a.BcryptCost), Tokens: tokens}
+	realm := accounts.Realm(a.signUp())
+	a.realms = map[string]identity.Realm{realm.Name: realm}
+	a.surfaces = []web.Surface{accounts.New(accounts.App{
+		Identity: a.identity,
+		Users:    projections.Users{DB: a.reads, Realm: realm.Name},
+	}, realm)}
+	return nil
+}
+
+// close lets go of the databases; whatever ran on them must have ended.
+func (a *app) close() {
+	a.reads.Close()
+	a.store.Close()
+}
+
+// as answers a context in which a command line causes what is done to a realm.
+func as(ctx context.Context, realm, surface string) context.Context {
+	return domain.WithMeta(ctx, domain.Meta{Actor: "system", Realm: realm, Surface: surface})
+}
+
+// with opens an app for a command that does one thing, and closes it again.
+func (s *Settings) with(ctx context.Context, out streams, do func(*app) error) error {
+	sys, err := s.system(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := s.open(ctx, sys, s.logger(out.err))
+	if err == nil {
+		err = do(a)
+		a.close()
+	}
+	if stopped := sys.close(); err == nil {
+		err = stopped
+	}
+	return err
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"gesta/eventstore/postgres/cluster"
+	"gesta/eventstore/relay/natsembed"
+	"gesta/http/server"
+)
+
+// devCmd runs everything on this machine.
+type devCmd struct {
+	Listen     []string `env:"GESTA_LISTEN" default:"localhost:8080,localhost:8081,localhost:8082,localhost:8083,localhost:8084" help:"Addresses to serve on: the ports that the documents' examples use."`
+	NATSListen string   `name:"nats-listen" env:"GESTA_NATS_LISTEN" default:"127.0.0.1:4222" help:"Where NATS takes subscribers."`
+}
+
+var allRoles = []string{"api", "relay", "projector", "policies"}
+
+// Run starts a Postgres and a NATS, puts in the demo data, and serves until ctx ends.
+func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	log := s.logger(std.err)
+	sys, err := s.startDev(ctx)
+	if errors.Is(err, cluster.ErrRunning) {
+		return fmt.Errorf("another gesta runs on %s", s.Data)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		<-sys.server.Done()
+		cancel(errors.New("postgres ended"))
+	}()
+	return errors.Join(c.serve(ctx, s, sys, log, std.out), sys.server.Err(), sys.close())
+}
+
+func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.Logger, out io.Writer) error {
+	ns, err := natsembed.Start(natsembed.Options{Dir: filepath.Join(s.Data, "nats"), Listen: c.NATSListen, Log: log})
+	if err != nil {
+		return err
+	}
+	defer ns.Stop()
+	nc, err := ns.Connect(natsOptions(log)...)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	return s.serve(ctx, sys, log, nc, allRoles, c.Listen, func(ctx context.Context, n *node) error {
+		if err := n.seed(ctx); err != nil {
+			return err
+		}
+		return c.greet(out, n, ns.URL())
+	})
+}
+
+// greet says where everything is. Passwords stand in files, not here.
+func (c *devCmd) greet(out io.Writer, n *node, natsURL string) error {
+	_, err := fmt.Fprintf(out, `
+gesta is up; Ctrl-C stops it
+
+  REST      http://localhost:%s (%s)
+  health    /healthz /readyz /metrics
+  NATS      %s  subjects gesta.events.>
+  Postgres  %s  schema %s, as %s
+  data      %s
+  %s
+
+`, n.port(), strings.Join(n.addresses(), " "), natsURL, n.sys.place(), n.sys.schema, devLogin, n.Data, demoLogin())
+	return err
+}

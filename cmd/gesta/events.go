@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"path"
+	"time"
+
+	"gesta/eventstore"
+	"gesta/eventstore/envelope"
+)
+
+// eventsCmd prints the history in its published form.
+type eventsCmd struct {
+	Tail   eventsTail   `cmd:"" help:"Print new events as they come, until interrupted."`
+	Export eventsExport `cmd:"" help:"Print all events there are."`
+}
+
+type (
+	eventsTail struct {
+		After int64  `default:"-1" help:"Begin after this position; with what comes next when not set."`
+		Type  string `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
+	}
+	eventsExport struct {
+		After int64  `help:"Begin after this position."`
+		Type  string `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
+	}
+)
+
+// How many events are read at once, and how often a tail looks for more.
+const (
+	exportPage = 1000
+	tailEvery  = 200 * time.Millisecond
+)
+
+// Run prints what comes until ctx ends.
+func (c eventsTail) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.with(ctx, std, func(a *app) error {
+		after := c.After
+		if after < 0 {
+			head, err := a.store.Head(ctx)
+			if err != nil {
+				return err
+			}
+			after = head.Position
+		}
+		for ctx.Err() == nil {
+			var err error
+			if after, err = a.print(ctx, std, after, c.Type); err != nil && ctx.Err() == nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(tailEvery):
+			}
+		}
+		return nil
+	})
+}
+
+// Run prints what there is.
+func (c eventsExport) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.with(ctx, std, func(a *app) error {
+		_, err := a.print(ctx, std, c.After, c.Type)
+		return err
+	})
+}
+
+// print writes the events after a position, in short reads so that no snapshot is held for long, and
+// answers the last position.
+func (a *app) print(ctx context.Context, std streams, after int64, types string) (int64, error) {
+	out := bufio.NewWriter(std.out)
+	for {
+		head, err := a.store.Head(ctx)
+		if err != nil {
+			return after, err
+		}
+		events, err := a.store.Read(ctx, after, exportPage)
+		if err != nil {
+			return after, err
+		}
+		for _, e := range events {
+			after = e.Position
+			if err := printEvent(out, e, head.Epoch, types); err != nil {
+				return after, err
+			}
+		}
+		if len(events) < exportPage {
+			return after, out.Flush()
+		}
+	}
+}
+
+func printEvent(out *bufio.Writer, e eventstore.Recorded, epoch int64, types string) error {
+	wanted, err := path.Match(types, e.Type)
+	if err != nil || !wanted {
+		return err
+	}
+	_, _ = out.Write(envelope.Encode(e, epoch)) // A failed write is told by the next, and by Flush.
+	return out.WriteByte('\n')
+}

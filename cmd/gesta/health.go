@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gesta/domain"
+	"gesta/http/server"
+)
+
+// Refusals of a reader who asks for a position.
+var (
+	errBeyondHead = &domain.Fault{Kind: domain.Invalid, Code: "position_beyond_head", Text: "X-Min-Position is beyond the last event"}
+	errNotReached = &domain.Fault{Kind: domain.Unavailable, Code: "position_not_reached", Text: "X-Min-Position is not reached yet", Retry: time.Second}
+)
+
+// reached waits until readers see everything up to a position.
+func (n *node) reached(ctx context.Context, position int64) error {
+	head, err := n.store.Head(ctx)
+	switch {
+	case err != nil:
+		return errNotReached
+	case position > head.Position:
+		return errBeyondHead
+	case !n.fence.Await(ctx, position):
+		return errNotReached
+	}
+	return nil
+}
+
+// ready tells whether this process can do its roles' work: all of it needs Postgres, none of it needs
+// NATS or an up-to-date read model. Those are named all the same.
+func (n *node) ready(ctx context.Context) server.Readiness {
+	head, err := n.store.Head(ctx)
+	detail := map[string]any{"roles": n.roles, "nats": n.nc.Status().String(), "head": head.Position}
+	if err != nil {
+		detail["postgres"] = "unavailable"
+		return server.Readiness{Detail: detail}
+	}
+	detail["postgres"] = "ok"
+	if position, err := n.fence.Checkpoint(ctx); err == nil {
+		detail["projector"] = map[string]int64{"position": position, "lag": head.Position - position}
+	}
+	if n.has("relay") {
+		detail["relay"] = n.relayDetail()
+	}
+	return server.Readiness{Ready: true, Detail: detail}
+}
+
+func (n *node) relayDetail() map[string]any {
+	s := n.relay.Status()
+	detail := map[string]any{"leading": s.Leading, "position": s.Position, "lag": s.Lag()}
+	if s.Err != nil {
+		detail["error"] = s.Err.Error()
+	}
+	return detail
+}
+
+// observe makes the positions of the relay and the projector metrics.
+func (n *node) observe() {
+	gauge := func(name, help string, value func() float64) {
+		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	truth := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	gauge("gesta_nats_connected", "Whether NATS is there.", func() float64 { return truth(n.nc.Status() == nats.CONNECTED) })
+	gauge("gesta_projector_position", "Position of the last event in the read models.", func() float64 { return float64(n.projected()) })
+	gauge("gesta_projector_lag", "How many events the read models are behind the history.", func() float64 { return float64(n.lag()) })
+	if !n.has("relay") {
+		return
+	}
+	gauge("gesta_relay_leading", "Whether this process publishes.", func() float64 { return truth(n.relay.Status().Leading) })
+	gauge("gesta_relay_position", "Position of the last published event.", func() float64 { return float64(n.relay.Status().Position) })
+	gauge("gesta_relay_lag", "How many events the stream is behind the history.", func() float64 { return float64(n.relay.Status().Lag()) })
+}
+
+// scrapeTime is how long a scrape waits for the database.
+const scrapeTime = time.Second
+
+// projected is -1 where it can't be found out.
+func (n *node) projected() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	position, err := n.fence.Checkpoint(ctx)
+	if err != nil {
+		return -1
+	}
+	return position
+}
+
+func (n *node) lag() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	head, err := n.store.Head(ctx)
+	position := n.projected()
+	if err != nil || position < 0 {
+		return -1
+	}
+	return head.Position - position
+}

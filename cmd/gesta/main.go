@@ -1,0 +1,75 @@
+// Command gesta is an event-sourced backend in one binary: `gesta dev` runs everything on this machine,
+// `gesta serve` runs against a Postgres and a NATS of your own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gesta:", err)
+		os.Exit(1)
+	}
+}
+
+// streams are where a command reads from and writes to.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is every command with its flags.
+type cli struct {
+	Settings
+
+	Dev         devCmd         `cmd:"" help:"Run everything on this machine: a private Postgres, NATS, demo data, all roles."`
+	Serve       serveCmd       `cmd:"" help:"Run against a Postgres and a NATS of your own."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the schema of the truth up, down, or say where it is."`
+	Admin       adminCmd       `cmd:"" help:"Make administrators."`
+	Events      eventsCmd      `cmd:"" help:"Print the history as it is published, one event a line."`
+	Projections projectionsCmd `cmd:"" help:"Say where the read models are, or build them anew."`
+	Seed        seedCmd        `cmd:"" help:"Put in the demo data; a second time changes nothing."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+// errDone ends a command that has printed what was asked, such as its help.
+var errDone = errors.New("done")
+
+// run runs one command line; ctx ends it.
+func run(ctx context.Context, args []string, s streams) (err error) {
+	var c cli
+	defer func() {
+		if p := recover(); p == errDone {
+			err = nil
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	parser, err := newParser(&c, kong.Writers(s.out, s.err), kong.Exit(func(int) { panic(errDone) }))
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	return command.Run(&c.Settings, s)
+}
+
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append(options, kong.Name("gesta"),
+		kong.Description("An event-sourced business backend that serves five documented REST APIs from one history."))...)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/feed"
+	"gesta/eventstore/leader"
+	"gesta/eventstore/relay"
+	"gesta/http/server"
+	"gesta/http/web"
+	"gesta/projections"
+)
+
+// node is a process that runs roles: api, relay, projector, policies. Any number of processes may run
+// any of them; of relays and projectors one leads and the others stand by.
+type node struct {
+	*app
+	roles     []string
+	nc        *nats.Conn
+	relay     *relay.Relay
+	projector *projections.Projector
+	fence     *projections.Fence
+	limits    map[string]web.Limit
+	listeners []net.Listener
+}
+
+// credentialLimit is how often one address may try a credential under the hardened profile.
+var credentialLimit = web.Limit{Requests: 10, Per: time.Minute}
+
+func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
+	n = &node{app: a, roles: roles, nc: nc}
+	var over map[string]web.Limit
+	if a.hardened() {
+		over = web.LimitCredentials(a.surfaces, credentialLimit)
+	}
+	if n.limits, err = web.ParseLimits(a.RateLimits, over); err != nil {
+		return nil, err
+	}
+	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}
+	n.executor.Settle = n.fence.Await
+	n.relay = &relay.Relay{
+		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log,
+		Checkpoint: checkpoint.Row{DB: a.store.Pool(), Follower: "relay"}, Leader: n.leader("relay"),
+	}
+	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
+	n.projector.Feed = &feed.Feed{Store: a.store, NC: nc, Handoff: a.handoff, Log: a.log}
+	n.observe()
+	return n, nil
+}
+
+func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(eventstore.Mark)) *projections.Projector {
+	return &projections.Projector{
+		URL: a.sys.url, Schema: a.sys.schema, Catalogue: a.catalogue, Projections: readModels,
+		Feed: &feed.Feed{Store: a.store, Log: a.log}, Lead: lead, Passed: passed, Log: a.log,
+	}
+}
+
+// readModels are all that there are; they move together.
+var readModels = []projections.Projection{projections.UsersProjection}
+
+func (a *app) leader(role string) leader.Postgres {
+	return leader.Postgres{URL: a.sys.url, Name: a.sys.schema + "/" + role}
+}
+
+// passed tells the requests of this process, and hints to those of others, how far readers can see.
+func (n *node) passed(m eventstore.Mark) {
+	n.fence.Passed(m)
+	envelope.Hint(n.nc, envelope.HintProjected, m.Position)
+}
+
+func (n *node) has(role string) bool { return slices.Contains(n.roles, role) }
+
+// run runs the roles until ctx ends, or one of them can't go on. Requests finish before anything they
+// wait for stops.
+func (n *node) run(ctx context.Context, started func(context.Context, *node) error) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	workers, working := errgroup.WithContext(working)
+	n.work(workers, working)
+	serving, ctx := errgroup.WithContext(ctx)
+	serving.Go(func() error { return started(ctx, n) })
+	serving.Go(func() error { return n.serve(ctx) })
+	serving.Go(func() error { return failureOf(ctx, working) })
+	err := serving.Wait()
+	stop()
+	return errors.Join(err, ended(workers.Wait()))
+}
+
+// work starts what stands behind the requests.
+func (n *node) work(workers *errgroup.Group, ctx context.Context) {
+	start := func(run func(context.Context) error) {
+		workers.Go(func() error { return ended(run(ctx)) })
+	}
+	start(relay.Hinter{NC: n.nc, Handoff: n.handoff}.Run)
+	if n.has("api") {
+		start(n.fence.Run)
+		start(n.hearProjected)
+	}
+	if n.has("relay") {
+		start(n.relay.Run)
+	}
+	if n.has("projector") {
+		start(n.projector.Run)
+	}
+}
+
+// failureOf waits for the end of either and answers why the work ended, if that was first.
+func failureOf(ctx, working context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-working.Done():
+		return context.Cause(working)
+	}
+}
+
+// ended takes the end of a context for what it is: no failure.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// hearProjected wakes the fence when a projector elsewhere says it has moved on.
+func (n *node) hearProjected(ctx context.Context) error {
+	sub, err := n.nc.Subscribe(envelope.HintProjected, func(*nats.Msg) { n.fence.Wake() })
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return sub.Unsubscribe()
+}
+
+func (n *node) serve(ctx context.Context) error {
+	if !n.has("api") {
+		<-ctx.Done()
+		return nil
+	}
+	s := &server.Server{
+		Surfaces: n.surfaces, Ready: n.ready, Metrics: n.metrics, Log: n.log,
+		Host: web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
+	}
+	return s.Serve(ctx, n.listeners)
+}
+
+func (n *node) addresses() []string {
+	var out []string
+	for _, l := range n.listeners {
+		out = append(out, l.Addr().String())
+	}
+	return out
+}
+
+// port is the first one served on.
+func (n *node) port() string {
+	_, port, _ := net.SplitHostPort(n.addresses()[0]) // A listener's address always has one.
+	return port
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gesta/commands"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+)
+
+// seedCmd puts in the demo data.
+type seedCmd struct{}
+
+// demo users of the realm accounts. No document's example creates any of their addresses.
+var demoUsers = []struct {
+	role  identity.Role
+	email value.Email
+	phone value.Phone
+}{
+	{"BO", "olivia.owner@demo.gesta.example", "+5511900000001"},
+	{"CU", "carlos.customer@demo.gesta.example", "+5511900000002"},
+	{"CU", "chiara.customer@demo.gesta.example", "+5511900000003"},
+}
+
+// demoPassword is public on purpose: demo data is for machines that nobody else reaches.
+const demoPassword = "gesta-demo"
+
+// Run puts the demo data in and prints a login.
+func (seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.with(ctx, std, func(a *app) error {
+		if err := a.openCommands(); err != nil {
+			return err
+		}
+		if err := a.seed(ctx); err != nil {
+			return err
+		}
+		fmt.Fprintln(std.out, demoLogin())
+		return nil
+	})
+}
+
+func demoLogin() string {
+	return fmt.Sprintf("demo login (accounts): %s / %s", demoUsers[0].email, demoPassword)
+}
+
+// seed makes the demo data through the same commands as everybody. What is there already stays as it is.
+func (a *app) seed(ctx context.Context) error {
+	realm := a.realms["accounts"]
+	for _, u := range demoUsers {
+		_, err := a.identity.Register(as(ctx, realm.Name, "seed"), commands.Registration{
+			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
+		})
+		if err != nil && !errors.Is(err, identity.ErrEmailTaken) {
+			return fmt.Errorf("seed %s: %w", u.email, err)
+		}
+	}
+	return nil
+}

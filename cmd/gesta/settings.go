@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"gesta/commands"
+	"gesta/domain/identity"
+	"gesta/eventstore/relay"
+	"gesta/http/server"
+)
+
+// Settings are what every command understands, as a flag or from the environment.
+type Settings struct {
+	Data string `env:"GESTA_DATA" default:"./.data" type:"path" help:"Folder of 'gesta dev': its Postgres, NATS and secrets. Commands without DATABASE_URL work on it."`
+
+	DatabaseURL        string `name:"database-url" env:"DATABASE_URL" help:"Postgres, as the app's login: it may insert and read events, no more."`
+	DBHost             string `name:"db-host" env:"DB_HOST" help:"Postgres host; these DB_ settings stand in for DATABASE_URL."`
+	DBPort             int    `name:"db-port" env:"DB_PORT" default:"5432" help:"Postgres port."`
+	DBUser             string `name:"db-user" env:"DB_USER" help:"The app's login."`
+	DBPassword         string `name:"db-password" env:"DB_PASSWORD" help:"Its password."`
+	DBName             string `name:"db-name" env:"DB_NAME" help:"Database."`
+	DBSSLMode          string `name:"db-ssl-mode" env:"DB_SSL_MODE" default:"require" enum:"disable,allow,prefer,require,verify-ca,verify-full" help:"How the connection is encrypted."`
+	Schema             string `name:"db-schema" env:"DB_SCHEMA" default:"gesta" help:"Schema of the truth; the read models lie in <schema>_read, keys in <schema>_keys."`
+	MigrateDatabaseURL string `name:"migrate-database-url" env:"MIGRATE_DATABASE_URL" help:"Postgres, as the owner of the tables; DATABASE_URL when not set."`
+	NATSURL            string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS with JetStream, for 'gesta serve'."`
+
+	JWTSecret         string `name:"jwt-secret" env:"JWT_SECRET" help:"Signs tokens; at least 32 characters."`
+	JWTSecretPrevious string `name:"jwt-secret-previous" env:"JWT_SECRET_PREVIOUS" help:"Still verifies tokens, while JWT_SECRET is being changed."`
+	MasterKey         string `name:"master-key" env:"GESTA_MASTER_KEY" help:"32 bytes in base64; claims are hashed with a key derived from it."`
+	MasterKeyFile     string `name:"master-key-file" env:"GESTA_MASTER_KEY_FILE" type:"path" help:"A file that holds it."`
+
+	BcryptCost int    `name:"bcrypt-cost" env:"BCRYPT_COST" default:"10" help:"Cost of a password hash, 4 to 31."`
+	RateLimits string `name:"rate-limits" env:"RATE_LIMITS" help:"'off', or rows such as 'accounts POST /auth/login=5/1m', separated by commas, over those that the documents name."`
+	Profile    string `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
+	LogLevel   string `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
+
+	Accounts accountsSettings `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
+	Stream   streamSettings   `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
+}
+
+// accountsSettings are those of the realm accounts.
+type accountsSettings struct {
+	realmSettings
+	BORegistration string `name:"bo-registration" env:"BO_REGISTRATION" default:"bootstrap" enum:"bootstrap,open,closed" help:"Who may register as BO in public: the first one, everybody, nobody."`
+}
+
+// realmSettings are those that each realm has.
+type realmSettings struct {
+	AccessTTL  time.Duration `name:"access-ttl" env:"ACCESS_TTL" default:"15m" help:"How long access tokens are good for."`
+	RefreshTTL time.Duration `name:"refresh-ttl" env:"REFRESH_TTL" default:"168h" help:"How long refresh tokens are good for."`
+}
+
+// streamSettings are those of the JetStream stream; without limits it holds the whole history.
+type streamSettings struct {
+	MaxAge   time.Duration `name:"max-age" env:"MAX_AGE" help:"How long NATS keeps events; unlimited when not set."`
+	MaxBytes int64         `name:"max-bytes" env:"MAX_BYTES" help:"How many bytes of events NATS keeps; unlimited when not set."`
+	Replicas int           `name:"replicas" env:"REPLICAS" default:"1" help:"On how many NATS servers."`
+}
+
+func (s streamSettings) limits() relay.Limits {
+	return relay.Limits{MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, Replicas: s.Replicas}
+}
+
+// database answers DATABASE_URL, or what the DB_ settings make of one; "" when neither is set.
+func (s *Settings) database() string {
+	if s.DatabaseURL != "" || s.DBHost == "" {
+		return s.DatabaseURL
+	}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(s.DBUser, s.DBPassword), Path: "/" + s.DBName,
+		Host: net.JoinHostPort(s.DBHost, strconv.Itoa(s.DBPort)), RawQuery: "sslmode=" + s.DBSSLMode,
+	}
+	return u.String()
+}
+
+func (s *Settings) hardened() bool { return s.Profile == "hardened" }
+
+// signUp says who may register as an administrator of accounts.
+func (s *Settings) signUp() identity.SignUp {
+	if s.hardened() {
+		return identity.SignUpClosed
+	}
+	return identity.SignUp(s.Accounts.BORegistration)
+}
+
+// weaknesses are what the documents show and a careful operator would not: what hardened replaces.
+func (s *Settings) weaknesses() []string {
+	if s.hardened() {
+		return nil
+	}
+	var weak []string
+	if s.Accounts.BORegistration != string(identity.SignUpClosed) {
+		weak = append(weak, "accounts: BO may register in public ("+s.Accounts.BORegistration+")")
+	}
+	return append(weak, "accounts: sign-in, refresh and registration have no rate limit")
+}
+
+func (s *Settings) lifetimes() map[string]commands.Lifetimes {
+	of := func(r realmSettings) commands.Lifetimes {
+		return commands.Lifetimes{Access: r.AccessTTL, Refresh: r.RefreshTTL}
+	}
+	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings)}
+}
+
+// check refuses values that no flag type refuses.
+func (s *Settings) check() error {
+	if s.BcryptCost < 4 || s.BcryptCost > 31 {
+		return fmt.Errorf("BCRYPT_COST must be from 4 to 31, not %d", s.BcryptCost)
+	}
+	for realm, l := range s.lifetimes() {
+		if l.Access < time.Second || l.Refresh < time.Second {
+			return fmt.Errorf("the tokens of %s must live for a second or more", realm)
+		}
+	}
+	return nil
+}
+
+// secrets are what nobody else may know.
+type secrets struct {
+	jwt    []string // the first one signs
+	master []byte   // 32 bytes
+}
+
+var errNoMasterKey = errors.New("GESTA_MASTER_KEY or GESTA_MASTER_KEY_FILE must be set: 32 bytes in base64 (openssl rand -base64 32)")
+
+// secrets reads them from the settings; their values never stand in an error.
+func (s *Settings) secrets() (secrets, error) {
+	if len(s.JWTSecret) < commands.MinSecret {
+		return secrets{}, fmt.Errorf("JWT_SECRET must have at least %d characters, not %d", commands.MinSecret, len(s.JWTSecret))
+	}
+	out := secrets{jwt: []string{s.JWTSecret}}
+	if s.JWTSecretPrevious != "" {
+		out.jwt = append(out.jwt, s.JWTSecretPrevious)
+	}
+	text := s.MasterKey
+	if text == "" && s.MasterKeyFile != "" {
+		file, err := os.ReadFile(s.MasterKeyFile)
+		if err != nil {
+			return out, err
+		}
+		text = string(file)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	if err != nil || len(key) != 32 {
+		return out, errNoMasterKey
+	}
+	out.master = key
+	return out, nil
+}
+
+// logger logs JSON, with the ids of the request that a line belongs to.
+func (s *Settings) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // The flag allows only level names.
+	return slog.New(server.LogHandler{Handler: slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})})
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore/postgres/cluster"
+	"gesta/migrations"
+)
+
+// system is the database a command works on, and the secrets that belong to it.
+type system struct {
+	url, ownerURL string // as the app's login, and as the owner of the tables
+	schema        string
+	secrets       func() (secrets, error) // asked for only by those who need them
+	server        *cluster.Cluster        // nil unless this process started it
+}
+
+// system finds what the command works on: DATABASE_URL, or else the `gesta dev` of the data folder,
+// whose Postgres is started when it does not run.
+func (s *Settings) system(ctx context.Context) (*system, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	url := s.database()
+	if url == "" {
+		return s.devSystem(ctx)
+	}
+	owner := s.MigrateDatabaseURL
+	if owner == "" {
+		owner = url
+	}
+	return &system{url: url, ownerURL: owner, schema: s.Schema, secrets: s.secrets}, nil
+}
+
+// devSystem attaches to the running `gesta dev`, or starts its Postgres for as long as the command
+// takes.
+func (s *Settings) devSystem(ctx context.Context) (*system, error) {
+	address, err := cluster.Attach(s.postgresDir())
+	if err == nil {
+		return s.dev(ctx, address.URL, nil)
+	}
+	if !errors.Is(err, cluster.ErrNotRunning) {
+		return nil, err
+	}
+	return s.startDev(ctx)
+}
+
+// startDev starts the Postgres of the data folder as a child of this process.
+func (s *Settings) startDev(ctx context.Context) (*system, error) {
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return nil, err
+	}
+	server, err := cluster.Start(ctx, cluster.Options{Dir: s.postgresDir(), Durable: true})
+	if err != nil {
+		return nil, err
+	}
+	sys, err := s.dev(ctx, server.URL, server)
+	if err != nil {
+		return nil, errors.Join(err, stopCluster(server))
+	}
+	return sys, nil
+}
+
+func (s *Settings) postgresDir() string { return filepath.Join(s.Data, "postgres") }
+
+// devLogin is the login that `gesta dev` runs as: like in production, it may insert and read events,
+// no more.
+const devLogin = "gesta_app"
+
+func (s *Settings) dev(ctx context.Context, url func(string) string, server *cluster.Cluster) (*system, error) {
+	keys, err := devSecrets(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	sys := &system{ownerURL: url("postgres"), schema: s.Schema, server: server}
+	sys.secrets = func() (secrets, error) { return keys.secrets, nil }
+	sys.url, err = withLogin(sys.ownerURL, devLogin, keys.login)
+	if err != nil || server == nil {
+		return sys, err
+	}
+	if err := makeLogin(ctx, sys.ownerURL, devLogin, keys.login); err != nil {
+		return nil, err
+	}
+	return sys, sys.migrate(ctx)
+}
+
+// migrate brings the schema up and lets the app's login in.
+func (s *system) migrate(ctx context.Context) error {
+	if err := migrations.Up(ctx, s.ownerURL, s.schema); err != nil {
+		return err
+	}
+	login, err := loginOf(s.url)
+	if err != nil {
+		return err
+	}
+	if owner, err := loginOf(s.ownerURL); err != nil || owner == login {
+		return err
+	}
+	return migrations.GrantApp(ctx, s.ownerURL, s.schema, login)
+}
+
+// close stops what was started for the command.
+func (s *system) close() error {
+	if s.server == nil {
+		return nil
+	}
+	return stopCluster(s.server)
+}
+
+func stopCluster(c *cluster.Cluster) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return c.Stop(ctx)
+}
+
+// place says where the database is, without login and password.
+func (s *system) place() string {
+	config, err := pgx.ParseConfig(s.url)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d/%s", config.Host, config.Port, config.Database)
+}
+
+func loginOf(url string) (string, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return "", fmt.Errorf("database URL: %w", err)
+	}
+	return config.User, nil
+}
+
+// devKeys are the secrets that `gesta dev` makes for itself and keeps in its data folder.
+type devKeys struct {
+	secrets
+	login string // password of the app's login
+}
+
+func devSecrets(dir string) (k devKeys, err error) {
+	jwt, err1 := keptSecret(filepath.Join(dir, "jwt-secret"))
+	master, err2 := keptSecret(filepath.Join(dir, "master-key"))
+	login, err3 := keptSecret(filepath.Join(dir, "app-password"))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return k, err
+	}
+	key, err := base64.StdEncoding.DecodeString(master)
+	return devKeys{secrets{jwt: []string{jwt}, master: key}, login}, err
+}
+
+// keptSecret answers the secret in a file, making both when there is none. The file appears whole, so
+// that a start that is cut off leaves no half of one.
+func keptSecret(path string) (string, error) {
+	if text, err := os.ReadFile(path); err == nil || !os.IsNotExist(err) {
+		return string(text), err
+	}
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // It never fails.
+	secret := base64.StdEncoding.EncodeToString(b[:])
+	fresh, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path))
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(fresh.Name())
+	_, err = fresh.WriteString(secret)
+	if err := errors.Join(err, fresh.Sync(), fresh.Close()); err != nil {
+		return "", err
+	}
+	if err := os.Link(fresh.Name(), path); err != nil && !os.IsExist(err) {
+		return "", err
+	}
+	text, err := os.ReadFile(path) // Another command's, if it was faster.
+	return string(text), err
+}

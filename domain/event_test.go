@@ -1,0 +1,78 @@
+package domain_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gesta/domain"
+)
+
+// paid was first written without a currency, and with its token as a plain field.
+type (
+	paid struct {
+		Cents    int    `json:"cents" privacy:"public"`
+		Currency string `json:"currency" privacy:"public"`
+		Token    string `json:"token" privacy:"secret"`
+	}
+	paidV1 struct {
+		Amount int    `json:"amount" privacy:"public"`
+		Token  string `json:"token" privacy:"secret"`
+	}
+)
+
+func (paid) EventType() string { return "billing.invoice.paid" }
+
+var paidType = domain.TypeOf[paid](domain.From(func(old paidV1) paid {
+	return paid{Cents: old.Amount * 100, Currency: "EUR", Token: old.Token}
+}))
+
+func TestAnOldSchemaIsReadAsTodays(t *testing.T) {
+	c := domain.NewCatalogue([]domain.Type{paidType})
+	want := paid{Cents: 700, Currency: "EUR", Token: "t"}
+	for schema, text := range map[int]string{
+		1: `{"amount":7}`,
+		2: `{"cents":700,"currency":"EUR"}`,
+	} {
+		got, err := c.Decode("billing.invoice.paid", schema, []byte(text), []byte(`{"token":"t"}`))
+		if diff := cmp.Diff(domain.Event(want), got); err != nil || diff != "" {
+			t.Errorf("schema %d: %v\n%s", schema, err, diff)
+		}
+	}
+	if enc, err := c.Encode(want); err != nil || enc.Schema != 2 {
+		t.Errorf("written as schema %d, %v", enc.Schema, err)
+	}
+}
+
+func TestASecretIsNotReadFromThePublishedPart(t *testing.T) {
+	c := domain.NewCatalogue([]domain.Type{paidType})
+	e, err := c.Decode("billing.invoice.paid", 2, []byte(`{"cents":1,"token":"forged"}`), nil)
+	if err != nil || e.(paid).Token != "" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestATypeIsListedOnce(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("the same name twice did not panic")
+		}
+	}()
+	domain.NewCatalogue([]domain.Type{paidType}, []domain.Type{paidType})
+}
+
+type holder []domain.Claim
+
+func (h holder) Claims() []domain.Claim  { return h }
+func (holder) Refuse(domain.Claim) error { return nil }
+
+func TestClaimChangesAreTheDifference(t *testing.T) {
+	a, b, c := domain.Claim{Scope: "s", Name: "a"}, domain.Claim{Scope: "s", Name: "b"}, domain.Claim{Scope: "s", Name: "c"}
+	take, release := domain.ClaimChanges(holder{a, b}, holder{b, c})
+	if diff := cmp.Diff([]domain.Claim{c}, take); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]domain.Claim{a}, release); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,82 @@
+package identity_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gesta/domain"
+	"gesta/domain/identity"
+	"gesta/domain/spec"
+)
+
+var catalogue = domain.NewCatalogue(identity.Types)
+
+// examples is one event of each type.
+var examples = []domain.Event{
+	annRegistered, identity.UserEmailChanged{UserID: ann, Email: "a@example.com"},
+	identity.UserPhoneChanged{UserID: ann, Phone: "2"}, identity.UserPasswordChanged{UserID: ann, PasswordHash: "#2"},
+	identity.UserSignedIn{UserID: ann, SessionID: session}, annDeactivated, identity.UserReactivated{UserID: ann},
+	opened, refreshed, identity.RefreshTokenReused{SessionID: session, UserID: ann}, signedOut, annJoined, annLeft,
+}
+
+func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
+
+func TestSecretsAreKeptApart(t *testing.T) {
+	enc, err := catalogue.Encode(annRegistered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(enc.Data), "#1") || !strings.Contains(string(enc.Secret), "#1") {
+		t.Errorf("data %s, secret %s", enc.Data, enc.Secret)
+	}
+	without, err := catalogue.Decode(enc.Type, enc.Schema, enc.Data, nil)
+	want := annRegistered
+	want.PasswordHash = ""
+	if diff := cmp.Diff(domain.Event(want), without); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}
+
+func TestUnknownTypesAndSchemasAreToldApartFromDamage(t *testing.T) {
+	for _, c := range []struct {
+		typ    string
+		schema int
+		data   string
+		known  bool
+	}{
+		{"identity.user.promoted", 1, "{}", false},
+		{"identity.user.registered", 2, "{}", false},
+		{"identity.user.registered", 0, "{}", false},
+		{"identity.user.registered", 1, "[", true},
+	} {
+		_, err := catalogue.Decode(c.typ, c.schema, []byte(c.data), nil)
+		if err == nil || errors.Is(err, domain.ErrUnknownType) == c.known {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// No bytes may make a decoder or a state panic.
+func FuzzDecode(f *testing.F) {
+	for i, e := range examples {
+		enc, err := catalogue.Encode(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(i, enc.Data, enc.Secret)
+	}
+	f.Fuzz(func(_ *testing.T, i int, data, secret []byte) {
+		typ := identity.Types[uint(i)%uint(len(identity.Types))]
+		e, err := catalogue.Decode(typ.Name, typ.Schema, data, secret)
+		if err != nil {
+			return
+		}
+		identity.User{}.Evolve(e, spec.At)
+		identity.Session{}.Evolve(e, time.Time{})
+		identity.Roster{}.Evolve(e, spec.At)
+	})
+}

@@ -1,0 +1,85 @@
+package identity_test
+
+import (
+	"testing"
+
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/spec"
+)
+
+var (
+	ann     = identity.UserID{ID: id.Named("ann")}
+	session = identity.SessionID{ID: id.Named("session")}
+
+	annRegistered = identity.UserRegistered{
+		UserID: ann, Realm: "r", Role: "member", Email: "ann@example.com", Phone: "1", PasswordHash: "#1",
+	}
+	annDeactivated = identity.UserDeactivated{UserID: ann}
+)
+
+var register = identity.RegisterUser{
+	User: ann, Realm: "r", Role: "member", Email: "ann@example.com", Phone: "1", PasswordHash: "#1",
+}
+
+func TestRegisteringMakesAUserWhoHoldsTheAddress(t *testing.T) {
+	u := spec.Given[identity.User]().When(register).Then(t, annRegistered).State
+	if got := u.Claims(); len(got) != 1 || got[0] != identity.EmailClaim("r", "ann@example.com") {
+		t.Errorf("claims: %v", got)
+	}
+	if !u.Active || u.CreatedAt != spec.At {
+		t.Errorf("user: %+v", u)
+	}
+}
+
+func TestAUserIsRegisteredOnce(t *testing.T) {
+	spec.Given[identity.User](annRegistered).When(register).Refused(t, identity.ErrUserExists)
+}
+
+func TestChangingTheAddress(t *testing.T) {
+	given := spec.Given[identity.User](annRegistered)
+	given.When(identity.ChangeEmail{User: ann, Email: "a@example.com"}).
+		Then(t, identity.UserEmailChanged{UserID: ann, Email: "a@example.com"})
+	given.When(identity.ChangeEmail{User: ann, Email: "ann@example.com"}).Nothing(t)
+}
+
+func TestChangingTheNumber(t *testing.T) {
+	given := spec.Given[identity.User](annRegistered)
+	given.When(identity.ChangePhone{User: ann, Phone: "2"}).Then(t, identity.UserPhoneChanged{UserID: ann, Phone: "2"})
+	given.When(identity.ChangePhone{User: ann, Phone: "1"}).Nothing(t)
+}
+
+func TestChangingThePassword(t *testing.T) {
+	spec.Given[identity.User](annRegistered).When(identity.ChangePassword{User: ann, Hash: "#2"}).
+		Then(t, identity.UserPasswordChanged{UserID: ann, PasswordHash: "#2"})
+}
+
+func TestSigningIn(t *testing.T) {
+	signIn := identity.SignIn{User: ann, Session: session}
+	spec.Given[identity.User](annRegistered).When(signIn).Then(t, identity.UserSignedIn{UserID: ann, SessionID: session})
+	spec.Given[identity.User](annRegistered, annDeactivated).When(signIn).Refused(t, identity.ErrInactive)
+}
+
+func TestAnInactiveUserKeepsTheAddress(t *testing.T) {
+	u := spec.Given[identity.User](annRegistered).When(identity.DeactivateUser{User: ann}).Then(t, annDeactivated).State
+	if u.Active || len(u.Claims()) != 1 {
+		t.Errorf("user: %+v", u)
+	}
+}
+
+func TestLettingSomebodyInAgain(t *testing.T) {
+	back := identity.ReactivateUser{User: ann}
+	spec.Given[identity.User](annRegistered, annDeactivated).When(back).Then(t, identity.UserReactivated{UserID: ann})
+	spec.Given[identity.User](annRegistered).When(back).Nothing(t)
+	spec.Given[identity.User](annRegistered, annDeactivated).When(identity.DeactivateUser{User: ann}).Nothing(t)
+}
+
+func TestNothingCanBeAskedOfNobody(t *testing.T) {
+	nobody := spec.Given[identity.User]()
+	nobody.When(identity.ChangeEmail{User: ann, Email: "a@b"}).Refused(t, identity.ErrUserNotFound)
+	nobody.When(identity.ChangePhone{User: ann, Phone: "1"}).Refused(t, identity.ErrUserNotFound)
+	nobody.When(identity.ChangePassword{User: ann, Hash: "#"}).Refused(t, identity.ErrUserNotFound)
+	nobody.When(identity.SignIn{User: ann, Session: session}).Refused(t, identity.ErrUserNotFound)
+	nobody.When(identity.DeactivateUser{User: ann}).Refused(t, identity.ErrUserNotFound)
+	nobody.When(identity.ReactivateUser{User: ann}).Refused(t, identity.ErrUserNotFound)
+}

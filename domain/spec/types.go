@@ -1,0 +1,122 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gesta/domain"
+)
+
+var update = flag.Bool("update", false, "write the golden events anew")
+
+// Examples checks one event of each type of a context against testdata/events: what was ever written
+// is read for ever, and is still written so unless there is a new schema. It also checks that every
+// field says how private it is.
+func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
+	t.Helper()
+	if len(examples) != len(types) {
+		t.Errorf("%d examples of %d types", len(examples), len(types))
+	}
+	catalogue := domain.NewCatalogue(types)
+	for _, e := range examples {
+		checkGolden(t, catalogue, e)
+	}
+	for _, typ := range types {
+		checkType(t, typ)
+	}
+}
+
+// golden is an event as it is kept.
+type golden struct {
+	Data   json.RawMessage `json:"data"`
+	Secret json.RawMessage `json:"secret,omitempty"`
+}
+
+func checkGolden(t *testing.T, c domain.Catalogue, e domain.Event) {
+	t.Helper()
+	enc, err := c.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "events", e.EventType()+".1.json")
+	if *update {
+		writeGolden(t, path, golden{enc.Data, enc.Secret})
+	}
+	g := readGolden(t, path)
+	got, err := c.Decode(enc.Type, 1, g.Data, g.Secret)
+	if diff := cmp.Diff(e, got); err != nil || diff != "" {
+		t.Errorf("%s is read as something else: %v (-want +got)\n%s", path, err, diff)
+	}
+	if enc.Schema == 1 && (!bytes.Equal(enc.Data, g.Data) || !bytes.Equal(enc.Secret, g.Secret)) {
+		t.Errorf("%s is written as %s %s without a new schema", path, enc.Data, enc.Secret)
+	}
+}
+
+func writeGolden(t *testing.T, path string, g golden) {
+	t.Helper()
+	text, err := json.MarshalIndent(g, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readGolden(t *testing.T, path string) (g golden) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tight bytes.Buffer
+	if err := json.Compact(&tight, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(tight.Bytes(), &g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+var typeName = regexp.MustCompile(`^[a-z]+\.[a-z]+\.[a-z_]+$`)
+
+// checkType finds names that no subject could be made of, and fields that could be published by mistake.
+func checkType(t *testing.T, typ domain.Type) {
+	t.Helper()
+	if !typeName.MatchString(typ.Name) {
+		t.Errorf("%s is no context.aggregate.fact", typ.Name)
+	}
+	shape := reflect.TypeOf(typ.New())
+	for i := range shape.NumField() {
+		f := shape.Field(i)
+		if tag := f.Tag.Get(domain.PrivacyTag); !isPrivacy(tag, shape) {
+			t.Errorf("%s.%s: privacy %q", shape, f.Name, tag)
+		}
+	}
+}
+
+func isPrivacy(tag string, shape reflect.Type) bool {
+	subject, personal := strings.CutPrefix(tag, "personal:")
+	if !personal {
+		return tag == "public" || tag == domain.Secret
+	}
+	for i := range shape.NumField() {
+		if shape.Field(i).Tag.Get("json") == subject {
+			return true
+		}
+	}
+	return false
+}

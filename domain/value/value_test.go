@@ -1,0 +1,40 @@
+package value_test
+
+import (
+	"strings"
+	"testing"
+
+	"gesta/domain/value"
+)
+
+func TestEmail(t *testing.T) {
+	for given, want := range map[string]value.Email{
+		"ann@example.com":       "ann@example.com",
+		" Ann@Example.COM ":     "ann@example.com",
+		"a.b+c@sub.example.org": "a.b+c@sub.example.org",
+	} {
+		if got, err := value.ParseEmail(given); err != nil || got != want {
+			t.Errorf("%q: %q, %v", given, got, err)
+		}
+	}
+	for _, given := range []string{
+		"", "ann", "@example.com", "ann@", "ann@@example.com", "Ann <ann@example.com>", `"a b"@example.com`,
+		"ann@[127.0.0.1]", "ann@example.com, bob@example.com", "a\x00@example.com", "a\n@example.com",
+		strings.Repeat("a", 250) + "@b.cd",
+	} {
+		if got, err := value.ParseEmail(given); err == nil {
+			t.Errorf("%q is taken as %q", given, got)
+		}
+	}
+}
+
+func TestPhone(t *testing.T) {
+	if got, err := value.ParsePhone(" +55 11 99999-9999 "); err != nil || got != "+55 11 99999-9999" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, given := range []string{"", "  ", "1\n2", strings.Repeat("1", 51)} {
+		if got, err := value.ParsePhone(given); err == nil {
+			t.Errorf("%q is taken as %q", given, got)
+		}
+	}
+}

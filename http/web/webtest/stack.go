@@ -1,0 +1,110 @@
+package webtest
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/identity"
+	"gesta/eventstore"
+	"gesta/eventstore/feed"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/http/server"
+	"gesta/http/web"
+	"gesta/projections"
+)
+
+// Stack is everything that stands behind a surface, on a database of its own.
+type Stack struct {
+	Store    *postgres.Store
+	Reads    *pgxpool.Pool
+	Fence    *projections.Fence
+	Identity *commands.Identity
+	stop     func()
+}
+
+// Start starts a stack for the realms, with hashes that are cheap.
+func Start(t testing.TB, realms ...string) *Stack {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	url := pgtest.Database(t)
+	handoff := &eventstore.Handoff{}
+	store, err := postgres.Open(ctx, postgres.Options{URL: url, Handoff: handoff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads, err := projections.Open(ctx, url, postgres.DefaultSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Stack{Store: store, Reads: reads}
+	s.Fence = &projections.Fence{Checkpoint: projections.Checkpoint(reads), Bound: 10 * time.Second}
+	s.Identity = newIdentity(t, store, s.Fence, realms)
+	s.stop = s.project(ctx, cancel, url, handoff)
+	t.Cleanup(func() {
+		s.StopProjector()
+		reads.Close()
+		store.Close()
+	})
+	return s
+}
+
+func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence, realms []string) *commands.Identity {
+	hasher, err := commands.NewHasher(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lifetimes := map[string]commands.Lifetimes{}
+	for _, r := range realms {
+		lifetimes[r] = commands.Lifetimes{Access: 15 * time.Minute, Refresh: 7 * 24 * time.Hour}
+	}
+	tokens, err := commands.NewTokens(lifetimes, time.Now, "a secret for tests, and for tests only")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := commands.NewExecutor(store, domain.NewCatalogue(identity.Types), hasher)
+	x.Settle = fence.Await
+	return &commands.Identity{Executor: x, Passwords: commands.NewPasswords(4), Tokens: tokens}
+}
+
+// project runs a projector and the fence, and answers what stops them.
+func (s *Stack) project(ctx context.Context, cancel func(), url string, handoff *eventstore.Handoff) (stop func()) {
+	p := &projections.Projector{
+		URL: url, Schema: postgres.DefaultSchema, Catalogue: domain.NewCatalogue(identity.Types),
+		Projections: []projections.Projection{projections.UsersProjection},
+		Feed:        &feed.Feed{Store: s.Store, Handoff: handoff}, Passed: s.Fence.Passed, Log: slog.New(slog.DiscardHandler),
+		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
+	}
+	done := make(chan struct{}, 2)
+	go func() { _ = p.Run(ctx); done <- struct{}{} }()
+	go func() { _ = s.Fence.Run(ctx); done <- struct{}{} }()
+	return func() { cancel(); <-done; <-done }
+}
+
+// StopProjector lets the read models stand still from now on.
+func (s *Stack) StopProjector() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+// Client serves surfaces on the stack.
+func (s *Stack) Client(surfaces ...web.Surface) *Client {
+	host := web.Host{
+		Limits:  &web.Limiter{Now: time.Now},
+		Reached: func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
+	}
+	h := &server.Server{
+		Surfaces: surfaces, Host: host, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Ready: func(context.Context) server.Readiness { return server.Readiness{Ready: true} },
+	}
+	return &Client{Handler: h.Handler()}
+}

@@ -1,0 +1,145 @@
+package webtest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"gesta/domain/id"
+	"gesta/http/web"
+)
+
+// Walk asks every row of a surface what no client should: nobody, with a token that is none, about
+// what does not exist, in words that are none. Each row must refuse in the surface's own shape, with a
+// status that it is documented to refuse with.
+type Walk struct {
+	Client  *Client
+	Surface web.Surface
+	// Token is a good one whose role may use every row.
+	Token string
+	// Powerless is a good one of the least role.
+	Powerless string
+	// Bodiless are the rows whose method could bring a body and that take none: "POST /auth/logout".
+	Bodiless []string
+	// IsRefusal tells whether a body has the shape of the surface's refusals.
+	IsRefusal func(text string) bool
+}
+
+// Run walks.
+func (w Walk) Run(t *testing.T) {
+	for _, route := range w.Surface.Routes {
+		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
+			t.Run("no token", func(t *testing.T) { w.noToken(t, route) })
+			t.Run("wrong token", func(t *testing.T) { w.wrongToken(t, route) })
+			t.Run("wrong role", func(t *testing.T) { w.wrongRole(t, route) })
+			t.Run("unknown id", func(t *testing.T) { w.unknownID(t, route) })
+			t.Run("broken body", func(t *testing.T) { w.brokenBody(t, route) })
+		})
+	}
+	t.Run("paths without a row", w.noRow)
+}
+
+func (w Walk) noToken(t *testing.T, r web.Route) {
+	if r.Access.Public {
+		t.Skip("the row is public")
+	}
+	w.refused(t, r, Call{Path: path(r)}, http.StatusUnauthorized)
+}
+
+func (w Walk) wrongToken(t *testing.T, r web.Route) {
+	w.refused(t, r, Call{Path: path(r), Token: "eyJhbGciOiJub25lIn0.e30."}, http.StatusUnauthorized)
+	w.refused(t, r, Call{Path: path(r), Header: map[string]string{"Authorization": "Basic eDp5"}}, http.StatusUnauthorized)
+}
+
+func (w Walk) wrongRole(t *testing.T, r web.Route) {
+	if len(r.Access.Roles) == 0 {
+		t.Skip("the row is for every role")
+	}
+	w.refused(t, r, Call{Path: path(r), Token: w.Powerless}, http.StatusForbidden)
+}
+
+func (w Walk) unknownID(t *testing.T, r web.Route) {
+	if !strings.Contains(r.Path, ":") {
+		t.Skip("the row has no id")
+	}
+	unknown := strings.ReplaceAll(r.Path, ":id", id.Named("unknown").UUID())
+	for _, p := range []string{unknown, path(r), strings.ReplaceAll(r.Path, ":id", "%ff"), strings.ReplaceAll(r.Path, ":id", "%00")} {
+		call := Call{Path: p, Token: w.Token}
+		if w.takesBody(r) {
+			call.Body = "{}"
+		}
+		w.refused(t, r, call, http.StatusNotFound, http.StatusBadRequest)
+	}
+}
+
+func (w Walk) brokenBody(t *testing.T, r web.Route) {
+	if !w.takesBody(r) {
+		t.Skip("the row takes no body")
+	}
+	call := Call{Path: strings.ReplaceAll(r.Path, ":id", "unknown"), Token: w.Token}
+	if r.Access.Public {
+		call.Token = ""
+	}
+	for _, body := range []string{"", "{", "[]", "null", "7", `"x"`, "{}{}", "{\"email\":\"\\u0000@example.com\"}", "{\"email\":\"\xff\"}", `{"email":[]}`, `{"password":{}}`, strings.Repeat("[", 100_000)} {
+		call.Body, call.Type = body, ""
+		w.refused(t, r, call, http.StatusBadRequest, http.StatusNotFound)
+	}
+	call.Body = "{\"x\":\"" + strings.Repeat("x", 1<<20) + "\"}"
+	w.refused(t, r, call, http.StatusRequestEntityTooLarge, http.StatusNotFound)
+	call.Body, call.Type = "email=x", "application/x-www-form-urlencoded"
+	w.refused(t, r, call, http.StatusUnsupportedMediaType, http.StatusNotFound)
+}
+
+// noRow asks for paths that the surface owns and has no row for, and for methods that a path has not.
+func (w Walk) noRow(t *testing.T) {
+	for _, prefix := range w.Surface.Prefixes {
+		w.refusedWith(t, Call{Method: http.MethodGet, Path: prefix + "/no/such/path"}, http.StatusNotFound)
+	}
+	for _, r := range w.Surface.Routes {
+		a := w.refusedWith(t, Call{Method: http.MethodTrace, Path: path(r)}, http.StatusMethodNotAllowed)
+		if !strings.Contains(a.Header.Get("Allow"), r.Method) {
+			t.Errorf("%s: Allow: %q", r.Path, a.Header.Get("Allow"))
+		}
+	}
+}
+
+// refused expects one of the statuses, which the row must be documented to refuse with, or every row has.
+func (w Walk) refused(t *testing.T, r web.Route, call Call, statuses ...int) {
+	t.Helper()
+	call.Method = r.Method
+	a := w.refusedWith(t, call, statuses...)
+	if !slices.Contains(r.Refusals, a.Status) && !slices.Contains(everywhere, a.Status) {
+		t.Errorf("%s %s refuses with %d, which is not documented", r.Method, r.Path, a.Status)
+	}
+}
+
+// everywhere are the refusals that any row can have, beside its own: of what is no request of the
+// document at all.
+var everywhere = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+
+func (w Walk) refusedWith(t *testing.T, call Call, statuses ...int) Answer {
+	t.Helper()
+	a := w.Client.Do(t, call)
+	if !slices.Contains(statuses, a.Status) || !w.IsRefusal(a.Text) {
+		t.Errorf("%s %s %.60q: %d %s", call.Method, call.Path, call.Body, a.Status, a.Text)
+	}
+	return a
+}
+
+func (w Walk) takesBody(r web.Route) bool {
+	return (r.Method == http.MethodPut || r.Method == http.MethodPost) && !slices.Contains(w.Bodiless, r.Method+" "+r.Path)
+}
+
+// path fills in what is no id.
+func path(r web.Route) string { return strings.ReplaceAll(r.Path, ":id", "no-id") }
+
+// IsObject tells whether a text is a JSON object with exactly the given keys.
+func IsObject(text string, keys ...string) bool {
+	var fields map[string]any
+	if json.Unmarshal([]byte(text), &fields) != nil || len(fields) != len(keys) {
+		return false
+	}
+	return !slices.ContainsFunc(keys, func(k string) bool { _, has := fields[k]; return !has })
+}
