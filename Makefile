@@ -25,7 +25,7 @@ FUZZTIME ?= 20s
 fuzz:
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./domain/identity
 	go test -fuzz FuzzParse -fuzztime $(FUZZTIME) ./domain/id
-	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/accounts
+	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/web
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./eventstore/envelope
 
 # Writes the golden files anew; read the difference before committing it.

@@ -187,6 +187,9 @@ func (w *Work) refused(err error) error {
 	var taken *eventstore.ClaimTaken
 	switch {
 	case errors.As(err, &conflict):
+		if conflict.Actual < conflict.Expected {
+			w.x.states.Remove(conflict.Stream) // The store was taken back to an older backup.
+		}
 		return &rerun{need: slices.Clone(w.locked)}
 	case errors.As(err, &taken):
 		return w.refusedClaim(taken)

@@ -98,14 +98,18 @@ func (p *Projector) Reset(ctx context.Context) error {
 		return err
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `do $$ declare t text; begin
-			for t in select tablename from pg_tables where schemaname = current_schema() and tablename <> 'checkpoints' loop
-				execute format('truncate %I', t);
-			end loop; end $$`)
+		// The checkpoint comes first, as it does in every batch: in another order the two could deadlock.
+		_, err := tx.Exec(ctx, `update checkpoints set position = 0, event_id = $1, moved_at = now()`, [16]byte{})
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update checkpoints set position = 0, event_id = $1, moved_at = now()`, [16]byte{})
+		_, err = tx.Exec(ctx, truncateAll)
 		return err
 	})
 }
+
+const truncateAll = `do $$ declare t text; begin
+	for t in select tablename from pg_tables where schemaname = current_schema() and tablename <> 'checkpoints' loop
+		execute format('truncate %I', t);
+	end loop;
+end $$`

@@ -4,6 +4,7 @@ package web
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -57,7 +58,7 @@ var statuses = map[domain.Kind]int{
 // Refuse writes a fault in the dialect.
 func (d Dialect) Refuse(w http.ResponseWriter, f *domain.Fault) error {
 	if f.Retry > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(f.Retry.Seconds())))
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.Retry.Seconds()))))
 	}
 	if f.Kind == domain.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")

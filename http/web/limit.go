@@ -87,7 +87,7 @@ func (l *Limiter) allow(r *Request) error {
 		return nil
 	}
 	refusal := *errTooMany
-	refusal.Retry = ends.Sub(now) + time.Second // Rounded up: earlier would be refused again.
+	refusal.Retry = ends.Sub(now)
 	return &refusal
 }
 

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+)
+
+// dev is a `gesta dev` in a folder, on ports of its own.
+type dev struct {
+	*process
+	client
+	nats string
+}
+
+func startDev(t *testing.T, env []string) dev {
+	t.Helper()
+	p := start(t, env, "dev", "--listen", "localhost:0", "--nats-listen", "127.0.0.1:0")
+	p.await(`(Ctrl-C)`)
+	return dev{
+		process: p,
+		client:  client{t, "http://localhost:" + p.await(`REST +http://localhost:(\d+)`)},
+		nats:    p.await(`NATS +(nats://\S+)`),
+	}
+}
+
+// A newcomer's walk: register, sign in, ask, refresh; hear of it; lose power; find everything again.
+func TestDevStory(t *testing.T) {
+	t.Parallel()
+	env := []string{"GESTA_DATA=" + filepath.Join(t.TempDir(), "data")}
+	d := startDev(t, env)
+	heard := listen(t, d.nats, "gesta.events.accounts.identity.user.registered")
+
+	user := d.expect(201, "POST", "/users", "", registration("test@example.com"))
+	login := d.expect(200, "POST", "/auth/login", "", credentials("test@example.com"))
+	path := "/users/" + user.field("id")
+	d.expect(200, "GET", path, login.field("access_token"), nil)
+	d.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": login.field("refresh_token")})
+
+	message := next(t, heard)
+	printed := mustGesta(t, env, "events", "export", "--type", "identity.user.registered")
+	if lines := strings.Split(strings.TrimSpace(printed), "\n"); lines[len(lines)-1] != message {
+		t.Errorf("NATS says %s\nevents export says %s", message, printed)
+	}
+	if strings.Contains(message, "password") || strings.Contains(printed, "$2a$") {
+		t.Errorf("a secret is published: %s %s", message, printed)
+	}
+	d.checkOperations()
+	d.checkCommands(t, env)
+
+	d.kill()
+	d = startDev(t, env)
+	login = d.expect(200, "POST", "/auth/login", "", credentials("test@example.com"))
+	d.expect(200, "GET", path, login.field("access_token"), nil)
+	d.checkReadme(t)
+
+	postmaster := pidOf(t, filepath.Join(strings.TrimPrefix(env[0], "GESTA_DATA="), "postgres", "data", "postmaster.pid"))
+	d.stop()
+	if err := syscall.Kill(postmaster, 0); err == nil {
+		t.Error("Postgres outlives gesta")
+	}
+	// Commands work on what is stopped as well.
+	if out := mustGesta(t, env, "projections", "status"); !strings.Contains(out, " 0 behind") {
+		t.Error(out)
+	}
+	if out := mustGesta(t, env, "migrate", "status"); !strings.Contains(out, "dirty false") {
+		t.Error(out)
+	}
+}
+
+// checkOperations looks at health and metrics, and that the README knows each metric.
+func (d dev) checkOperations() {
+	d.client.t.Helper()
+	if a := d.expect(200, "GET", "/healthz", "", nil); a.text != "ok" {
+		d.client.t.Errorf("healthz: %q", a.text)
+	}
+	if a := d.expect(200, "GET", "/readyz", "", nil); a.fields["ready"] != true {
+		d.client.t.Errorf("readyz: %s", a.text)
+	}
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		d.client.t.Fatal(err)
+	}
+	metrics := d.expect(200, "GET", "/metrics", "", nil).text
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (gesta_\w+)`).FindAllStringSubmatch(metrics, -1) {
+		if !strings.Contains(string(text), m[1]) {
+			d.client.t.Errorf("the README does not know the metric %s", m[1])
+		}
+	}
+}
+
+// checkCommands uses the command line beside the running server.
+func (d dev) checkCommands(t *testing.T, env []string) {
+	t.Helper()
+	if _, err := gesta(t, env, "secret-of-bo\n", "admin", "create", "--realm", "accounts", "--role", "BO",
+		"--email", "bo@example.com", "--password-stdin"); err != nil {
+		t.Fatal(err)
+	}
+	login := d.expect(200, "POST", "/auth/login", "", map[string]string{"email": "bo@example.com", "password": "secret-of-bo"})
+	d.expect(200, "GET", "/users", login.field("access_token"), nil)
+	before := mustGesta(t, env, "events", "export")
+	mustGesta(t, env, "seed")
+	if after := mustGesta(t, env, "events", "export"); after != before {
+		t.Error("a second seed changed something")
+	}
+	mustGesta(t, env, "projections", "rebuild")
+	d.expect(200, "GET", "/users", login.field("access_token"), nil)
+	if out, err := gesta(t, env, "", "dev", "--listen", "localhost:0", "--nats-listen", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "another gesta runs") {
+		t.Errorf("a second dev on the same folder: %s %v", out, err)
+	}
+	if _, err := gesta(t, env, "short\n", "admin", "create", "--realm", "accounts", "--role", "BO",
+		"--email", "x@example.com", "--password-stdin"); err == nil {
+		t.Error("a short password was taken")
+	}
+}
+
+// checkReadme runs the README's program for subscribers as it stands there.
+func (d dev) checkReadme(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(text)
+	if m == nil {
+		t.Fatal("the README has no program")
+	}
+	program := strings.ReplaceAll(string(m[1]), "nats://127.0.0.1:4222", d.nats)
+	file := filepath.Join(t.TempDir(), "listen.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(t.TempDir(), "listen")
+	if out, err := exec.Command("go", "build", "-o", binary, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	listener := &process{t: t, cmd: exec.Command(binary), end: make(chan struct{})}
+	listener.cmd.Stdout, listener.cmd.Stderr = listener, listener
+	if err := listener.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = listener.cmd.Wait(); close(listener.end) }()
+	defer listener.kill()
+	for i := 0; !strings.Contains(listener.said(), "identity.user.registered"); i++ {
+		d.expect(201, "POST", "/users", "", registration("listener"+strconv.Itoa(i)+"@example.com"))
+		if i == 1000 {
+			t.Fatal("the README's program hears nothing")
+		}
+	}
+}
+
+func listen(t *testing.T, url, subject string) *nats.Subscription {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	sub, err := nc.SubscribeSync(subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return sub
+}
+
+func next(t *testing.T, sub *nats.Subscription) string {
+	t.Helper()
+	m, err := sub.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(m.Data)
+}
+
+func pidOf(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.Fields(string(text))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// Settings that can't be right refuse to start, and say so without saying any secret.
+func TestWrongSettings(t *testing.T) {
+	t.Parallel()
+	key := "GESTA_MASTER_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	secret := "JWT_SECRET=0123456789012345678901234567890123456789"
+	database := "DATABASE_URL=postgres://nobody:hush@127.0.0.1:1/none?connect_timeout=1"
+	for _, c := range []struct {
+		env  []string
+		says string
+	}{
+		{[]string{}, "DATABASE_URL"},
+		{[]string{database, key, "JWT_SECRET=too-short"}, "JWT_SECRET must have at least 32 characters"},
+		{[]string{database, secret}, "GESTA_MASTER_KEY"},
+		{[]string{database, secret, "GESTA_MASTER_KEY=c2hvcnQ="}, "GESTA_MASTER_KEY"},
+		{[]string{database, secret, key, "BCRYPT_COST=3"}, "BCRYPT_COST"},
+		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
+		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
+		{[]string{database, secret, key}, "127.0.0.1"},
+	} {
+		_, err := gesta(t, c.env, "", "serve", "--listen", "localhost:0")
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v: %v", c.env, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "too-short")) {
+			t.Errorf("a secret is told: %v", err)
+		}
+	}
+}

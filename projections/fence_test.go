@@ -1,0 +1,102 @@
+package projections_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gesta/eventstore"
+	"gesta/projections"
+)
+
+// fence runs over a checkpoint that the test moves.
+func fence(t *testing.T, checkpoint *atomic.Int64) *projections.Fence {
+	t.Helper()
+	f := &projections.Fence{
+		Bound:      2 * time.Second,
+		Checkpoint: func(context.Context) (int64, error) { return checkpoint.Load(), nil },
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- f.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return f
+}
+
+func mark(position int64) eventstore.Mark { return eventstore.Mark{Position: position} }
+
+func TestFencePassesWhatTheProjectorHasPassed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		checkpoint.Store(5)
+		f.Passed(mark(5))
+		if !f.Await(t.Context(), 5) {
+			t.Error("a position that is passed is waited for")
+		}
+	})
+}
+
+func TestFenceSeesAProjectorElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		began := time.Now()
+		time.AfterFunc(30*time.Millisecond, func() { checkpoint.Store(7) })
+		if !f.Await(t.Context(), 7) {
+			t.Error("never passed")
+		}
+		if took := time.Since(began); took > 60*time.Millisecond {
+			t.Errorf("passed after %s", took)
+		}
+	})
+}
+
+func TestFenceIsBoundedAndThenDoesNotWaitForAProjectorThatStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		began := time.Now()
+		if f.Await(t.Context(), 1) || time.Since(began) != 2*time.Second {
+			t.Errorf("gave up after %s", time.Since(began))
+		}
+		began = time.Now()
+		if f.Await(t.Context(), 2) || time.Since(began) != 0 {
+			t.Errorf("waited %s for a projector that stands still", time.Since(began))
+		}
+		checkpoint.Store(1)
+		<-time.After(time.Second) // Until the fence has looked again.
+		time.AfterFunc(100*time.Millisecond, func() { checkpoint.Store(2) })
+		if !f.Await(t.Context(), 2) {
+			t.Error("a projector that moves again is not waited for")
+		}
+	})
+}
+
+func TestFenceGoesBackWithTheCheckpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		f.Passed(mark(9))
+		f.Wake() // The checkpoint says 0: a crash took it back.
+		synctest.Wait()
+		if f.Await(t.Context(), 9) {
+			t.Error("passed what was taken back")
+		}
+	})
+}
+
+func TestFenceEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if f.Await(ctx, 1) || time.Since(began) != time.Second {
+			t.Errorf("gave up after %s", time.Since(began))
+		}
+	})
+}
