@@ -26,3 +26,13 @@ func MetaOf(ctx context.Context) Meta {
 	m, _ := ctx.Value(metaKey{}).(Meta)
 	return m
 }
+
+// ActingAs answers a context in which the actor causes what is done, where nobody is known to yet: who
+// registers or signs in is known only by doing so.
+func ActingAs(ctx context.Context, actor string) context.Context {
+	m := MetaOf(ctx)
+	if m.Actor == "" {
+		m.Actor = actor
+	}
+	return WithMeta(ctx, m)
+}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"gesta/domain"
+	"gesta/domain/id"
 )
 
 // Check refuses, with ErrMalformed or ErrTooLarge, an append that no store could keep as it is. Every
@@ -60,10 +61,12 @@ func (e NewEvent) check() error {
 }
 
 func (a Append) checkRest() error {
+	seen := make(map[id.ID]bool, len(a.Keys))
 	for _, k := range a.Keys {
-		if k.Subject.IsZero() || len(k.Wrapped) == 0 {
-			return fmt.Errorf("%w: a subject key without subject or key", ErrMalformed)
+		if k.Subject.IsZero() || len(k.Wrapped) == 0 || seen[k.Subject] {
+			return fmt.Errorf("%w: a subject key without subject or key, or one of two", ErrMalformed)
 		}
+		seen[k.Subject] = true
 	}
 	if i := a.Idempotency; i != nil && (!isText(i.Scope) || !isText(i.Key) || !isJSON(i.Result)) {
 		return fmt.Errorf("%w: idempotency record", ErrMalformed)
@@ -71,8 +74,14 @@ func (a Append) checkRest() error {
 	return nil
 }
 
-// Size is the sum of its events' sizes in bytes.
+// Size is the number of bytes that it brings: its events, keys and answer.
 func (a Append) Size() (n int) {
+	for _, k := range a.Keys {
+		n += len(k.Wrapped)
+	}
+	if i := a.Idempotency; i != nil {
+		n += len(i.Fingerprint) + len(i.Result)
+	}
 	for _, w := range a.Writes {
 		for _, e := range w.Events {
 			n += e.size()
@@ -89,7 +98,7 @@ func isWord(s string) bool {
 }
 
 func isText(s string) bool {
-	return s != "" && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+	return s != "" && len(s) <= MaxNameBytes && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 func isJSON(b []byte) bool { return utf8.Valid(b) && json.Valid(b) }

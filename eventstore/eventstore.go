@@ -14,7 +14,8 @@ import (
 // The most a store takes at once; larger events would not fit into one published message.
 const (
 	MaxEventBytes  = 256 << 10 // data, secret and metadata of one event together
-	MaxAppendBytes = 4 << 20   // all events of one append together
+	MaxAppendBytes = 4 << 20   // all that one append brings
+	MaxNameBytes   = 512       // a kind, type, scope or key: they stand in indexes
 )
 
 // Store is the one history of facts.

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"gesta/domain"
 	"gesta/eventstore"
@@ -36,6 +38,9 @@ type Feed interface {
 // What arrives together is written together, up to this many events.
 const maxBatch = 500
 
+// How often an idle projector looks whether its checkpoint was moved.
+const watchEvery = 500 * time.Millisecond
+
 // How long the projector rests after a failure, so that a database that is away is not stormed.
 const restAfterFailure = 250 * time.Millisecond
 
@@ -51,6 +56,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	return nil
 }
 
+// follow is one turn of leading: from where the read models are, until something goes wrong.
 func (p *Projector) follow(ctx context.Context) error {
 	conn, err := p.connect(ctx)
 	if err != nil {
@@ -62,30 +68,68 @@ func (p *Projector) follow(ctx context.Context) error {
 		return err
 	}
 	p.Passed(from)
-	return p.Feed.Follow(ctx, from, maxBatch, func(ctx context.Context, events []eventstore.Recorded) error {
-		if err := p.apply(ctx, conn, from, events); err != nil {
+	t := &turn{Projector: p, conn: conn, at: from}
+	following, ctx := errgroup.WithContext(ctx)
+	following.Go(func() error { return t.watch(ctx) })
+	following.Go(func() error { return p.Feed.Follow(ctx, from, maxBatch, t.apply) })
+	return following.Wait()
+}
+
+// turn is a connection and what it has written so far.
+type turn struct {
+	*Projector
+	mu   sync.Mutex // one at a time uses the connection
+	conn *pgx.Conn
+	at   eventstore.Mark
+}
+
+// errMoved ends a turn whose read models somebody else has emptied or written.
+var errMoved = errors.New("projections: the checkpoint was moved by another")
+
+// watch looks whether the checkpoint is still where this turn left it. While events arrive every batch
+// finds out; without any, a rebuild would never begin.
+func (t *turn) watch(ctx context.Context) error {
+	for {
+		rest(ctx, watchEvery)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := t.check(ctx); err != nil {
 			return err
 		}
-		from = events[len(events)-1].Mark()
-		p.Passed(from)
-		return nil
-	})
+	}
+}
+
+func (t *turn) check(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var there bool
+	err := t.conn.QueryRow(ctx, `select exists (select from checkpoints where follower = $1 and position = $2 and event_id = $3)`,
+		follower, t.at.Position, [16]byte(t.at.Event.ID)).Scan(&there)
+	if err == nil && !there {
+		err = errMoved
+	}
+	return err
 }
 
 // apply writes a batch and moves the checkpoint, in one transaction and one round trip.
-func (p *Projector) apply(ctx context.Context, conn *pgx.Conn, from eventstore.Mark, events []eventstore.Recorded) error {
+func (t *turn) apply(ctx context.Context, events []eventstore.Recorded) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	to := events[len(events)-1].Mark()
 	batch := &pgx.Batch{}
 	batch.Queue(`select advance($1, $2, $3, $4, $5)`, follower,
-		from.Position, [16]byte(from.Event.ID), to.Position, [16]byte(to.Event.ID))
+		t.at.Position, [16]byte(t.at.Event.ID), to.Position, [16]byte(to.Event.ID))
 	for _, r := range events {
-		if err := p.write(batch, r); err != nil {
+		if err := t.write(batch, r); err != nil {
 			return err
 		}
 	}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, to.Position, err)
 	}
+	t.at = to
+	t.Passed(to)
 	return nil
 }
 

@@ -43,10 +43,8 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.catalogue = domain.NewCatalogue(identity.Types)
-	metrics := postgres.NewMetrics()
-	a.metrics.MustRegister(metrics)
 	a.store, err = postgres.Open(ctx, postgres.Options{
-		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: metrics,
+		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})
 	if err != nil {
 		return nil, err

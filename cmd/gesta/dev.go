@@ -11,7 +11,6 @@ import (
 
 	"gesta/eventstore/postgres/cluster"
 	"gesta/eventstore/relay/natsembed"
-	"gesta/http/server"
 )
 
 // devCmd runs everything on this machine.

@@ -126,7 +126,9 @@ func (p *process) stop() {
 // gesta runs a command to its end and answers what it printed.
 func gesta(t *testing.T, env []string, stdin string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], args...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4"), env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer

@@ -36,7 +36,7 @@ func (c migrateDown) Run(ctx context.Context, s *Settings) error {
 // Run prints where the schema is.
 func (migrateStatus) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.withSystem(ctx, func(sys *system) error {
-		status, err := migrations.ReadStatus(ctx, sys.ownerURL, sys.schema)
+		status, err := migrations.Status(ctx, sys.ownerURL, sys.schema)
 		if err == nil {
 			fmt.Fprintf(std.out, "schema %s version %d of %d dirty %t\n", sys.schema, status.Version, status.Latest, status.Dirty)
 		}

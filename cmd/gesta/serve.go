@@ -74,7 +74,11 @@ func (s *system) ready(ctx context.Context, log *slog.Logger) error {
 func natsOptions(log *slog.Logger) []nats.Option {
 	return []nats.Option{
 		nats.Name("gesta"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("NATS is away", "error", err) }),
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if !nc.IsClosed() {
+				log.Warn("NATS is away", "error", err)
+			}
+		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
 	}
 }

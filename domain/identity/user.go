@@ -89,6 +89,9 @@ type User struct {
 // UserStream is where a user's facts are.
 func UserStream(u UserID) domain.Stream { return domain.Stream{Kind: "identity.user", ID: u.ID} }
 
+// Actor is how a user is named as the one who caused an event.
+func Actor(u UserID) string { return "user/" + u.String() }
+
 // EmailClaim is held by the user registered with that address; a deactivated one keeps it.
 func EmailClaim(realm string, e value.Email) domain.Claim {
 	return domain.Claim{Scope: "email/" + realm, Name: string(e)}

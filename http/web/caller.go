@@ -35,8 +35,6 @@ func (r *Request) authenticate(authorization string) (err error) {
 	if r.Caller, err = r.surface.Authenticate(r.ctx, strings.TrimSpace(token)); err != nil {
 		return err
 	}
-	meta := domain.MetaOf(r.ctx)
-	meta.Actor = "user/" + r.Caller.User.String()
-	r.ctx = domain.WithMeta(r.ctx, meta)
+	r.ctx = domain.ActingAs(r.ctx, identity.Actor(r.Caller.User))
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -81,6 +83,9 @@ const (
 // Serve answers a row's requests.
 func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if slices.ContainsFunc(c.ParamValues(), hasSlash) {
+			return echo.ErrNotFound
+		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())
 		r := &Request{ctx: ctx, echo: c, surface: s, route: route}
 		shown, err := h.answer(r)
@@ -96,6 +101,10 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		return s.Dialect.show(c.Response(), route.Status, shown)
 	}
 }
+
+// hasSlash finds paths that are longer than their row: the router gives all that is left to the last
+// parameter.
+func hasSlash(param string) bool { return strings.Contains(param, "/") }
 
 func (h Host) answer(r *Request) (any, error) {
 	if err := h.Limits.allow(r); err != nil {

@@ -36,7 +36,7 @@ type window struct {
 // errTooMany refuses whoever asks too often.
 var errTooMany = &domain.Fault{Kind: domain.TooMany, Code: "rate_limit_exceeded", Text: "too many requests"}
 
-// ParseLimits reads rows such as "accounts POST /auth/login=5/1m", separated by commas, over the given
+// ParseLimits reads rows such as "<surface> POST /auth/login=5/1m", separated by commas, over the given
 // ones; "off" switches all of them off.
 func ParseLimits(text string, over map[string]Limit) (map[string]Limit, error) {
 	limits := map[string]Limit{}
@@ -64,7 +64,7 @@ func parseLimit(item string) (row string, l Limit, err error) {
 		l.Per, err = time.ParseDuration(per)
 	}
 	if err != nil || l.Requests < 1 || l.Per < time.Second || len(strings.Fields(row)) != 3 {
-		return "", l, fmt.Errorf("%q is no rate limit such as \"accounts POST /auth/login=5/1m\"", item)
+		return "", l, fmt.Errorf("%q is no rate limit such as \"<surface> POST /auth/login=5/1m\"", item)
 	}
 	return row, l, nil
 }

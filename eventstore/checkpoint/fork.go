@@ -1,0 +1,45 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+
+	"gesta/eventstore"
+)
+
+// Forked says that the store's history is not the one a follower has seen: the store was restored, or
+// the follower belongs to another. Stored is what the store has in the place of Seen, or its head when
+// it doesn't reach as far.
+type Forked struct{ Seen, Stored eventstore.Mark }
+
+func (f *Forked) Error() string {
+	return fmt.Sprintf("forked: event %s was seen at position %d, where the store has %s at %d",
+		f.Seen.Event, f.Seen.Position, f.Stored.Event, f.Stored.Position)
+}
+
+// Verify answers *Forked unless the store has the event where it was seen. The zero Mark is in every
+// history.
+func Verify(ctx context.Context, store eventstore.Store, seen eventstore.Mark) error {
+	if seen == (eventstore.Mark{}) {
+		return nil
+	}
+	events, err := store.Read(ctx, seen.Position-1, 1)
+	if err != nil {
+		return err
+	}
+	if len(events) == 0 {
+		return beyond(ctx, store, seen)
+	}
+	if stored := events[0].Mark(); stored != seen {
+		return &Forked{Seen: seen, Stored: stored}
+	}
+	return nil
+}
+
+func beyond(ctx context.Context, store eventstore.Store, seen eventstore.Mark) error {
+	head, err := store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return &Forked{Seen: seen, Stored: head.Mark}
+}

@@ -1,0 +1,53 @@
+package envelope
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Hint tells other processes a position. While NATS is away nothing is kept for later: a hint is only
+// good while it is fresh.
+func Hint(nc *nats.Conn, subject string, position int64) {
+	if nc.IsConnected() {
+		_ = nc.Publish(subject, strconv.AppendInt(nil, position, 10)) // Whoever misses it polls.
+	}
+}
+
+// Hints is the greatest position hinted at, however many hints came.
+type Hints struct {
+	// Wake has something in it when the position has grown.
+	Wake     <-chan struct{}
+	position atomic.Int64
+	sub      *nats.Subscription
+}
+
+// Listen begins to take hints.
+func Listen(nc *nats.Conn, subject string) (*Hints, error) {
+	wake := make(chan struct{}, 1)
+	h := &Hints{Wake: wake}
+	sub, err := nc.Subscribe(subject, func(m *nats.Msg) { h.take(m, wake) })
+	h.sub = sub
+	return h, err
+}
+
+func (h *Hints) take(m *nats.Msg, wake chan<- struct{}) {
+	position, err := strconv.ParseInt(string(m.Data), 10, 64)
+	if err != nil || position <= h.position.Load() {
+		return
+	}
+	h.position.Store(position) // Only the subscription's own goroutine writes it.
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// Position is the greatest position hinted at.
+func (h *Hints) Position() int64 { return h.position.Load() }
+
+// Stop takes no more hints.
+func (h *Hints) Stop() {
+	_ = h.sub.Unsubscribe() // It only fails where the connection is closed, and all is stopped.
+}

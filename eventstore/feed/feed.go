@@ -1,0 +1,123 @@
+// Package feed brings the history to those who follow it: each event once, in order, without a gap,
+// within moments of its commit.
+//
+// Events come from JetStream. Whenever that is in doubt (a gap, a message that is none, silence though
+// an append was announced, no connection at all), they come from the store, which is the truth. A
+// follower can't tell the difference: it sees what is published of an event, never its secret fields,
+// and of the metadata what package envelope names.
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
+)
+
+const (
+	defaultPoll = 500 * time.Millisecond
+	silence     = 20 * time.Millisecond // how long the stream may keep back what is announced
+	room        = 256                   // messages or hand-offs that wait for a slow follower
+)
+
+// Feed is where events come from. Only Store is needed; it is safe for many followers at once.
+type Feed struct {
+	Store   eventstore.Store
+	NC      *nats.Conn          // nil to read the store alone
+	Handoff *eventstore.Handoff // nil to learn of appends by the stream, hints and polls alone
+	Poll    time.Duration       // the longest an event is overlooked; 0 for 500 ms
+	Log     *slog.Logger        // nil for slog.Default()
+}
+
+// Handle deals with events that follow each other without a gap. The slice is its own to keep.
+type Handle = func(ctx context.Context, events []eventstore.Recorded) error
+
+// Follow passes everything after from to handle, at most limit events at a time, as many as are there.
+// The zero Mark is before the first event.
+//
+// It ends when ctx does, with its error; with the first error of handle; and with *checkpoint.Forked
+// when the store's history isn't the one that has been followed, which is asked at the beginning and
+// each time the store is read. A store or a NATS that is away is waited for.
+func (f *Feed) Follow(ctx context.Context, from eventstore.Mark, limit int, handle Handle) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := newFollower(f, from, max(1, limit), handle)
+	end, err := t.listen(ctx)
+	defer end()
+	if err != nil {
+		return err
+	}
+	return t.run(ctx)
+}
+
+// listen opens all sources of a follower. End closes them, and waits until they are.
+func (t *follower) listen(ctx context.Context) (end func(), err error) {
+	var ends []func()
+	end = func() {
+		for _, f := range ends {
+			f()
+		}
+	}
+	if t.feed.Handoff != nil {
+		offers, unsubscribe := t.feed.Handoff.Subscribe(room)
+		t.offers, ends = offers, append(ends, unsubscribe)
+	}
+	if t.feed.NC == nil {
+		return end, nil
+	}
+	js, err := jetstream.New(t.feed.NC)
+	if err != nil {
+		return end, err
+	}
+	if t.hints, err = envelope.Listen(t.feed.NC, envelope.HintAppended); err != nil {
+		return end, err
+	}
+	ends = append(ends, t.hints.Stop, t.pull(ctx, js))
+	return end, nil
+}
+
+func (f *Feed) poll() time.Duration {
+	if f.Poll > 0 {
+		return f.Poll
+	}
+	return defaultPoll
+}
+
+func (f *Feed) log() *slog.Logger {
+	if f.Log != nil {
+		return f.Log
+	}
+	return slog.Default()
+}
+
+// read answers what follows last in the store, at most limit events. It reads from last inclusive and
+// answers *checkpoint.Forked when another event stands there.
+func (f *Feed) read(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
+	if last == (eventstore.Mark{}) {
+		events, err := f.Store.Read(ctx, 0, limit)
+		return published(events), err
+	}
+	events, err := f.Store.Read(ctx, last.Position-1, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 || events[0].Mark() != last {
+		return nil, checkpoint.Verify(ctx, f.Store, last)
+	}
+	return published(events[1:]), nil
+}
+
+// published copies, since what a store answers may be its own.
+func published(events []eventstore.Recorded) []eventstore.Recorded {
+	out := make([]eventstore.Recorded, len(events))
+	for i, r := range events {
+		out[i] = envelope.Published(r)
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
+)
+
+// follower is one call of Follow. All but seen and live belongs to its own goroutine.
+type follower struct {
+	feed   *Feed
+	limit  int
+	handle Handle
+	last   eventstore.Mark // the last event handled
+
+	messages chan eventstore.Recorded // from the stream; one without id stands for one that is unreadable
+	offers   <-chan []eventstore.Recorded
+	hints    *envelope.Hints
+	lost     chan struct{} // the stream has ceased to come
+
+	seen atomic.Int64 // last.Position, so that the stream's messages up to it need no decoding
+	live atomic.Bool  // whether the stream comes at all
+
+	ahead   *eventstore.Recorded // a message taken from messages and not yet used
+	heard   int64                // the greatest position that was announced
+	due     bool                 // the store is to be read
+	resting bool                 // the store has failed, and is left alone until the next poll
+	failing bool                 // the last question to the store has failed
+	silence *time.Timer
+	armed   bool // silence runs
+}
+
+func newFollower(f *Feed, from eventstore.Mark, limit int, handle Handle) *follower {
+	t := &follower{
+		feed: f, limit: limit, handle: handle, last: from,
+		messages: make(chan eventstore.Recorded, room), lost: make(chan struct{}, 1),
+		// The store is read first: it must have what was followed, and may have more.
+		due: true, silence: time.NewTimer(silence), armed: true,
+	}
+	t.seen.Store(from.Position)
+	return t
+}
+
+func (t *follower) run(ctx context.Context) error {
+	defer t.silence.Stop()
+	poll := time.NewTicker(t.feed.poll())
+	defer poll.Stop()
+	for {
+		events, err := t.next(ctx)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 {
+			if err := t.wait(ctx, poll.C); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := t.handle(ctx, events); err != nil {
+			return err
+		}
+		t.moved(events[len(events)-1].Mark())
+	}
+}
+
+// moved also begins to listen for silence anew.
+func (t *follower) moved(to eventstore.Mark) {
+	t.last = to
+	t.seen.Store(to.Position)
+	t.armed = false
+	t.hear(to.Position)
+}
+
+// next answers what is there: from the stream if it goes on without a gap, else from the store.
+func (t *follower) next(ctx context.Context) ([]eventstore.Recorded, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if events := t.gather(); len(events) > 0 {
+		return events, nil
+	}
+	if t.resting || !t.due && t.ahead == nil {
+		return nil, nil
+	}
+	return t.ask(ctx)
+}
+
+// gather takes what the stream has brought, up to the first gap.
+func (t *follower) gather() (events []eventstore.Recorded) {
+	next := t.last.Position + 1
+	for len(events) < t.limit && t.peek() {
+		switch r := *t.ahead; {
+		case r.Position < next:
+			t.ahead = nil
+		case r.Position > next, r.ID.IsZero():
+			return events
+		default:
+			events, t.ahead = append(events, r), nil
+			next++
+		}
+	}
+	return events
+}
+
+func (t *follower) peek() bool {
+	if t.ahead != nil {
+		return true
+	}
+	select {
+	case r := <-t.messages:
+		t.ahead = &r
+		return true
+	default:
+		return false
+	}
+}
+
+// ask reads the store: a gap in the stream, or whatever is there.
+func (t *follower) ask(ctx context.Context) ([]eventstore.Recorded, error) {
+	limit := t.limit
+	if !t.due {
+		limit = int(min(int64(limit), max(1, t.ahead.Position-t.last.Position-1)))
+	}
+	events, err := t.feed.read(ctx, t.last, limit)
+	if err != nil {
+		return nil, t.rest(ctx, err)
+	}
+	t.failing = false
+	if t.due = t.due && len(events) == limit; len(events) == 0 {
+		t.ahead = nil // The stream has what the store has not: it is none of ours.
+	}
+	return events, nil
+}
+
+// rest lets some time pass after a failure, unless it is the end.
+func (t *follower) rest(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
+		return forked
+	}
+	if !t.failing {
+		t.feed.log().Warn("feed: the store does not answer", "error", err)
+	}
+	t.resting, t.failing = true, true
+	return nil
+}

@@ -1,0 +1,128 @@
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gesta/eventstore"
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay/relaytest"
+)
+
+// TestEachEventArrivesOnceInOrder lets a stream do whatever a stream could: messages get lost, come
+// twice, come late or spoilt, or not at all, while announcements come or don't.
+func TestEachEventArrivesOnceInOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		history := &relaytest.History{Name: "ours"}
+		history.GrowElsewhere(rapid.IntRange(0, 20).Draw(rt, "begin"))
+		from := rapid.IntRange(0, len(history.All())).Draw(rt, "from")
+		f := begin(t, history, from, rapid.IntRange(1, 9).Draw(rt, "limit"))
+		rt.Repeat(f.actions())
+		f.end(rt)
+	})
+}
+
+// machine is a follower between a history and what the test makes of the stream.
+type machine struct {
+	history  *relaytest.History
+	follower *follower
+	offers   chan []eventstore.Recorded
+	got      chan int64
+	last     int64 // the last position checked
+	ended    chan error
+	stop     func()
+}
+
+func begin(t *testing.T, history *relaytest.History, from, limit int) *machine {
+	ctx, stop := context.WithCancel(context.Background())
+	m := &machine{
+		history: history, offers: make(chan []eventstore.Recorded, room), got: make(chan int64, 1<<16),
+		last: int64(from), ended: make(chan error, 1), stop: stop,
+	}
+	f := &Feed{Store: history, Poll: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	var mark eventstore.Mark
+	if from > 0 {
+		mark = history.All()[from-1].Mark()
+	}
+	m.follower = newFollower(f, mark, limit, func(_ context.Context, events []eventstore.Recorded) error {
+		if len(events) > limit {
+			t.Errorf("%d events at once, want %d at most", len(events), limit)
+		}
+		for _, r := range events {
+			m.got <- r.Position
+		}
+		return nil
+	})
+	m.follower.offers = m.offers
+	go func() { m.ended <- m.follower.run(ctx) }()
+	return m
+}
+
+func (m *machine) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"append": func(rt *rapid.T) { m.history.GrowElsewhere(rapid.IntRange(1, 12).Draw(rt, "n")) },
+		"message": func(rt *rapid.T) {
+			if n := len(m.history.All()); n > 0 {
+				first := rapid.IntRange(1, n).Draw(rt, "first")
+				m.bring(first, rapid.IntRange(first, min(n, first+5)).Draw(rt, "last"))
+			}
+		},
+		"the latest": func(*rapid.T) { m.bring(max(1, len(m.history.All())-3), len(m.history.All())) },
+		"spoilt": func(rt *rapid.T) {
+			m.send(eventstore.Recorded{Position: rapid.Int64Range(1, 100).Draw(rt, "position")})
+		},
+		"hand-off": func(*rapid.T) {
+			if all := m.history.All(); len(all) > 0 {
+				m.offer(all[len(all)-1:])
+			}
+		},
+		"connection": func(rt *rapid.T) { m.follower.live.Store(rapid.Bool().Draw(rt, "live")) },
+		"loss":       func(*rapid.T) { m.follower.lose() },
+	}
+}
+
+func (m *machine) bring(first, last int) {
+	for _, r := range m.history.All()[first-1 : last] {
+		m.send(envelope.Published(r))
+	}
+}
+
+// send loses what the follower has no room for, as a connection may.
+func (m *machine) send(r eventstore.Recorded) {
+	select {
+	case m.follower.messages <- r:
+	default:
+	}
+}
+
+func (m *machine) offer(events []eventstore.Recorded) {
+	select {
+	case m.offers <- events:
+	default:
+	}
+}
+
+// end waits for all that was appended, in order and once.
+func (m *machine) end(rt *rapid.T) {
+	defer func() {
+		m.stop()
+		<-m.ended
+	}()
+	for m.last < int64(len(m.history.All())) {
+		select {
+		case position := <-m.got:
+			if m.last++; position != m.last {
+				rt.Fatalf("got %d, want %d", position, m.last)
+			}
+		case <-time.After(10 * time.Second):
+			rt.Fatalf("nothing after %d of %d", m.last, len(m.history.All()))
+		}
+	}
+	if len(m.got) > 0 {
+		rt.Fatalf("got %d once more", <-m.got)
+	}
+}

@@ -1,0 +1,203 @@
+package leader_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"gesta/eventstore/leader"
+	"gesta/eventstore/postgres/pgtest"
+)
+
+// Set in the environment of a process that only leads, until it is killed.
+const leadAt = "GESTA_TEST_LEAD_AT"
+
+func TestMain(m *testing.M) {
+	if url := os.Getenv(leadAt); url != "" {
+		err := candidate(url).Lead(context.Background(), func(ctx context.Context) error {
+			fmt.Println("leading")
+			<-ctx.Done()
+			return nil
+		})
+		fmt.Println(err)
+		return
+	}
+	pgtest.Main(m)
+}
+
+func candidate(url string) leader.Postgres {
+	return leader.Postgres{URL: url, Name: "relay", Log: slog.New(slog.DiscardHandler)}
+}
+
+// term is one candidate in a test: it counts how often it came to lead.
+type term struct {
+	t      *testing.T
+	begun  atomic.Int32
+	leads  atomic.Bool
+	stop   func()
+	result error
+}
+
+func stand(t *testing.T, p leader.Postgres) *term {
+	ctx, cancel := context.WithCancel(context.Background())
+	m, done := &term{t: t}, make(chan struct{})
+	go func() {
+		defer close(done)
+		m.result = p.Lead(ctx, func(ctx context.Context) error {
+			m.begun.Add(1)
+			m.leads.Store(true)
+			<-ctx.Done()
+			m.leads.Store(false)
+			return ctx.Err()
+		})
+	}()
+	m.stop = func() { cancel(); <-done }
+	t.Cleanup(m.stop)
+	return m
+}
+
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// database checks in the end that nothing is left running.
+func database(t *testing.T) string {
+	url := pgtest.Database(t)
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	return url
+}
+
+func TestOneLeadsAtATime(t *testing.T) {
+	url := database(t)
+	first := stand(t, candidate(url))
+	await(t, "the first leads", first.leads.Load)
+	second := stand(t, candidate(url))
+	other := candidate(url)
+	other.Name = "projector"
+	third := stand(t, other)
+	await(t, "another name leads besides", third.leads.Load)
+	await(t, "the second stands", func() bool { return sessions(t, url) == 3 })
+	if second.leads.Load() {
+		t.Fatal("two lead")
+	}
+	first.stop()
+	await(t, "the second leads", second.leads.Load)
+	if !errors.Is(first.result, context.Canceled) {
+		t.Errorf("the first ended with %v", first.result)
+	}
+}
+
+func query(t *testing.T, url, sql string) (n int) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+const candidates = " from pg_stat_activity where application_name like 'gesta leader %' and datname = current_database()"
+
+func sessions(t *testing.T, url string) int { return query(t, url, "select count(*)"+candidates) }
+
+func TestLostConnectionIsLostLeadership(t *testing.T) {
+	url := database(t)
+	first := stand(t, candidate(url))
+	await(t, "it leads", first.leads.Load)
+	query(t, url, "select count(pg_terminate_backend(pid))"+candidates)
+	await(t, "it leads again", func() bool { return first.begun.Load() == 2 && first.leads.Load() })
+}
+
+func TestKilledLeaderIsReplacedSoon(t *testing.T) {
+	url := database(t)
+	killed := exec.Command(os.Args[0])
+	killed.Env = append(os.Environ(), leadAt+"="+url)
+	out, err := killed.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "leading\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	next := stand(t, candidate(url))
+	await(t, "the next stands", func() bool { return sessions(t, url) == 2 })
+	if next.leads.Load() {
+		t.Fatal("two lead")
+	}
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // It says that it was killed.
+	at := time.Now()
+	await(t, "the next leads", next.leads.Load)
+	if took := time.Since(at); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+func TestSilentConnectionIsLostLeadership(t *testing.T) {
+	url := database(t)
+	net := between(t, url)
+	first := stand(t, candidate(net.url))
+	await(t, "it leads", first.leads.Load)
+	net.silent.Store(true)
+	await(t, "it leads no more", func() bool { return !first.leads.Load() })
+	net.silent.Store(false)
+	net.hangUp()
+	await(t, "it leads again", first.leads.Load)
+}
+
+func TestEndsWithWhatWasDone(t *testing.T) {
+	wrong := errors.New("wrong")
+	err := candidate(database(t)).Lead(context.Background(), func(context.Context) error { return wrong })
+	if err != wrong {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWaitsForAServerThatIsAway(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	ctx, cancel := context.WithTimeout(context.Background(), 600*time.Millisecond)
+	defer cancel()
+	err := candidate("postgres://127.0.0.1:1/none").Lead(ctx, func(context.Context) error {
+		t.Error("it leads")
+		return nil
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRefusesAURLThatIsNone(t *testing.T) {
+	if err := candidate("postgres://%zz").Lead(context.Background(), nil); err == nil {
+		t.Error("it waits")
+	}
+}

@@ -1,0 +1,72 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Read answers copies of the events; the bytes in them are the store's own.
+func (s *Store) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return some(s.events, after, limit), awaited(ctx, "read")
+}
+
+// ReadStream answers copies of the events; the bytes in them are the store's own.
+func (s *Store) ReadStream(
+	ctx context.Context, of domain.Stream, after int64, limit int,
+) ([]eventstore.Recorded, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return some(s.streams[of], after, limit), awaited(ctx, "read")
+}
+
+// some relies on positions and versions being dense: the event numbered n stands at n-1.
+func some(events []eventstore.Recorded, after int64, limit int) []eventstore.Recorded {
+	left := events[min(max(after, 0), int64(len(events))):]
+	return slices.Clone(left[:min(max(limit, 0), len(left))])
+}
+
+// Head is always in the first epoch.
+func (s *Store) Head(ctx context.Context) (eventstore.Head, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	h := eventstore.Head{Epoch: epoch}
+	if n := len(s.events); n > 0 {
+		h.Mark, h.RecordedAt = s.events[n-1].Mark(), s.events[n-1].RecordedAt
+	}
+	return h, awaited(ctx, "head")
+}
+
+// Holder answers from the facts.
+func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	holder, held := s.facts.Holders[c]
+	return holder, held, awaited(ctx, "holder")
+}
+
+// Holders walks all claims there are.
+func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.Stream, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var holders []domain.Stream
+	for c, holder := range s.facts.Holders {
+		if c.Scope == scope {
+			holders = append(holders, holder)
+		}
+	}
+	slices.SortFunc(holders, domain.Stream.Compare)
+	return slices.Compact(holders), awaited(ctx, "holders")
+}
+
+// Idempotent answers from the facts; the bytes are the store's own.
+func (s *Store) Idempotent(ctx context.Context, scope, key string) (eventstore.Idempotency, bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i, found := s.facts.Answers[eventstore.AnswerKey{Scope: scope, Key: key}]
+	return i, found, awaited(ctx, "idempotent")
+}

@@ -1,0 +1,182 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore"
+)
+
+// appender commits what stands in its queue, one batch after the other. Everything but the queue
+// belongs to its one goroutine.
+type appender struct {
+	queue   queue
+	config  *pgx.ConnConfig
+	timeout time.Duration
+	handoff *eventstore.Handoff
+	log     *slog.Logger
+	metrics *Metrics
+
+	life    context.Context //nolint:containedctx // ends when close has waited for long enough
+	end     context.CancelFunc
+	stopped chan struct{}
+
+	link       *link     // nil when there is none
+	lost       backend   // what the last link spoke to, until it is known to have ended
+	judgeUntil time.Time // since something contradicted what is there
+	known      known
+	draft      *draft
+	mentions   mentions
+}
+
+func newAppender(config *pgx.ConnConfig, o Options) *appender {
+	a := &appender{
+		queue:  queue{jobs: make(chan *job, maxQueued)},
+		config: config, timeout: o.Timeout, handoff: o.Handoff, log: o.Logger, metrics: o.Metrics,
+		stopped: make(chan struct{}), known: known{}, draft: newDraft(), mentions: newMentions(),
+	}
+	a.life, a.end = context.WithCancel(context.Background())
+	return a
+}
+
+// close answers what stands in the queue, as unavailable if the database takes too long over it, and
+// returns when the appender has stopped.
+func (a *appender) close() {
+	enough := time.AfterFunc(a.timeout, a.end)
+	defer enough.Stop()
+	a.queue.close()
+	<-a.stopped
+	a.end()
+}
+
+func (a *appender) run() {
+	defer close(a.stopped)
+	defer a.hangUp()
+	for jobs := a.queue.take(nil); len(jobs) > 0; jobs = a.queue.take(jobs[:0]) {
+		a.metrics.took(len(jobs), len(a.queue.jobs))
+		a.serve(jobs)
+		a.metrics.judged(jobs)
+		for _, j := range jobs {
+			close(j.done)
+		}
+		clear(jobs)
+	}
+}
+
+// serve gives every job its verdict. Those whose callers have gone before anything was sent are never
+// applied.
+func (a *appender) serve(jobs []*job) {
+	waiting := make([]*job, 0, len(jobs))
+	for _, j := range jobs {
+		if j.gone() {
+			j.err = late(j.ctx)
+		} else {
+			waiting = append(waiting, j)
+		}
+	}
+	if len(waiting) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(a.life, a.timeout)
+	defer cancel()
+	a.commit(ctx, waiting)
+}
+
+// commit gives the jobs their verdicts as one transaction, and passes on what was committed. When the
+// database finds fault with them that no judgement foresees, each gets a transaction of its own, so
+// that the one at fault alone has to bear it.
+func (a *appender) commit(ctx context.Context, jobs []*job) {
+	begin := time.Now()
+	err := a.try(ctx, jobs)
+	switch {
+	case err == nil:
+		a.metrics.committed(time.Since(begin))
+		a.known.learn(jobs)
+		a.pass(jobs)
+	case isAway(err):
+		a.hangUp()
+		a.log.Warn("an append was not answered", "error", err, "appends", len(jobs))
+		fail(jobs, err)
+	case len(jobs) == 1:
+		a.log.Error("an append was rejected", "error", err)
+		fail(jobs, err)
+	default:
+		for i := range jobs {
+			a.commit(ctx, jobs[i:i+1])
+		}
+	}
+}
+
+func fail(jobs []*job, err error) {
+	for _, j := range jobs {
+		j.err = wrap("append", err)
+	}
+}
+
+// try finds out what became of the jobs when the connection is lost over them: half the time is left
+// for that.
+func (a *appender) try(ctx context.Context, jobs []*job) error {
+	if err := a.connect(ctx); err != nil {
+		return err
+	}
+	once, cancel := context.WithTimeout(ctx, a.timeout/2)
+	defer cancel()
+	err := a.write(once, jobs)
+	for tries := 0; err != nil && isAway(err) && tries < 2; tries++ {
+		a.hangUp()
+		if away := a.connect(ctx); away != nil {
+			return away
+		}
+		err = a.judge(ctx, jobs, true)
+	}
+	return err
+}
+
+// pass offers what was committed in the order of positions.
+func (a *appender) pass(jobs []*job) {
+	if a.handoff == nil {
+		return
+	}
+	slices.SortFunc(jobs, func(x, y *job) int { return cmp.Compare(x.receipt.First, y.receipt.First) })
+	var events []eventstore.Recorded
+	for _, j := range jobs {
+		if j.err == nil {
+			events = j.recorded(events)
+		}
+	}
+	if len(events) > 0 {
+		a.handoff.Offer(events)
+	}
+}
+
+func (a *appender) connect(ctx context.Context) error {
+	if a.link != nil {
+		return nil
+	}
+	l, err := dial(ctx, a.config)
+	if err != nil {
+		return err
+	}
+	if err := l.end(ctx, a.lost); err != nil {
+		l.close(ctx)
+		return err
+	}
+	clear(a.known) // it may be another server, or one that was restored
+	a.link, a.lost = l, backend{}
+	return nil
+}
+
+func (a *appender) hangUp() {
+	if a.link == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	a.link.close(ctx)
+	a.link, a.lost = nil, a.link.self
+}

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// draft is what one transaction writes, table by table. It is used again for the next.
+type draft struct {
+	events, checks, releases, takes, keys, answers table
+}
+
+func newDraft() *draft {
+	return &draft{
+		events: newTable(eventTypes...), checks: newTable(checkTypes...),
+		releases: newTable(claimTypes...), takes: newTable(claimTypes...),
+		keys: newTable(keyTypes...), answers: newTable(answerTypes...),
+	}
+}
+
+func (d *draft) reset() {
+	for _, t := range []table{d.events, d.checks, d.releases, d.takes, d.keys, d.answers} {
+		t.reset()
+	}
+}
+
+// unjudged adds an append that the database checks while it writes, as far as its streams aren't known
+// to be there.
+func (d *draft) unjudged(a eventstore.Append, k known) {
+	for _, w := range a.Writes {
+		if len(w.Events) == 0 {
+			d.check(w)
+		}
+		d.write(w, k[w.Stream] < w.Expect)
+		d.claim(d.releases, w.Stream, w.Release)
+		d.claim(d.takes, w.Stream, w.Take)
+	}
+	d.rest(a)
+}
+
+// judged adds an append that was found good. Its claims are not in it: what several appends take and
+// release of one name is settled between them first.
+func (d *draft) judged(a eventstore.Append) {
+	for _, w := range a.Writes {
+		d.write(w, false)
+	}
+	d.rest(a)
+}
+
+func (d *draft) write(w eventstore.Write, follows bool) {
+	for i, e := range w.Events {
+		t := d.events
+		t[0].text(w.Stream.Kind)
+		t[1].bytes(w.Stream.ID[:])
+		t[2].int8(w.Expect + int64(i) + 1)
+		t[3].bool(follows && i == 0)
+		t[4].bytes(e.ID.ID[:])
+		t[5].text(e.Type)
+		t[6].int4(e.Schema)
+		t[7].json(e.Data)
+		t[8].json(e.Secret)
+		t[9].json(e.Meta)
+		t[10].time(e.OccurredAt)
+	}
+}
+
+func (d *draft) check(w eventstore.Write) {
+	d.checks[0].text(w.Stream.Kind)
+	d.checks[1].bytes(w.Stream.ID[:])
+	d.checks[2].int8(w.Expect)
+}
+
+func (d *draft) claim(t table, s domain.Stream, claims []eventstore.Claim) {
+	for _, c := range claims {
+		t[0].bytes(c.Scope[:])
+		t[1].bytes(c.Name[:])
+		t[2].text(s.Kind)
+		t[3].bytes(s.ID[:])
+	}
+}
+
+func (d *draft) rest(a eventstore.Append) {
+	for _, k := range a.Keys {
+		d.keys[0].bytes(k.Subject[:])
+		d.keys[1].bytes(k.Wrapped)
+	}
+	if i := a.Idempotency; i != nil {
+		d.answers[0].text(i.Scope)
+		d.answers[1].text(i.Key)
+		d.answers[2].bytes(i.Fingerprint)
+		d.answers[3].json(i.Result)
+	}
+}
+
+// steps are the statements that write the draft; the place of its events is read into at. Checks come
+// first, and releases before takes.
+func (d *draft) steps(at *place) []step {
+	var steps []step
+	add := func(statement string, t table) {
+		if t.rows() > 0 {
+			steps = append(steps, step{statement: statement, params: t.arrays()})
+		}
+	}
+	add("check_versions", d.checks)
+	if d.events.rows() == 1 {
+		steps = append(steps, step{"insert_event", d.events.scalars(), at.read})
+	} else if d.events.rows() > 1 {
+		steps = append(steps, step{"insert_events", d.events.arrays(), at.read})
+	}
+	add("release_claims", d.releases)
+	add("take_claims", d.takes)
+	add("insert_keys", d.keys)
+	add("insert_answers", d.answers)
+	return steps
+}

@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gesta/eventstore"
+)
+
+// The conditions that Postgres reports of an append that contradicts what is there.
+const (
+	uniqueViolation = "23505"
+	refusedVersions = "GE001" // raised by refuse_versions
+)
+
+// awayClasses are the SQLSTATE classes that say nothing about the question and all about the server:
+// connections, rollbacks for the sake of others, resources, operators, the system underneath.
+var awayClasses = []string{"08", "40", "53", "57", "58"}
+
+// readOnly is what a standby answers, or a primary that has been demoted.
+const readOnly = "25006"
+
+// unfitClasses say that Postgres can't keep what it is given: it is no such value, or exceeds a limit.
+var unfitClasses = []string{"22", "54"}
+
+// wrap says what failed, as eventstore.ErrUnavailable where the database was away, and as
+// eventstore.ErrMalformed where it can't keep what it was given; nil stays nil.
+func wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isAway(err):
+		return fmt.Errorf("%w: %s: %w", eventstore.ErrUnavailable, what, err)
+	case slices.Contains(unfitClasses, class(err)):
+		return fmt.Errorf("%w: %s: %w", eventstore.ErrMalformed, what, err)
+	default:
+		return fmt.Errorf("postgres: %s: %w", what, err)
+	}
+}
+
+// isAway tells failures of the connection and the server from answers of the database. Whatever isn't
+// an answer of the server is a failure of the connection, unless it was read and not understood.
+func isAway(err error) bool {
+	var connect *pgconn.ConnectError
+	var answer *pgconn.PgError
+	var scan pgx.ScanArgError
+	switch {
+	case errors.As(err, &connect):
+		return true
+	case errors.As(err, &answer):
+		return answer.SeverityUnlocalized == "FATAL" || answer.Code == readOnly || slices.Contains(awayClasses, class(err))
+	default:
+		return !errors.As(err, &scan)
+	}
+}
+
+// isContradiction reports whether a batch was rolled back because something in it contradicts what
+// is there.
+func isContradiction(err error) bool {
+	code := sqlState(err)
+	return code == uniqueViolation || code == refusedVersions
+}
+
+// sqlState is empty for what isn't an answer of the server; class is its first two characters.
+func sqlState(err error) string {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		return answer.Code
+	}
+	return ""
+}
+
+func class(err error) string {
+	code := sqlState(err)
+	return code[:min(2, len(code))]
+}

@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+//go:embed sql/read/*.sql
+var readSQL embed.FS
+
+var (
+	afterSQL, streamSQL   = reading("after"), reading("stream")
+	headSQL, answerSQL    = reading("head"), reading("answer")
+	holderSQL, holdersSQL = reading("holder"), reading("holders")
+)
+
+func reading(name string) string {
+	text, err := readSQL.ReadFile("sql/read/" + name + ".sql")
+	if err != nil {
+		panic(err) // the file is part of the program
+	}
+	return string(text)
+}
+
+// Read is one short statement; no snapshot outlives it.
+func (s *Store) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	return s.events(ctx, limit, afterSQL, after, max(limit, 0))
+}
+
+// ReadStream is one short statement; no snapshot outlives it.
+func (s *Store) ReadStream(
+	ctx context.Context, of domain.Stream, after int64, limit int,
+) ([]eventstore.Recorded, error) {
+	return s.events(ctx, limit, streamSQL, [16]byte(of.ID), of.Kind, after, max(limit, 0))
+}
+
+func (s *Store) events(ctx context.Context, limit int, sql string, args ...any) ([]eventstore.Recorded, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, wrap("read", err)
+	}
+	events, err := pgx.CollectRows(rows, scanEvent)
+	return events, wrap("read", err)
+}
+
+func scanEvent(row pgx.CollectableRow) (e eventstore.Recorded, err error) {
+	err = row.Scan(&e.Position, &e.Stream.Kind, (*[16]byte)(&e.Stream.ID), &e.Version,
+		(*[16]byte)(&e.ID.ID), &e.Type, &e.Schema,
+		(*[]byte)(&e.Data), (*[]byte)(&e.Secret), (*[]byte)(&e.Meta), &e.OccurredAt, &e.RecordedAt)
+	e.OccurredAt, e.RecordedAt = e.OccurredAt.UTC(), e.RecordedAt.UTC()
+	return e, err
+}
+
+// Head is the end of the history as it is committed.
+func (s *Store) Head(ctx context.Context) (h eventstore.Head, err error) {
+	err = s.pool.QueryRow(ctx, headSQL).
+		Scan(&h.Epoch, &h.Position, (*[16]byte)(&h.Event.ID), &h.RecordedAt)
+	h.RecordedAt = h.RecordedAt.UTC()
+	return h, wrap("head", err)
+}
+
+// Holder asks by primary key.
+func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, bool, error) {
+	rows, err := s.pool.Query(ctx, holderSQL, [16]byte(c.Scope), [16]byte(c.Name))
+	if err != nil {
+		return domain.Stream{}, false, wrap("holder", err)
+	}
+	holder, err := pgx.CollectExactlyOneRow(rows, scanStream)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.Stream{}, false, nil
+	}
+	return holder, err == nil, wrap("holder", err)
+}
+
+// Holders asks by the leading column of the primary key.
+func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.Stream, error) {
+	rows, err := s.pool.Query(ctx, holdersSQL, [16]byte(scope))
+	if err != nil {
+		return nil, wrap("holders", err)
+	}
+	holders, err := pgx.CollectRows(rows, scanStream)
+	return holders, wrap("holders", err)
+}
+
+func scanStream(row pgx.CollectableRow) (s domain.Stream, err error) {
+	err = row.Scan(&s.Kind, (*[16]byte)(&s.ID))
+	return s, err
+}
+
+// Idempotent asks by primary key.
+func (s *Store) Idempotent(ctx context.Context, scope, key string) (eventstore.Idempotency, bool, error) {
+	i := eventstore.Idempotency{Scope: scope, Key: key}
+	err := s.pool.QueryRow(ctx, answerSQL, scope, key).Scan(&i.Fingerprint, (*[]byte)(&i.Result))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return eventstore.Idempotency{}, false, nil
+	}
+	return i, err == nil, wrap("idempotent", err)
+}

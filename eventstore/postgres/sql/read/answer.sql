@@ -1,0 +1,1 @@
+select fingerprint, result from idempotency where scope = $1 and key = $2

@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+)
+
+// calm is how long after a contradiction every append is judged before it is written: where one lost
+// a race others are about to, and each would cost its batch a second run.
+const calm = 5 * time.Millisecond
+
+var lock = step{statement: "lock"}
+
+// place is where a batch came to stand: its first event has the position after last.
+type place struct {
+	last       int64
+	recordedAt time.Time
+}
+
+// write commits the jobs in one round trip when nothing speaks against it, and judges them one by one
+// when something does.
+func (a *appender) write(ctx context.Context, jobs []*job) error {
+	if time.Now().Before(a.judgeUntil) || a.mentions.clash(jobs) {
+		return a.judge(ctx, jobs, false)
+	}
+	err := a.writeUnjudged(ctx, jobs)
+	if err == nil || isAway(err) {
+		return err
+	}
+	if isContradiction(err) {
+		a.judgeUntil = time.Now().Add(calm)
+		a.metrics.contradicted()
+	}
+	return a.judge(ctx, jobs, false)
+}
+
+func (a *appender) writeUnjudged(ctx context.Context, jobs []*job) error {
+	a.draft.reset()
+	for _, j := range jobs {
+		a.draft.unjudged(j.append, a.known)
+	}
+	var at place
+	steps := append([]step{lock}, a.draft.steps(&at)...)
+	if err := a.link.exchange(ctx, steps...); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		at = j.settle(at)
+	}
+	return nil
+}
+
+// read takes a place from the row that tells it.
+func (p *place) read(values [][]byte) {
+	p.last = int64(binary.BigEndian.Uint64(values[0]))
+	p.recordedAt = timeFrom(int64(binary.BigEndian.Uint64(values[1])))
+}

@@ -1,0 +1,107 @@
+package relay_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay"
+	"gesta/eventstore/relay/relaytest"
+)
+
+// TestReplicatedStreamOutlivesItsLeader has three servers, of which the one that leads the stream dies
+// under load.
+func TestReplicatedStreamOutlivesItsLeader(t *testing.T) {
+	servers := cluster(t)
+	s := &setup{t: t, nats: relaytest.Start(t), history: &relaytest.History{Name: "ours"}}
+	s.history.Grow(3000)
+	r := s.newRelay(s.history)
+	r.NC, r.Limits = connected(t, servers), relay.Limits{Replicas: 3}
+	s.run(r)
+	level := func() bool { return r.Status().Position == int64(len(s.history.All())) }
+	relaytest.Await(t, "the stream is level", level)
+
+	stream := streamOf(t, r.NC)
+	stop := appending(s.history, 5*time.Millisecond)
+	servers[stream.CachedInfo().Cluster.Leader].Shutdown()
+	before := r.Status().Position
+	relaytest.Await(t, "another leads", func() bool { return r.Status().Position > before+100 })
+	stop()
+	relaytest.Await(t, "the stream is level again", level)
+	s.isHistoryIn(stream, 1)
+}
+
+// cluster starts three servers and answers them by name.
+func cluster(t *testing.T) map[string]*server.Server {
+	servers := map[string]*server.Server{}
+	routes := []*url.URL{freeRoute(t), freeRoute(t), freeRoute(t)}
+	for i, own := range routes {
+		s, err := server.NewServer(member(t, fmt.Sprint("server", i), own, routes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		servers[s.Name()] = s
+	}
+	for _, s := range servers {
+		relaytest.Await(t, "the cluster stands", s.JetStreamIsCurrent)
+	}
+	return servers
+}
+
+func member(t *testing.T, name string, own *url.URL, routes []*url.URL) *server.Options {
+	o := &server.Options{
+		ServerName: name, Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		JetStream: true, StoreDir: t.TempDir(), Routes: routes,
+		Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1"},
+	}
+	if _, err := fmt.Sscan(own.Port(), &o.Cluster.Port); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func freeRoute(t *testing.T) *url.URL {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return &url.URL{Scheme: "nats", Host: l.Addr().String()}
+}
+
+func connected(t *testing.T, servers map[string]*server.Server) *nats.Conn {
+	var urls []string
+	for _, s := range servers {
+		urls = append(urls, s.ClientURL())
+	}
+	nc, err := nats.Connect(strings.Join(urls, ","), nats.MaxReconnects(-1),
+		nats.ReconnectWait(10*time.Millisecond), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func streamOf(t *testing.T, nc *nats.Conn) jetstream.Stream {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(context.Background(), envelope.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}

@@ -1,0 +1,104 @@
+package relay_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay/relaytest"
+)
+
+// theirs runs a relay of another history until the stream has all of it.
+func (s *setup) theirs(events int) *relaytest.History {
+	s.t.Helper()
+	history := &relaytest.History{Name: "theirs"}
+	history.Grow(events)
+	stop := s.run(s.newRelay(history))
+	js := s.nats.JetStream()
+	relaytest.Await(s.t, "the other history is published", func() bool { return lastSequence(js) == uint64(events) })
+	stop()
+	return history
+}
+
+func (s *setup) awaitFork(seen, stored eventstore.Mark) {
+	s.t.Helper()
+	want := &checkpoint.Forked{Seen: seen, Stored: stored}
+	relaytest.Await(s.t, want.Error(), func() bool {
+		is := s.relay.Status().Forked
+		return is != nil && *is == *want
+	})
+}
+
+func TestStreamOfAnotherHistoryIsAFork(t *testing.T) {
+	s := given(t, 200)
+	rival := s.theirs(100)
+	s.run(s.relay)
+	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
+	if last := lastSequence(s.nats.JetStream()); last != 100 {
+		t.Errorf("the stream has grown to %d", last)
+	}
+}
+
+func TestStreamAheadOfTheStoreIsAFork(t *testing.T) {
+	s := given(t, 50)
+	rival := s.theirs(100)
+	s.run(s.relay)
+	s.awaitFork(rival.All()[99].Mark(), s.history.All()[49].Mark())
+}
+
+func TestCheckpointOfAnotherHistoryIsAFork(t *testing.T) {
+	s := given(t, 200)
+	rival := &relaytest.History{Name: "theirs"}
+	rival.Grow(100)
+	mark := rival.All()[99].Mark()
+	if err := s.relay.Checkpoint.Move(context.Background(), eventstore.Mark{}, mark); err != nil {
+		t.Fatal(err)
+	}
+	s.run(s.relay)
+	s.awaitFork(mark, s.history.All()[99].Mark())
+}
+
+func TestRivalThatSlipsInIsAFork(t *testing.T) {
+	s := given(t, 100)
+	s.run(s.relay)
+	s.awaitLevel()
+	rival := &relaytest.History{Name: "theirs"}
+	rival.Grow(101)
+	m := envelope.Message(rival.All()[100], 1)
+	m.Header.Set(jetstream.MsgIDHeader, rival.All()[100].ID.String())
+	if _, err := s.nats.JetStream().PublishMsg(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitFork(rival.All()[100].Mark(), s.history.All()[99].Mark())
+	s.history.Grow(10)
+	s.awaitFork(rival.All()[100].Mark(), s.history.All()[100].Mark())
+}
+
+func TestForeignMessageIsAFork(t *testing.T) {
+	s := given(t, 100)
+	s.run(s.relay)
+	s.awaitLevel()
+	s.history.GrowElsewhere(10)
+	s.awaitLevel()
+	if _, err := s.nats.JetStream().Publish(context.Background(), "gesta.events.a.b.c.d", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitFork(eventstore.Mark{Position: 111}, s.history.All()[109].Mark())
+	s.history.Grow(10)
+	s.awaitFork(eventstore.Mark{Position: 111}, s.history.All()[110].Mark())
+}
+
+func TestRepairedForkGoesOn(t *testing.T) {
+	s := given(t, 200)
+	s.theirs(100)
+	s.run(s.relay)
+	relaytest.Await(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
+	s.nats.DeleteStream()
+	s.awaitLevel()
+	s.isHistory()
+	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+}

@@ -1,0 +1,111 @@
+package relay_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay"
+	"gesta/eventstore/relay/relaytest"
+)
+
+func TestNewStreamBeginsWithinItsAge(t *testing.T) {
+	s := given(t, 0)
+	s.history.Begin = time.Now().Add(-time.Hour)
+	s.history.Grow(777)
+	s.history.Begin = time.Now()
+	s.history.Grow(100)
+	s.relay.Limits = relay.Limits{MaxAge: time.Minute}
+	s.run(s.relay)
+	s.awaitLevel()
+	s.isHistoryFrom(778)
+}
+
+func TestNewStreamOfOldEventsIsEmpty(t *testing.T) {
+	s := given(t, 300)
+	s.relay.Limits = relay.Limits{MaxAge: time.Minute}
+	s.run(s.relay)
+	s.awaitLevel()
+	s.isHistoryFrom(301)
+	s.history.Grow(20)
+	s.awaitLevel()
+	s.isHistoryFrom(301)
+}
+
+func TestNewStreamBeginsWithinItsSize(t *testing.T) {
+	s := given(t, 3000)
+	s.relay.Limits = relay.Limits{MaxBytes: 600 << 10}
+	s.run(s.relay)
+	s.awaitLevel()
+	is := streamOf(t, s.nats.Connect()).CachedInfo()
+	if is.Config.FirstSeq < 1000 || is.Config.FirstSeq > 2500 || is.State.Bytes < 300<<10 {
+		t.Errorf("it begins with %d of 3000 and has %d bytes", is.Config.FirstSeq, is.State.Bytes)
+	}
+}
+
+func TestChangedLimitsAreTakenOver(t *testing.T) {
+	s := given(t, 10)
+	stop := s.run(s.relay)
+	s.awaitLevel()
+	stop()
+	s.relay.Limits = relay.Limits{MaxAge: time.Hour}
+	s.run(s.relay)
+	relaytest.Await(t, "the limit is there", func() bool {
+		stream, err := s.nats.JetStream().Stream(context.Background(), envelope.Stream)
+		return err == nil && stream.CachedInfo().Config.MaxAge == time.Hour
+	})
+	s.isHistory()
+}
+
+func TestExpiredStreamGoesOn(t *testing.T) {
+	s := given(t, 0)
+	s.history.Begin = time.Now()
+	s.history.Grow(100)
+	s.relay.Limits = relay.Limits{MaxAge: time.Second}
+	stop := s.run(s.relay)
+	s.awaitExpired()
+	s.history.Grow(1) // The server still knows the id of the last message.
+	s.awaitExpired()
+	stop()
+
+	s.nats.Stop() // Now it doesn't.
+	s.nats.Start()
+	s.relay.Limits = relay.Limits{MaxAge: time.Hour}
+	s.run(s.relay)
+	s.history.Grow(10)
+	s.awaitLevel()
+	s.isHistoryFrom(102)
+}
+
+func TestExpiredStreamOfAnotherHistoryIsAFork(t *testing.T) {
+	s := given(t, 200)
+	s.relay.Limits = relay.Limits{MaxAge: time.Second}
+	s.history.Begin = time.Now()
+	rival := &relaytest.History{Name: "theirs", Begin: time.Now()}
+	rival.Grow(100)
+	other := s.newRelay(rival)
+	other.Limits = s.relay.Limits
+	stop := s.run(other)
+	js := s.nats.JetStream()
+	relaytest.Await(t, "the other history is published", func() bool { return lastSequence(js) == 100 })
+	stop()
+	s.awaitGone()
+	s.run(s.relay)
+	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
+}
+
+func (s *setup) awaitExpired() {
+	s.t.Helper()
+	s.awaitLevel()
+	s.awaitGone()
+}
+
+func (s *setup) awaitGone() {
+	s.t.Helper()
+	js := s.nats.JetStream()
+	relaytest.Await(s.t, "all messages expire", func() bool {
+		stream, err := js.Stream(context.Background(), envelope.Stream)
+		return err == nil && stream.CachedInfo().State.Msgs == 0
+	})
+}

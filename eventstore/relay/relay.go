@@ -1,0 +1,123 @@
+// Package relay publishes the store's history to the JetStream stream GESTA: one message for each
+// position, whose sequence in the stream is the position.
+//
+// Each message says which event it follows, by sequence and by id, so that the stream itself refuses
+// gaps, doubles and the events of another history, whoever publishes and however often. What remains
+// for the relay is to learn what the stream has and go on from there. NATS being away stops nothing
+// but the relay, which catches up from the store.
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+)
+
+// Checkpoint is the relay's anchor: the furthest event known to be in the stream. It tells a fork
+// where the stream's last message has expired. checkpoint.Row and checkpoint.Memory are such.
+type Checkpoint interface {
+	Get(ctx context.Context) (eventstore.Mark, error)
+	Move(ctx context.Context, from, to eventstore.Mark) error
+}
+
+// Leader lets one relay of several publish. It is for peace only: two that publish at once disturb
+// each other, but not the stream.
+type Leader interface {
+	Lead(ctx context.Context, f func(context.Context) error) error
+}
+
+// Relay publishes one store's history. Store, NC and Checkpoint are needed.
+type Relay struct {
+	Store      eventstore.Store
+	NC         *nats.Conn // which should reconnect for ever
+	Checkpoint Checkpoint
+	Leader     Leader              // nil to lead always
+	Handoff    *eventstore.Handoff // nil to learn of appends by hints and polls alone
+	Limits     Limits
+	Poll       time.Duration // between two looks at store and stream; 0 for 500 ms
+	Log        *slog.Logger  // nil for slog.Default()
+
+	status status
+}
+
+const (
+	defaultPoll = 500 * time.Millisecond
+	firstPause  = 20 * time.Millisecond // after a failure, doubled with each further one up to
+	lastPause   = 500 * time.Millisecond
+	slowly      = 10 // times Poll between two looks at a fork
+)
+
+// Run relays until ctx ends, and answers its error, or the one that Leader can't begin with.
+func (r *Relay) Run(ctx context.Context) error {
+	if r.Leader == nil {
+		return r.lead(ctx)
+	}
+	return r.Leader.Lead(ctx, r.lead)
+}
+
+// lead goes from one session to the next; each begins by asking the stream what it has.
+func (r *Relay) lead(ctx context.Context) error {
+	r.status.lead(true)
+	defer r.status.lead(false)
+	var failure error
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		before := r.status.position.Load()
+		failure = r.session(ctx, failure)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r.failed(failure)
+		if r.status.position.Load() != before {
+			pause = firstPause
+		}
+		if !sleep(ctx, r.pauseAfter(failure, pause)) {
+			return ctx.Err()
+		}
+	}
+}
+
+// failed logs what is new: a store or a NATS that is away would say the same many times.
+func (r *Relay) failed(err error) {
+	if r.status.fail(err) {
+		r.log().Warn("relay: paused", "error", err)
+	}
+}
+
+func (r *Relay) pauseAfter(err error, pause time.Duration) time.Duration {
+	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
+		return slowly * r.poll()
+	}
+	return pause
+}
+
+func (r *Relay) poll() time.Duration {
+	if r.Poll > 0 {
+		return r.Poll
+	}
+	return defaultPoll
+}
+
+func (r *Relay) log() *slog.Logger {
+	if r.Log != nil {
+		return r.Log
+	}
+	return slog.Default()
+}
+
+// sleep answers false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

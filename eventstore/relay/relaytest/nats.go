@@ -1,0 +1,142 @@
+// Package relaytest holds what the tests of relay and feed share: a NATS that can go away, and a
+// history that grows on demand.
+package relaytest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay/natsembed"
+)
+
+// NATS is a server that can be stopped and started again over the same folder. Connections find
+// their way back to it.
+type NATS struct {
+	t      testing.TB
+	dir    string
+	mu     sync.Mutex
+	server *natsembed.Server
+}
+
+// Start runs a server until the test ends.
+func Start(t testing.TB) *NATS {
+	n := &NATS{t: t, dir: t.TempDir()}
+	n.Start()
+	t.Cleanup(n.Stop)
+	return n
+}
+
+// Start starts the server again after Stop.
+func (n *NATS) Start() {
+	n.t.Helper()
+	server, err := natsembed.Start(natsembed.Options{Dir: n.dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.server = server
+}
+
+// Stop stops the server, if it runs.
+func (n *NATS) Stop() {
+	n.mu.Lock()
+	server := n.server
+	n.server = nil
+	n.mu.Unlock()
+	if server != nil {
+		server.Stop()
+	}
+}
+
+// Wipe removes everything the stopped server has kept.
+func (n *NATS) Wipe() {
+	n.t.Helper()
+	if err := os.RemoveAll(n.dir); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// InProcessConn connects to the server that runs at the moment.
+func (n *NATS) InProcessConn() (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.server == nil {
+		return nil, errors.New("relaytest: the server is stopped")
+	}
+	return n.server.InProcessConn()
+}
+
+// Connect answers a connection that lasts as long as the test.
+func (n *NATS) Connect() *nats.Conn {
+	n.t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(n), nats.MaxReconnects(-1),
+		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(nc.Close)
+	return nc
+}
+
+// JetStream answers JetStream over a connection of its own.
+func (n *NATS) JetStream() jetstream.JetStream {
+	n.t.Helper()
+	js, err := jetstream.New(n.Connect(), jetstream.WithDefaultTimeout(time.Second))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return js
+}
+
+// DeleteStream deletes the stream, whether or not it is there.
+func (n *NATS) DeleteStream() {
+	n.t.Helper()
+	err := n.JetStream().DeleteStream(context.Background(), envelope.Stream)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		n.t.Fatal(err)
+	}
+}
+
+// Await waits until the condition holds, and fails the test when it doesn't for long.
+func Await(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// Run runs f until the test ends, or until stop is called.
+func Run(t testing.TB, f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f(ctx); ctx.Err() == nil {
+			t.Errorf("ended by itself: %v", err)
+		}
+	}()
+	stop = func() {
+		cancel()
+		<-done
+	}
+	t.Cleanup(stop)
+	return stop
+}

@@ -1,0 +1,347 @@
+package migrations_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/migrations"
+
+	"github.com/golang-migrate/migrate/v4/database"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func patience(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(patience(t), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func tell(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	if _, err := conn.Exec(patience(t), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func ask[T any](t *testing.T, conn *pgx.Conn, sql string, args ...any) (answer T) {
+	t.Helper()
+	if err := conn.QueryRow(patience(t), sql, args...).Scan(&answer); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return answer
+}
+
+func up(t *testing.T, url, schema string) {
+	t.Helper()
+	if err := migrations.Up(patience(t), url, schema); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func status(t *testing.T, url, schema string) migrations.Progress {
+	t.Helper()
+	progress, err := migrations.Status(patience(t), url, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return progress
+}
+
+func tables(t *testing.T, conn *pgx.Conn, schema string) int {
+	t.Helper()
+	return ask[int](t, conn, "select count(*) from pg_tables where schemaname = $1 and tablename <> 'schema_migrations'", schema)
+}
+
+func TestUpAndDownAndUpAgain(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	conn := connect(t, url)
+	if before := status(t, url, "other"); before.Version != 0 || before.Latest == 0 {
+		t.Errorf("before: %+v", before)
+	}
+	if made := ask[bool](t, conn, "select to_regnamespace('other') is not null"); made {
+		t.Error("asking for the status made a schema")
+	}
+	for range 2 {
+		up(t, url, "other")
+	}
+	if after := status(t, url, "other"); after.Version != after.Latest || after.Dirty {
+		t.Errorf("after: %+v", after)
+	}
+	if tables(t, conn, "other") == 0 || tables(t, conn, "other_keys") == 0 {
+		t.Error("there are no tables")
+	}
+
+	if err := migrations.Down(patience(t), url, "other", 1000); err != nil {
+		t.Fatal(err)
+	}
+	if undone := status(t, url, "other"); undone.Version != 0 || undone.Dirty {
+		t.Errorf("undone: %+v", undone)
+	}
+	if tables(t, conn, "other") != 0 || tables(t, conn, "other_keys") != 0 {
+		t.Error("tables were left")
+	}
+	up(t, url, "other")
+}
+
+func TestDownWithNothingToUndo(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	if err := migrations.Down(patience(t), url, "gesta", 1); err != nil {
+		t.Error(err)
+	}
+	for _, steps := range []int{0, -1} {
+		if err := migrations.Down(patience(t), url, "gesta", steps); err == nil {
+			t.Errorf("%d steps were taken", steps)
+		}
+	}
+}
+
+func TestTwoSchemasLiveSideBySide(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	up(t, url, "one")
+	up(t, url, "two")
+	conn := connect(t, url)
+	tell(t, conn, "update one.head set epoch = 7")
+	if epoch := ask[int](t, conn, "select epoch from two.head"); epoch != 1 {
+		t.Errorf("the epoch of two is %d", epoch)
+	}
+}
+
+func TestManyMigrateAtOnce(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := migrations.Up(patience(t), url, "gesta"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if after := status(t, url, "gesta"); after.Version != after.Latest {
+		t.Errorf("after: %+v", after)
+	}
+}
+
+func TestANewerSchemaIsRefused(t *testing.T) {
+	url := pgtest.Database(t)
+	tell(t, connect(t, url), "update gesta.schema_migrations set version = 4711")
+	for name, refused := range map[string]error{
+		"up":   migrations.Up(patience(t), url, "gesta"),
+		"down": migrations.Down(patience(t), url, "gesta", 1),
+	} {
+		if refused == nil || !strings.Contains(refused.Error(), "schema version 4711 is newer than this binary knows (") {
+			t.Errorf("%s: %v", name, refused)
+		}
+	}
+	if got := status(t, url, "gesta"); got.Version != 4711 || got.Latest == 0 {
+		t.Errorf("the status is %+v", got)
+	}
+}
+
+func TestAMigrationHappensAsAWholeOrNotAtAll(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	conn := connect(t, url)
+	tell(t, conn, "create schema gesta; create table gesta.claims (in_the_way text)")
+	err := migrations.Up(patience(t), url, "gesta")
+	if err == nil || !strings.Contains(err.Error(), "version 1, line ") || strings.Contains(err.Error(), "create table") {
+		t.Errorf("the error is %v", err)
+	}
+	if after := status(t, url, "gesta"); after.Version != 0 || after.Dirty {
+		t.Errorf("after: %+v", after)
+	}
+	if tables(t, conn, "gesta") != 1 {
+		t.Error("half a migration was left")
+	}
+	tell(t, conn, "drop table gesta.claims")
+	up(t, url, "gesta")
+}
+
+func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	up(t, url, "gesta")
+	conn := connect(t, url)
+	name := ask[string](t, conn, "select current_database()")
+	lock, err := database.GenerateAdvisoryLockId(name, "gesta", "schema_migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell(t, conn, "select pg_advisory_lock("+lock+")")
+
+	ctx, cancel := context.WithCancel(patience(t))
+	answer := make(chan error, 1)
+	go func() { answer <- migrations.Up(ctx, url, "gesta") }()
+	await(t, conn, "select exists (select from pg_locks where locktype = 'advisory' and not granted)")
+	cancel()
+	select {
+	case err := <-answer:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("the error is %v", err)
+		}
+	case <-patience(t).Done():
+		t.Error("it waits on")
+	}
+}
+
+// await asks until the answer is yes.
+func await(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
+	ctx, tick := patience(t), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !ask[bool](t, conn, sql) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("never: %s", sql)
+		}
+	}
+}
+
+func TestNoConnectionIsKept(t *testing.T) {
+	url := pgtest.Unmigrated(t)
+	up(t, url, "gesta")
+	conn := connect(t, url)
+	await(t, conn, "select count(*) = 1 from pg_stat_activity where datname = current_database()")
+}
+
+func TestNamesOfSchemas(t *testing.T) {
+	for _, name := range []string{"", "Gesta", "1gesta", "_gesta", "ge-sta", `ge"sta`, "gesta;", "gésta", strings.Repeat("g", 41)} {
+		for what, err := range map[string]error{
+			"up":     migrations.Up(patience(t), "unused", name),
+			"down":   migrations.Down(patience(t), "unused", name, 1),
+			"grants": migrations.GrantApp(patience(t), "unused", name, "login"),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "cannot name a schema") {
+				t.Errorf("%s of %q: %v", what, name, err)
+			}
+		}
+	}
+	longest := strings.Repeat("g", 40)
+	up(t, pgtest.Unmigrated(t), longest)
+}
+
+func TestABadAddressIsAnError(t *testing.T) {
+	for _, url := range []string{"postgres://127.0.0.1:1/none", "no address"} {
+		if err := migrations.Up(patience(t), url, "gesta"); err == nil {
+			t.Errorf("%s was migrated", url)
+		}
+	}
+}
+
+func TestTheHashIsOfTheFiles(t *testing.T) {
+	if hash := migrations.Hash(); !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(hash) || hash != migrations.Hash() {
+		t.Errorf("the hash is %s", hash)
+	}
+}
+
+func TestEveryMigrationCanBeUndone(t *testing.T) {
+	ups, err := fs.Glob(os.DirFS("."), "*.up.sql")
+	if err != nil || len(ups) == 0 {
+		t.Fatal(ups, err)
+	}
+	for _, name := range ups {
+		if !regexp.MustCompile(`^\d{4}_[a-z_]+\.up\.sql$`).MatchString(name) {
+			t.Errorf("%s is not named NNNN_name.up.sql", name)
+		}
+		if _, err := os.Stat(strings.TrimSuffix(name, ".up.sql") + ".down.sql"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+const forbidden = "42501"
+
+func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
+	url := pgtest.Database(t)
+	app := connect(t, pgtest.AppLogin(t, url))
+	tell(t, app, "set search_path = gesta")
+	for _, allowed := range []string{
+		"select epoch from head for update",
+		`insert into events values (1, 'k', gen_random_uuid(), 1, gen_random_uuid(), 't', 1, '{}', null, '{}', now(), now())`,
+		"select from events",
+		"insert into claims values (gen_random_uuid(), gen_random_uuid(), 'k', gen_random_uuid())",
+		"delete from claims",
+		"insert into idempotency values ('s', 'k', '', '{}')",
+		"delete from idempotency where key = 'k'",
+		"insert into checkpoints values ('f', 1, gen_random_uuid())",
+		"update checkpoints set position = 2 where follower = 'f'",
+		"insert into gesta_keys.subject_keys values (gen_random_uuid(), '')",
+		"update gesta_keys.subject_keys set wrapped = 'x' where true",
+		"delete from gesta_keys.subject_keys where true",
+		"create schema gesta_read",
+		"create table gesta_read.mine (id int)",
+	} {
+		tell(t, app, allowed)
+	}
+	for _, refused := range []string{
+		"update events set type = 'u'",
+		"delete from events",
+		"truncate events",
+		"alter table events disable trigger all",
+		"drop table events",
+		"create index on events (type)",
+		"create table gesta.mine (id int)",
+		"delete from head",
+		"update claims set stream_kind = 'u'",
+		"update idempotency set result = '{}'",
+		"delete from checkpoints",
+		"update schema_migrations set version = 0",
+		"create role accomplice",
+	} {
+		_, err := app.Exec(patience(t), refused)
+		var refusal *pgconn.PgError
+		if !errors.As(err, &refusal) || refusal.Code != forbidden {
+			t.Errorf("%s: %v", refused, err)
+		}
+	}
+}
+
+func TestTheAppCanTellHowFarTheSchemaIs(t *testing.T) {
+	url := pgtest.AppLogin(t, pgtest.Database(t))
+	if got := status(t, url, "gesta"); got.Version != got.Latest {
+		t.Errorf("the status is %+v", got)
+	}
+	up(t, url, "gesta")
+}
+
+func TestManyGrantAtOnce(t *testing.T) {
+	url := pgtest.Database(t)
+	login := connect(t, pgtest.AppLogin(t, url)).Config().User
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := migrations.GrantApp(patience(t), url, "gesta", login); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestGrantingToNobodyIsAnError(t *testing.T) {
+	err := migrations.GrantApp(patience(t), pgtest.Database(t), "gesta", `no "such" login`)
+	if err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("the error is %v", err)
+	}
+}
