@@ -178,6 +178,11 @@ type answer struct {
 
 func (c client) do(method, path, token string, body any) answer {
 	c.t.Helper()
+	return c.send(c.request(method, path, token, body))
+}
+
+func (c client) request(method, path, token string, body any) *http.Request {
+	c.t.Helper()
 	var in io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -194,7 +199,7 @@ func (c client) do(method, path, token string, body any) answer {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return c.send(r)
+	return r
 }
 
 func (c client) send(r *http.Request) answer {

@@ -143,6 +143,39 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+func TestAfterReadsOnlyInTheSameHistory(t *testing.T) {
+	ours, theirs := &relaytest.History{Name: "ours"}, &relaytest.History{Name: "theirs"}
+	ours.Grow(10)
+	for name, c := range map[string]struct {
+		seen        eventstore.Mark
+		first, last int64
+	}{
+		"the beginning": {eventstore.Mark{}, 1, 4},
+		"an event":      {ours.One(3).Mark(), 4, 7},
+		"near the end":  {ours.One(9).Mark(), 10, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := checkpoint.After(context.Background(), ours, c.seen, 4)
+			if err != nil || got[0].Position != c.first || got[len(got)-1].Position != c.last {
+				t.Errorf("got %d events, %v", len(got), err)
+			}
+		})
+	}
+	for _, seen := range []eventstore.Mark{theirs.One(1).Mark(), theirs.One(10).Mark(), ours.One(11).Mark()} {
+		if got, err := checkpoint.After(context.Background(), ours, seen, 4); !isFork(err) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+	if got, err := checkpoint.After(context.Background(), ours, ours.One(10).Mark(), 4); len(got) > 0 || err != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func isFork(err error) bool {
+	var f *checkpoint.Forked
+	return errors.As(err, &f)
+}
+
 func TestVerifyAsksAStoreThatIsAway(t *testing.T) {
 	ours, away := &relaytest.History{Name: "ours"}, errors.New("no route to host")
 	ours.SetAway(away)

@@ -36,6 +36,25 @@ func Verify(ctx context.Context, store eventstore.Store, seen eventstore.Mark) e
 	return nil
 }
 
+// After answers at most limit events that follow what was seen. It reads from there inclusive, and
+// answers *Forked, as Verify does, when another event stands in its place: every follower reads like
+// this, so that none goes on in a history it has not followed.
+func After(
+	ctx context.Context, store eventstore.Store, seen eventstore.Mark, limit int,
+) ([]eventstore.Recorded, error) {
+	if seen == (eventstore.Mark{}) {
+		return store.Read(ctx, 0, limit)
+	}
+	events, err := store.Read(ctx, seen.Position-1, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 || events[0].Mark() != seen {
+		return nil, Verify(ctx, store, seen)
+	}
+	return events[1:], nil
+}
+
 func beyond(ctx context.Context, store eventstore.Store, seen eventstore.Mark) error {
 	head, err := store.Head(ctx)
 	if err != nil {

@@ -96,28 +96,15 @@ func (f *Feed) log() *slog.Logger {
 	return slog.Default()
 }
 
-// read answers what follows last in the store, at most limit events. It reads from last inclusive and
-// answers *checkpoint.Forked when another event stands there.
+// read answers what follows last in the store, as it is published.
 func (f *Feed) read(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
-	if last == (eventstore.Mark{}) {
-		events, err := f.Store.Read(ctx, 0, limit)
-		return published(events), err
-	}
-	events, err := f.Store.Read(ctx, last.Position-1, limit+1)
+	stored, err := checkpoint.After(ctx, f.Store, last, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(events) == 0 || events[0].Mark() != last {
-		return nil, checkpoint.Verify(ctx, f.Store, last)
+	events := make([]eventstore.Recorded, len(stored))
+	for i, r := range stored {
+		events[i] = envelope.Published(r)
 	}
-	return published(events[1:]), nil
-}
-
-// published copies, since what a store answers may be its own.
-func published(events []eventstore.Recorded) []eventstore.Recorded {
-	out := make([]eventstore.Recorded, len(events))
-	for i, r := range events {
-		out[i] = envelope.Published(r)
-	}
-	return out
+	return events, nil
 }

@@ -22,13 +22,14 @@ type appender struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	life    context.Context //nolint:containedctx // ends when close has waited for long enough
+	life    context.Context // ends when close has waited for long enough
 	end     context.CancelFunc
 	stopped chan struct{}
 
 	link       *link     // nil when there is none
 	lost       backend   // what the last link spoke to, until it is known to have ended
 	judgeUntil time.Time // since something contradicted what is there
+	away       bool      // the database was when it was last asked
 	known      known
 	draft      *draft
 	mentions   mentions
@@ -95,12 +96,13 @@ func (a *appender) commit(ctx context.Context, jobs []*job) {
 	err := a.try(ctx, jobs)
 	switch {
 	case err == nil:
+		a.notice(nil)
 		a.metrics.committed(time.Since(begin))
 		a.known.learn(jobs)
 		a.pass(jobs)
 	case isAway(err):
 		a.hangUp()
-		a.log.Warn("an append was not answered", "error", err, "appends", len(jobs))
+		a.notice(err)
 		fail(jobs, err)
 	case len(jobs) == 1:
 		a.log.Error("an append was rejected", "error", err)
@@ -110,6 +112,17 @@ func (a *appender) commit(ctx context.Context, jobs []*job) {
 			a.commit(ctx, jobs[i:i+1])
 		}
 	}
+}
+
+// notice says once that the database has gone away, and once that it is back.
+func (a *appender) notice(err error) {
+	switch {
+	case err != nil && !a.away:
+		a.log.Warn("appends can't reach the database", "error", err)
+	case err == nil && a.away:
+		a.log.Info("appends reach the database again")
+	}
+	a.away = err != nil
 }
 
 func fail(jobs []*job, err error) {

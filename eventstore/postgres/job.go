@@ -10,7 +10,7 @@ import (
 
 // job is one append on its way, and the verdict on it.
 type job struct {
-	ctx     context.Context //nolint:containedctx // the caller's: it tells whether anybody still waits
+	ctx     context.Context // the caller's: it tells whether anybody still waits
 	append  eventstore.Append
 	size    int
 	events  int

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -83,7 +84,7 @@ func (l *link) end(ctx context.Context, earlier backend) error {
 	}
 	ended, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 	if err == nil && len(ended) == 1 && !ended[0] {
-		return fmt.Errorf("the connection before does not end")
+		return errors.New("the connection before does not end")
 	}
 	return err
 }

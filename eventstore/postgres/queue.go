@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -16,7 +15,7 @@ const (
 	maxQueued = 4096
 )
 
-var errClosed = fmt.Errorf("%w: %w", eventstore.ErrUnavailable, errors.New("the store is closed"))
+var errClosed = fmt.Errorf("%w: the store is closed", eventstore.ErrUnavailable)
 
 // queue is where appends wait for the appender.
 type queue struct {

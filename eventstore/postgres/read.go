@@ -30,14 +30,14 @@ func reading(name string) string {
 
 // Read is one short statement; no snapshot outlives it.
 func (s *Store) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
-	return s.events(ctx, limit, afterSQL, after, max(limit, 0))
+	return s.events(ctx, limit, afterSQL, after, limit)
 }
 
 // ReadStream is one short statement; no snapshot outlives it.
 func (s *Store) ReadStream(
 	ctx context.Context, of domain.Stream, after int64, limit int,
 ) ([]eventstore.Recorded, error) {
-	return s.events(ctx, limit, streamSQL, [16]byte(of.ID), of.Kind, after, max(limit, 0))
+	return s.events(ctx, limit, streamSQL, [16]byte(of.ID), of.Kind, after, limit)
 }
 
 func (s *Store) events(ctx context.Context, limit int, sql string, args ...any) ([]eventstore.Recorded, error) {

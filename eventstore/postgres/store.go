@@ -64,8 +64,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return &Store{pool: pool, appender: a}, nil
 }
 
-// Close takes no more appends, answers those that stand in the queue, and returns when nothing of the
-// store runs any more. What was read through Pool must be closed first.
+// Close takes no more appends, answers those that stand in the queue, and returns when the appender
+// has stopped and the pool is closed. It waits for whoever still uses the Pool.
 func (s *Store) Close() {
 	s.appender.close()
 	s.pool.Close()

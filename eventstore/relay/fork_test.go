@@ -62,6 +62,19 @@ func TestCheckpointOfAnotherHistoryIsAFork(t *testing.T) {
 	s.awaitFork(mark, s.history.All()[99].Mark())
 }
 
+func TestStoreRestoredUnderwayIsAFork(t *testing.T) {
+	s := given(t, 100)
+	s.run(s.relay)
+	s.awaitLevel()
+	last := s.history.All()[99].Mark()
+	s.history.Restore(50, "theirs")
+	s.history.GrowElsewhere(100)
+	s.awaitFork(last, s.history.All()[99].Mark())
+	if last := lastSequence(s.nats.JetStream()); last != 100 {
+		t.Errorf("the stream has grown to %d", last)
+	}
+}
+
 func TestRivalThatSlipsInIsAFork(t *testing.T) {
 	s := given(t, 100)
 	s.run(s.relay)

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
 )
 
@@ -108,7 +109,7 @@ func (l *link) ask(ctx context.Context) error {
 // catchUp publishes what the store has.
 func (l *link) catchUp(ctx context.Context) error {
 	for {
-		events, err := l.relay.Store.Read(ctx, l.end.Position, chunk)
+		events, err := checkpoint.After(ctx, l.relay.Store, l.end.Mark, chunk)
 		if err != nil {
 			return err
 		}

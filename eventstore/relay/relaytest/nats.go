@@ -81,13 +81,16 @@ func (n *NATS) InProcessConn() (net.Conn, error) {
 func (n *NATS) Connect() *nats.Conn {
 	n.t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(n), nats.MaxReconnects(-1),
-		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0))
+		nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0), nats.ErrorHandler(unheard))
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(nc.Close)
 	return nc
 }
+
+// unheard is for errors that a server going away causes: they would only clutter a test's output.
+func unheard(*nats.Conn, *nats.Subscription, error) {}
 
 // JetStream answers JetStream over a connection of its own.
 func (n *NATS) JetStream() jetstream.JetStream {

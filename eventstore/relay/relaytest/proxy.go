@@ -18,7 +18,7 @@ type Proxy struct {
 // Connect answers a connection through the proxy.
 func (p *Proxy) Connect(t testing.TB) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(p), nats.MaxReconnects(-1))
+	nc, err := nats.Connect("", nats.InProcessServer(p), nats.MaxReconnects(-1), nats.ErrorHandler(unheard))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/relay/natsembed"
+)
+
+// installation is a Postgres and a NATS of an operator's own.
+type installation struct {
+	owner string // database URL of the owner
+	env   []string
+	nc    *nats.Conn
+}
+
+func install(t *testing.T) installation {
+	t.Helper()
+	ns, err := natsembed.Start(natsembed.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(ns.Stop)
+	nc, err := nats.Connect(ns.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	owner := pgtest.Database(t)
+	return installation{owner: owner, nc: nc, env: []string{
+		"DATABASE_URL=" + pgtest.AppLogin(t, owner), "MIGRATE_DATABASE_URL=" + owner, "NATS_URL=" + ns.URL(),
+		"JWT_SECRET=0123456789012345678901234567890123456789",
+		"GESTA_MASTER_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+	}}
+}
+
+// serve starts a process with some of the roles.
+func (i installation) serve(t *testing.T, roles string) (*process, client) {
+	t.Helper()
+	p := start(t, i.env, "serve", "--listen", "127.0.0.1:0", "--roles", roles)
+	p.await(`("msg":"serving")`)
+	if !strings.Contains(roles, "api") {
+		return p, client{}
+	}
+	return p, client{t, "http://" + p.await(`"addresses":\["([^"]+)"`)}
+}
+
+// Who writes to one process reads from it what another one projects.
+func TestReadYourWritesAcrossProcesses(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	_, api := i.serve(t, "api")
+	_, other := i.serve(t, "api")
+	i.serve(t, "relay,projector,policies")
+	for n := range 20 {
+		email := fmt.Sprintf("user%d@example.com", n)
+		user := api.expect(201, "POST", "/users", "", registration(email))
+		token := api.expect(200, "POST", "/auth/login", "", credentials(email)).field("access_token")
+		for _, c := range []client{api, other} {
+			c.expect(200, "GET", "/users/"+user.field("id"), token, nil)
+			changed := c.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"phone": strconv.Itoa(n) + c.base})
+			if changed.header.Get("X-Read-Model") != "" || changed.field("phone") != strconv.Itoa(n)+c.base {
+				t.Fatalf("%v %s", changed.header, changed.text)
+			}
+		}
+	}
+	positions(t, api)
+}
+
+// positions hands a write's position to another reader.
+func positions(t *testing.T, c client) {
+	t.Helper()
+	written := c.expect(201, "POST", "/users", "", registration("position@example.com"))
+	position := written.header.Get("X-Event-Position")
+	token := c.expect(200, "POST", "/auth/login", "", credentials("position@example.com")).field("access_token")
+	for header, status := range map[string]int{position: 200, "1000000": 400, "-1": 400, "x": 400, "0": 200} {
+		r := c.request("GET", "/users/"+written.field("id"), token, nil)
+		r.Header.Set("X-Min-Position", header)
+		if a := c.send(r); a.status != status {
+			t.Errorf("X-Min-Position %s: %d %s", header, a.status, a.text)
+		}
+	}
+}
+
+// While nobody projects, what is written is answered from the history; after that it is there to read.
+func TestWritesGoOnWhileNobodyProjects(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	_, api := i.serve(t, "api")
+	user := api.expect(201, "POST", "/users", "", registration("early@example.com"))
+	if user.header.Get("X-Read-Model") != "pending" || user.field("email") != "early@example.com" {
+		t.Errorf("%v %s", user.header, user.text)
+	}
+	token := api.expect(200, "POST", "/auth/login", "", credentials("early@example.com")).field("access_token")
+	if a := api.expect(503, "GET", "/users/"+user.field("id"), token, nil); a.header.Get("Retry-After") == "" || a.field("error") == "" {
+		t.Errorf("%v %s", a.header, a.text)
+	}
+	i.serve(t, "projector")
+	eventually(t, "the user is there to read", func() bool {
+		return api.do("GET", "/users/"+user.field("id"), token, nil).status == 200
+	})
+}
+
+// Everything derived can be thrown away: it comes back, the same rows and the same bytes.
+func TestEverythingDerivedComesBack(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	for n := range 30 {
+		email := fmt.Sprintf("user%d@example.com", n)
+		user := api.expect(201, "POST", "/users", "", registration(email))
+		token := api.expect(200, "POST", "/auth/login", "", credentials(email)).field("access_token")
+		api.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"phone": strconv.Itoa(n)})
+	}
+	head := i.level(t, api)
+	rows, messages := i.rows(t), i.messages(t, head)
+
+	p.stop()
+	i.exec(t, `truncate gesta_read.users`)
+	i.exec(t, `update gesta_read.checkpoints set position = 0, event_id = '00000000-0000-0000-0000-000000000000'`)
+	js := i.stream(t)
+	if err := js.DeleteStream(context.Background(), envelope.Stream); err != nil {
+		t.Fatal(err)
+	}
+	_, api = i.serve(t, "api,relay,projector")
+	i.level(t, api)
+	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
+		t.Errorf("read models (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(messages, i.messages(t, head)); diff != "" {
+		t.Errorf("messages (-before +after):\n%s", diff)
+	}
+
+	i.exec(t, `drop schema gesta_read cascade`)
+	mustGesta(t, i.env, "projections", "rebuild")
+	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
+		t.Errorf("read models after losing their schema (-before +after):\n%s", diff)
+	}
+}
+
+// level waits until relay and projector are where the history ends, and answers that position.
+func (i installation) level(t *testing.T, c client) (head uint64) {
+	t.Helper()
+	eventually(t, "all is level", func() bool {
+		detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+		position, _ := detail["head"].(float64)
+		head = uint64(position)
+		return at(detail["relay"]) == position && at(detail["projector"]) == position
+	})
+	return head
+}
+
+func at(detail any) float64 {
+	fields, _ := detail.(map[string]any)
+	position, _ := fields["position"].(float64)
+	return position
+}
+
+func (i installation) exec(t *testing.T, sql string) {
+	t.Helper()
+	conn := i.connect(t)
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (i installation) connect(t *testing.T) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), i.owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func (i installation) rows(t *testing.T) []string {
+	t.Helper()
+	conn := i.connect(t)
+	defer conn.Close(context.Background())
+	rows, _ := conn.Query(context.Background(), `select u::text from gesta_read.users u order by id`)
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func (i installation) stream(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	js, err := jetstream.New(i.nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// messages are the subjects, headers and bodies of the stream, by sequence.
+func (i installation) messages(t *testing.T, last uint64) []string {
+	t.Helper()
+	s, err := i.stream(t).Stream(context.Background(), envelope.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make([]string, 0, last)
+	for sequence := uint64(1); sequence <= last; sequence++ {
+		m, err := s.GetMsg(context.Background(), sequence)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprint(m.Subject, m.Header, string(m.Data)))
+	}
+	return all
+}
+
+// The app's login may add to the history and never change it; nor may the owner.
+func TestNobodyChangesTheHistory(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	_, api := i.serve(t, "api,projector")
+	api.expect(201, "POST", "/users", "", registration("fact@example.com"))
+	for _, url := range []string{i.owner, strings.TrimPrefix(i.env[0], "DATABASE_URL=")} {
+		conn, err := pgx.Connect(context.Background(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		for _, sql := range []string{`update gesta.events set data = '{}'`, `delete from gesta.events`, `truncate gesta.events`} {
+			if _, err := conn.Exec(context.Background(), sql); err == nil {
+				t.Errorf("%s is done", sql)
+			}
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
+	"gesta/eventstore/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A counter is all that the executor's own rules need. It holds a claim on its name.
+type (
+	counted struct {
+		By   int    `json:"by" privacy:"public"`
+		Name string `json:"name" privacy:"public"`
+	}
+	counter struct {
+		Sum  int
+		Name string
+	}
+	count struct {
+		On   domain.Stream
+		By   int
+		Name string
+	}
+)
+
+func (counted) EventType() string { return "test.counter.counted" }
+
+func (c counter) Evolve(e domain.Event, _ time.Time) counter {
+	return counter{c.Sum + e.(counted).By, e.(counted).Name}
+}
+
+func (c counter) Claims() []domain.Claim {
+	if c.Name == "" {
+		return nil
+	}
+	return []domain.Claim{{Scope: "counter", Name: c.Name}}
+}
+
+var errNameTaken = &domain.Fault{Kind: domain.Conflict, Code: "name_taken", Text: "name is taken"}
+
+func (counter) Refuse(domain.Claim) error { return errNameTaken }
+
+func (c count) Target() domain.Stream { return c.On }
+
+func (c count) Decide(s counter) ([]domain.Event, error) {
+	if c.By == 0 {
+		return nil, nil
+	}
+	return []domain.Event{counted{c.By, c.Name}}, nil
+}
+
+func stream(name string) domain.Stream { return domain.Stream{Kind: "test.counter", ID: id.Named(name)} }
+
+func executor(t testing.TB, s eventstore.Store) *commands.Executor {
+	t.Helper()
+	hasher, err := commands.NewHasher(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return commands.NewExecutor(s, domain.NewCatalogue([]domain.Type{domain.TypeOf[counted]()}), hasher)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestExecuteAppendsWhatWasDecided(t *testing.T) {
+	store := &memory.Store{}
+	x := executor(t, store)
+	ctx := domain.WithMeta(t.Context(), domain.Meta{Actor: "user/1", Realm: "r"})
+	after, err := commands.Execute(ctx, x, count{stream("a"), 3, ""})
+	must(t, err)
+	after, err = commands.Execute(ctx, x, count{stream("a"), 4, ""})
+	must(t, err)
+	events, err := store.ReadStream(ctx, stream("a"), 0, 10)
+	must(t, err)
+	if after.Sum != 7 || len(events) != 2 || string(events[1].Data) != `{"by":4,"name":""}` {
+		t.Errorf("%+v, %v", after, events)
+	}
+	if string(events[0].Meta) != `{"actor":"user/1","realm":"r"}` {
+		t.Errorf("metadata %s", events[0].Meta)
+	}
+}
+
+func TestDecidingNothingAppendsNothing(t *testing.T) {
+	store := &memory.Store{}
+	x := executor(t, store)
+	ctx, receipt := commands.WithReceipt(t.Context())
+	_, err := commands.Execute(ctx, x, count{stream("a"), 0, ""})
+	must(t, err)
+	head, err := store.Head(ctx)
+	must(t, err)
+	if head.Position != 0 || *receipt != (commands.Receipt{}) {
+		t.Errorf("%+v, %+v", head, receipt)
+	}
+}
+
+func TestTheReceiptSaysWhereAndWhetherReadersSee(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	x.Settle = func(_ context.Context, position int64) bool { return position != 2 }
+	for want := int64(1); want <= 3; want++ {
+		ctx, receipt := commands.WithReceipt(t.Context())
+		_, err := commands.Execute(ctx, x, count{stream("a"), 1, ""})
+		must(t, err)
+		if *receipt != (commands.Receipt{Position: want, Pending: want == 2}) || commands.IsPending(ctx) != (want == 2) {
+			t.Errorf("%+v", receipt)
+		}
+	}
+}
+
+func TestAClaimIsReleasedAndTakenWithTheState(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	ctx := t.Context()
+	name := func(s, n string) error { _, err := commands.Execute(ctx, x, count{stream(s), 1, n}); return err }
+	must(t, name("a", "ann"))
+	if err := name("b", "ann"); !errors.Is(err, errNameTaken) {
+		t.Errorf("a name that is held: %v", err)
+	}
+	must(t, name("a", "bob"))
+	must(t, name("b", "ann"))
+	holder, held, err := x.Holder(ctx, domain.Claim{Scope: "counter", Name: "ann"})
+	if err != nil || !held || holder != stream("b") {
+		t.Errorf("%v %t %v", holder, held, err)
+	}
+	all, err := x.Holders(ctx, "counter")
+	if err != nil || len(all) != 2 {
+		t.Errorf("%v %v", all, err)
+	}
+}
+
+// Works on several streams, taken in any order, lose nothing and never wait for each other in a circle.
+func TestManyWorksOnTheSameStreams(t *testing.T) {
+	store := &memory.Store{}
+	executors := []*commands.Executor{executor(t, store), executor(t, store)} // as two processes
+	names := []string{"a", "b", "c"}
+	var all sync.WaitGroup
+	for n := range 60 {
+		all.Go(func() {
+			err := executors[n%2].Do(t.Context(), func(w *commands.Work) error {
+				for i := range names {
+					if _, err := commands.Decide(w, count{stream(names[(n+i)%3]), 1, ""}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for _, n := range names {
+		state, err := commands.State[counter](t.Context(), executors[0], stream(n))
+		if err != nil || state.Sum != 60 {
+			t.Errorf("%s: %+v %v", n, state, err)
+		}
+	}
+}
+
+// What a work has looked at is still so when it commits.
+func TestAWorkRunsAgainWhenWhatItSawHasMoved(t *testing.T) {
+	store := &memory.Store{}
+	x, other := executor(t, store), executor(t, store)
+	runs := 0
+	err := x.Do(t.Context(), func(w *commands.Work) error {
+		runs++
+		seen, err := commands.Look[counter](w, stream("seen"))
+		if err != nil {
+			return err
+		}
+		if runs == 1 {
+			_, err := commands.Execute(t.Context(), other, count{stream("seen"), 5, ""})
+			must(t, err)
+		}
+		_, err = commands.Decide(w, count{stream("copy"), seen.Sum, ""})
+		return err
+	})
+	must(t, err)
+	state, err := commands.State[counter](t.Context(), x, stream("copy"))
+	if err != nil || state.Sum != 5 || runs != 2 {
+		t.Errorf("%+v after %d runs, %v", state, runs, err)
+	}
+}
+
+func TestBeginRefusesAStreamThatIsThere(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	begin := func() error {
+		return x.Do(t.Context(), func(w *commands.Work) error {
+			_, err := commands.Begin(w, count{stream("a"), 1, ""})
+			return err
+		})
+	}
+	must(t, begin())
+	if err := begin(); !errors.Is(err, commands.ErrUnavailable) {
+		t.Errorf("begun twice: %v", err)
+	}
+}
+
+func TestARefusalAppendsNothing(t *testing.T) {
+	store := &memory.Store{}
+	x := executor(t, store)
+	refusal := errors.New("no")
+	err := x.Do(t.Context(), func(w *commands.Work) error {
+		if _, err := commands.Decide(w, count{stream("a"), 1, ""}); err != nil {
+			return err
+		}
+		return refusal
+	})
+	head, _ := store.Head(t.Context())
+	if !errors.Is(err, refusal) || head.Position != 0 {
+		t.Errorf("%v %+v", err, head)
+	}
+}
+
+// away is a store that can't be reached.
+type away struct{ eventstore.Store }
+
+func (away) ReadStream(context.Context, domain.Stream, int64, int) ([]eventstore.Recorded, error) {
+	return nil, eventstore.ErrUnavailable
+}
+
+func TestAStoreThatIsAwayHasAWord(t *testing.T) {
+	_, err := commands.Execute(t.Context(), executor(t, away{}), count{stream("a"), 1, ""})
+	var fault *domain.Fault
+	if !errors.As(err, &fault) || fault.Kind != domain.Unavailable || fault.Retry == 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWaitingForALockEndsWithTheContext(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	holding, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		_ = x.Do(t.Context(), func(w *commands.Work) error {
+			_, err := commands.Look[counter](w, stream("a"))
+			close(holding)
+			<-release
+			return err
+		})
+	})
+	<-holding
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	_, err := commands.Execute(ctx, x, count{stream("a"), 1, ""})
+	if !errors.Is(err, commands.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	close(release)
+	all.Wait()
+}
+
+func TestHashesTellNothingWithoutTheKey(t *testing.T) {
+	a, _ := commands.NewHasher(make([]byte, 32))
+	b, _ := commands.NewHasher([]byte("another key of thirty-two bytes."))
+	c := domain.Claim{Scope: "email/r", Name: "ann@example.com"}
+	if a.Hash(c) != a.Hash(c) || a.Hash(c) == b.Hash(c) || a.Hash(c).Scope != a.Scope(c.Scope) {
+		t.Error("hashes and keys don't match")
+	}
+	if diff := cmp.Diff(a.HashAll([]domain.Claim{c}), []eventstore.Claim{a.Hash(c)}); diff != "" {
+		t.Error(diff)
+	}
+	if a.Hash(domain.Claim{Scope: "x", Name: "y"}) == a.Hash(domain.Claim{Scope: "xy"}) {
+		t.Error("scope and name run together")
+	}
+}

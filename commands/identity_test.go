@@ -1,0 +1,302 @@
+package commands_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+	"gesta/eventstore"
+	"gesta/eventstore/memory"
+)
+
+var realm = identity.Realm{
+	Name: "r", Roles: []identity.Role{"boss", "member"}, Administrator: "boss", MinPassword: 1, SignUp: identity.SignUpFirst,
+}
+
+// population is the identity context over a store of its own, on a clock that the test moves.
+type population struct {
+	*commands.Identity
+	t     *testing.T
+	clock atomic.Int64 // nanoseconds after the start
+}
+
+func populate(t *testing.T, s eventstore.Store) *population {
+	t.Helper()
+	hasher, err := commands.NewHasher(make([]byte, 32))
+	must(t, err)
+	p := &population{t: t}
+	begin := time.Now()
+	now := func() time.Time { return begin.Add(time.Duration(p.clock.Load())) }
+	tokens, err := commands.NewTokens(map[string]commands.Lifetimes{
+		"r": {Access: time.Minute, Refresh: time.Hour}, "other": {Access: time.Minute, Refresh: time.Hour},
+	}, now, "a secret for tests, and for tests only")
+	must(t, err)
+	x := commands.NewExecutor(s, domain.NewCatalogue(identity.Types), hasher)
+	x.Now = now
+	p.Identity = &commands.Identity{Executor: x, Passwords: commands.NewPasswords(4), Tokens: tokens}
+	return p
+}
+
+func (p *population) register(email, role string) (identity.UserID, error) {
+	return p.Register(p.t.Context(), commands.Registration{
+		Realm: realm, Role: identity.Role(role), Email: value.Email(email), Phone: "1", Password: "password",
+	})
+}
+
+func (p *population) member(email string) identity.UserID {
+	p.t.Helper()
+	u, err := p.register(email, "member")
+	must(p.t, err)
+	return u
+}
+
+func (p *population) signIn(email string) commands.Grant {
+	p.t.Helper()
+	g, err := p.SignIn(p.t.Context(), commands.Credentials{Realm: "r", Email: value.Email(email), Password: "password"})
+	must(p.t, err)
+	return g
+}
+
+func (p *population) lives(g commands.Grant) bool {
+	p.t.Helper()
+	_, err := p.Authenticate(p.t.Context(), "r", g.Access)
+	if err != nil && !errors.Is(err, commands.ErrToken) {
+		p.t.Fatal(err)
+	}
+	return err == nil
+}
+
+func (p *population) deactivate(u identity.UserID) error {
+	return p.Deactivate(p.t.Context(), commands.Deactivation{Realm: realm, User: u})
+}
+
+func TestOnlyOneIsTheFirstAdministrator(t *testing.T) {
+	store := &memory.Store{}
+	processes := []*population{populate(t, store), populate(t, store)}
+	var first atomic.Int64
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			_, err := processes[n%2].register(fmt.Sprintf("boss%d@example.com", n), "boss")
+			switch {
+			case err == nil:
+				first.Add(1)
+			case !errors.Is(err, identity.ErrForbidden):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if first.Load() != 1 {
+		t.Errorf("%d were the first", first.Load())
+	}
+}
+
+func TestAnAddressIsRegisteredOnceUnderARace(t *testing.T) {
+	store := &memory.Store{}
+	processes := []*population{populate(t, store), populate(t, store)}
+	var registered atomic.Int64
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			_, err := processes[n%2].register("ann@example.com", "member")
+			switch {
+			case err == nil:
+				registered.Add(1)
+			case !errors.Is(err, identity.ErrEmailTaken):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if registered.Load() != 1 {
+		t.Errorf("registered %d times", registered.Load())
+	}
+}
+
+func TestTheLastAdministratorStaysUnderARace(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	first, err := p.register("first@example.com", "boss")
+	must(t, err)
+	second, err := p.Register(t.Context(), commands.Registration{
+		Realm: realm, By: identity.Caller{Realm: "r", Role: "boss"}, Role: "boss", Email: "second@example.com", Password: "password",
+	})
+	must(t, err)
+	var gone atomic.Int64
+	var all sync.WaitGroup
+	for _, u := range []identity.UserID{first, second} {
+		all.Go(func() {
+			err := p.deactivate(u)
+			switch {
+			case err == nil:
+				gone.Add(1)
+			case !errors.Is(err, identity.ErrLastAdministrator):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if gone.Load() != 1 {
+		t.Errorf("%d of two went", gone.Load())
+	}
+}
+
+// However a sign-in and a deactivation meet, no session outlives the user.
+func TestNobodySlipsInWhileBeingPutOut(t *testing.T) {
+	store := &memory.Store{}
+	processes := []*population{populate(t, store), populate(t, store)}
+	for n := range 20 {
+		email := fmt.Sprintf("user%d@example.com", n)
+		u := processes[0].member(email)
+		var grants []commands.Grant
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for i := range 3 {
+			all.Go(func() {
+				g, err := processes[i%2].SignIn(t.Context(), commands.Credentials{Realm: "r", Email: value.Email(email), Password: "password"})
+				if err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					grants = append(grants, g)
+				} else if !errors.Is(err, commands.ErrCredentials) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Go(func() { must(t, processes[1].deactivate(u)) })
+		all.Wait()
+		for _, g := range grants {
+			if processes[0].lives(g) {
+				t.Fatal("a session outlives its user")
+			}
+		}
+	}
+}
+
+func TestOfTwoThatSpendOneRefreshTokenNeitherKeepsTheSession(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	p.member("ann@example.com")
+	g := p.signIn("ann@example.com")
+	var got []commands.Grant
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			next, err := p.Refresh(t.Context(), "r", g.Refresh)
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, next)
+			} else if !errors.Is(err, identity.ErrSessionEnded) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(got) != 1 || p.lives(g) || p.lives(got[0]) {
+		t.Errorf("%d got new tokens; alive: %t", len(got), p.lives(g))
+	}
+	if _, err := p.Refresh(t.Context(), "r", got[0].Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+		t.Errorf("the winner's next refresh: %v", err)
+	}
+}
+
+func TestTokensExpire(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	p.member("ann@example.com")
+	g := p.signIn("ann@example.com")
+	p.clock.Store(int64(2 * time.Minute))
+	if p.lives(g) {
+		t.Error("an access token lives too long")
+	}
+	next, err := p.Refresh(t.Context(), "r", g.Refresh)
+	must(t, err)
+	if !p.lives(next) {
+		t.Error("a refreshed session is dead")
+	}
+	p.clock.Store(int64(2 * time.Hour))
+	if _, err := p.Refresh(t.Context(), "r", next.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+		t.Errorf("an expired refresh token: %v", err)
+	}
+}
+
+func TestATokenIsForOneKindAndRealm(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	p.member("ann@example.com")
+	g := p.signIn("ann@example.com")
+	for _, c := range []struct{ realm, token string }{
+		{"r", g.Refresh}, {"other", g.Access}, {"nowhere", g.Access}, {"r", g.Access + "x"}, {"r", ""},
+	} {
+		if _, err := p.Authenticate(t.Context(), c.realm, c.token); !errors.Is(err, commands.ErrToken) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := p.Refresh(t.Context(), "other", g.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+		t.Errorf("refresh in another realm: %v", err)
+	}
+}
+
+func TestSecretsRotate(t *testing.T) {
+	caller := identity.Caller{Realm: "r", User: identity.UserID{ID: id.Named("ann")}, Session: identity.SessionID{ID: id.Named("s")}}
+	lifetimes := map[string]commands.Lifetimes{"r": {Access: time.Minute}}
+	const old, fresh = "the old secret, of thirty-two bytes!", "the new secret, of thirty-two bytes!"
+	before, err := commands.NewTokens(lifetimes, time.Now, old)
+	must(t, err)
+	token, _, err := before.Sign(commands.AccessToken, caller, time.Now())
+	must(t, err)
+	during, err := commands.NewTokens(lifetimes, time.Now, fresh, old)
+	must(t, err)
+	if got, err := during.Parse(commands.AccessToken, "r", token); err != nil || got != caller {
+		t.Errorf("%+v %v", got, err)
+	}
+	after, err := commands.NewTokens(lifetimes, time.Now, fresh)
+	must(t, err)
+	if _, err := after.Parse(commands.AccessToken, "r", token); !errors.Is(err, commands.ErrToken) {
+		t.Errorf("%v", err)
+	}
+	if _, err := commands.NewTokens(lifetimes, time.Now, "short"); err == nil {
+		t.Error("a short secret is taken")
+	}
+}
+
+func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	u := p.member("ann@example.com")
+	here, there := p.signIn("ann@example.com"), p.signIn("ann@example.com")
+	by, err := p.Authenticate(t.Context(), "r", here.Access)
+	must(t, err)
+	change := commands.Change{Realm: realm, By: by, User: u, Password: &commands.PasswordChange{Current: "password", New: "new"}}
+	_, err = p.Change(t.Context(), change)
+	must(t, err)
+	if !p.lives(here) || p.lives(there) {
+		t.Errorf("here %t, there %t", p.lives(here), p.lives(there))
+	}
+	if _, err := p.Change(t.Context(), change); !errors.Is(err, commands.ErrWrongPassword) {
+		t.Errorf("the old password: %v", err)
+	}
+}
+
+func TestUsersOfOtherRealmsAreUnknown(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	u := p.member("ann@example.com")
+	other := identity.Realm{Name: "other", Administrator: "boss"}
+	boss := identity.Caller{Realm: "other", Role: "boss"}
+	no := false
+	if _, err := p.Change(t.Context(), commands.Change{Realm: other, By: boss, User: u, Active: &no}); !errors.Is(err, identity.ErrUserNotFound) {
+		t.Errorf("change: %v", err)
+	}
+	if err := p.Deactivate(t.Context(), commands.Deactivation{Realm: other, User: u}); !errors.Is(err, identity.ErrUserNotFound) {
+		t.Errorf("deactivate: %v", err)
+	}
+	if _, err := p.Get(t.Context(), "other", u); !errors.Is(err, identity.ErrUserNotFound) {
+		t.Errorf("get: %v", err)
+	}
+}
