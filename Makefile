@@ -30,7 +30,7 @@ fuzz:
 
 # Writes the golden files anew; read the difference before committing it.
 golden:
-	go run ./eventstore/postgres/pgtest/withpostgres go test ./domain/identity ./eventstore/envelope ./http/... ./cmd/gesta -update
+	UPDATE_GOLDEN=1 go run ./eventstore/postgres/pgtest/withpostgres go test -count 1 ./domain/... ./eventstore/envelope ./http/... ./cmd/...
 
 clean:
 	rm -rf bin

@@ -67,13 +67,13 @@ func (c *devCmd) greet(out io.Writer, n *node, natsURL string) error {
 	_, err := fmt.Fprintf(out, `
 gesta is up; Ctrl-C stops it
 
-  REST      http://localhost:%s (%s)
+  REST      http://localhost:%s
   health    /healthz /readyz /metrics
   NATS      %s  subjects gesta.events.>
   Postgres  %s  schema %s, as %s
   data      %s
   %s
 
-`, n.port(), strings.Join(n.addresses(), " "), natsURL, n.sys.place(), n.sys.schema, devLogin, n.Data, demoLogin())
+`, strings.Join(n.ports(), " :"), natsURL, n.sys.place(), n.sys.schema, devLogin, n.Data, demoLogin())
 	return err
 }

@@ -42,6 +42,9 @@ func TestDevStory(t *testing.T) {
 	login := d.expect(200, "POST", "/auth/login", "", credentials("test@example.com"))
 	path := "/users/" + user.field("id")
 	d.expect(200, "GET", path, login.field("access_token"), nil)
+	if a := d.expect(200, "HEAD", path+"/", login.field("access_token"), nil); a.text != "" {
+		t.Errorf("HEAD answers %q", a.text)
+	}
 	d.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": login.field("refresh_token")})
 
 	message := next(t, heard)

@@ -35,12 +35,12 @@ func (n *node) reached(ctx context.Context, position int64) error {
 // NATS or an up-to-date read model. Those are named all the same.
 func (n *node) ready(ctx context.Context) server.Readiness {
 	head, err := n.store.Head(ctx)
-	detail := map[string]any{"roles": n.roles, "nats": n.nc.Status().String(), "head": head.Position}
+	detail := map[string]any{"roles": n.roles, "nats": n.nc.Status().String()}
 	if err != nil {
 		detail["postgres"] = "unavailable"
 		return server.Readiness{Detail: detail}
 	}
-	detail["postgres"] = "ok"
+	detail["postgres"], detail["head"] = "ok", head.Position
 	if position, err := n.fence.Checkpoint(ctx); err == nil {
 		detail["projector"] = map[string]int64{"position": position, "lag": head.Position - position}
 	}

@@ -86,7 +86,7 @@ func (n *node) run(ctx context.Context, started func(context.Context, *node) err
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	workers, working := errgroup.WithContext(working)
-	n.work(workers, working)
+	n.work(working, workers)
 	serving, ctx := errgroup.WithContext(ctx)
 	serving.Go(func() error { return started(ctx, n) })
 	serving.Go(func() error { return n.serve(ctx) })
@@ -97,7 +97,7 @@ func (n *node) run(ctx context.Context, started func(context.Context, *node) err
 }
 
 // work starts what stands behind the requests.
-func (n *node) work(workers *errgroup.Group, ctx context.Context) {
+func (n *node) work(ctx context.Context, workers *errgroup.Group) {
 	start := func(run func(context.Context) error) {
 		workers.Go(func() error { return ended(run(ctx)) })
 	}
@@ -142,14 +142,14 @@ func (n *node) hearProjected(ctx context.Context) error {
 	return sub.Unsubscribe()
 }
 
+// serve answers health and metrics in every process, and the surfaces in those that run api.
 func (n *node) serve(ctx context.Context) error {
-	if !n.has("api") {
-		<-ctx.Done()
-		return nil
-	}
 	s := &server.Server{
-		Surfaces: n.surfaces, Ready: n.ready, Metrics: n.metrics, Log: n.log,
+		Ready: n.ready, Metrics: n.metrics, Log: n.log,
 		Host: web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
+	}
+	if n.has("api") {
+		s.Surfaces = n.surfaces
 	}
 	return s.Serve(ctx, n.listeners)
 }
@@ -162,8 +162,14 @@ func (n *node) addresses() []string {
 	return out
 }
 
-// port is the first one served on.
-func (n *node) port() string {
-	_, port, _ := net.SplitHostPort(n.addresses()[0]) // A listener's address always has one.
-	return port
+// ports are those served on, once each.
+func (n *node) ports() []string {
+	var out []string
+	for _, a := range n.addresses() {
+		_, port, _ := net.SplitHostPort(a) // A listener's address always has one.
+		if !slices.Contains(out, port) {
+			out = append(out, port)
+		}
+	}
+	return out
 }

@@ -1,16 +1,22 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"gesta/domain/identity"
+	"gesta/http/accounts"
+	"gesta/http/web"
 )
 
-var update = flag.Bool("update", false, "write the README's table of settings anew")
+// UPDATE_GOLDEN=1 writes the golden files anew.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 const (
 	readme     = "../../README.md"
@@ -34,7 +40,7 @@ func TestEverySettingStandsInTheREADME(t *testing.T) {
 	if is == ought {
 		return
 	}
-	if !*update {
+	if !update {
 		t.Fatalf("the README's settings are not the code's; make golden writes:\n%s", ought)
 	}
 	if err := os.WriteFile(readme, []byte(before+tableBegin+ought+tableEnd+after), 0o644); err != nil {
@@ -70,4 +76,60 @@ func settingsTable(t *testing.T) string {
 		}
 	}
 	return out.String()
+}
+
+// Every row of a surface stands in the README with the statuses it answers.
+func TestEveryRouteStandsInTheREADME(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for _, r := range accounts.New(accounts.App{}, accounts.Realm(identity.SignUpFirst)).Routes {
+		i := slices.IndexFunc(lines, func(l string) bool {
+			rest, ok := strings.CutPrefix(l, "| `"+r.Method+" "+r.Path)
+			return ok && (rest[0] == '`' || rest[0] == '?')
+		})
+		if i < 0 {
+			t.Errorf("the README does not know %s %s", r.Method, r.Path)
+			continue
+		}
+		for _, status := range append([]int{r.Status}, r.Refusals...) {
+			if !strings.Contains(lines[i], strconv.Itoa(status)) {
+				t.Errorf("the README does not know that %s %s answers %d", r.Method, r.Path, status)
+			}
+		}
+	}
+}
+
+func TestTheHardenedProfile(t *testing.T) {
+	t.Parallel()
+	documented, hardened := parse(t), parse(t, "--profile", "hardened")
+	if documented.signUp() != identity.SignUpFirst || len(documented.weaknesses()) == 0 {
+		t.Errorf("documented: %s %v", documented.signUp(), documented.weaknesses())
+	}
+	if hardened.signUp() != identity.SignUpClosed || len(hardened.weaknesses()) != 0 {
+		t.Errorf("hardened: %s %v", hardened.signUp(), hardened.weaknesses())
+	}
+	surfaces := []web.Surface{accounts.New(accounts.App{}, accounts.Realm(hardened.signUp()))}
+	limits := web.LimitCredentials(surfaces, credentialLimit)
+	for _, row := range []string{"accounts POST /users", "accounts POST /auth/login", "accounts POST /auth/refresh", "accounts PUT /users/:id"} {
+		if limits[row] != credentialLimit {
+			t.Errorf("%s is not limited", row)
+		}
+	}
+}
+
+func parse(t *testing.T, flags ...string) *Settings {
+	t.Helper()
+	var c cli
+	parser, err := newParser(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(append(flags, "version")); err != nil {
+		t.Fatal(err)
+	}
+	return &c.Settings
 }

@@ -14,7 +14,7 @@ import (
 
 // serveCmd runs against a Postgres and a NATS that somebody else runs.
 type serveCmd struct {
-	Listen []string `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on."`
+	Listen []string `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on: the APIs where the role api runs, health and metrics everywhere."`
 	Roles  []string `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
 }
 
@@ -97,10 +97,8 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 	if err != nil {
 		return err
 	}
-	if n.has("api") {
-		if n.listeners, err = server.Listen(ctx, addresses); err != nil {
-			return err
-		}
+	if n.listeners, err = server.Listen(ctx, addresses); err != nil {
+		return err
 	}
 	return n.run(ctx, started)
 }

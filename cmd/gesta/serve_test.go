@@ -49,9 +49,6 @@ func (i installation) serve(t *testing.T, roles string) (*process, client) {
 	t.Helper()
 	p := start(t, i.env, "serve", "--listen", "127.0.0.1:0", "--roles", roles)
 	p.await(`("msg":"serving")`)
-	if !strings.Contains(roles, "api") {
-		return p, client{}
-	}
 	return p, client{t, "http://" + p.await(`"addresses":\["([^"]+)"`)}
 }
 
@@ -61,7 +58,9 @@ func TestReadYourWritesAcrossProcesses(t *testing.T) {
 	i := install(t)
 	_, api := i.serve(t, "api")
 	_, other := i.serve(t, "api")
-	i.serve(t, "relay,projector,policies")
+	_, worker := i.serve(t, "relay,projector,policies")
+	worker.expect(200, "GET", "/readyz", "", nil)
+	worker.expect(404, "GET", "/users", "", nil)
 	for n := range 20 {
 		email := fmt.Sprintf("user%d@example.com", n)
 		user := api.expect(201, "POST", "/users", "", registration(email))

@@ -39,7 +39,7 @@ func TestIDsSortByTime(t *testing.T) {
 }
 
 func TestANameAlwaysHasTheSameID(t *testing.T) {
-	if id.Named("a") != id.Named("a") || id.Named("a") == id.Named("b") {
+	if again := id.Named("a"); id.Named("a") != again || again == id.Named("b") {
 		t.Error("names and ids don't match")
 	}
 	if i, err := id.Parse(id.Named("a").String()); err != nil || i != id.Named("a") {

@@ -17,10 +17,16 @@ var catalogue = domain.NewCatalogue(identity.Types)
 
 // examples is one event of each type.
 var examples = []domain.Event{
-	annRegistered, identity.UserEmailChanged{UserID: ann, Email: "a@example.com"},
-	identity.UserPhoneChanged{UserID: ann, Phone: "2"}, identity.UserPasswordChanged{UserID: ann, PasswordHash: "#2"},
-	identity.UserSignedIn{UserID: ann, SessionID: session}, annDeactivated, identity.UserReactivated{UserID: ann},
-	opened, refreshed, identity.RefreshTokenReused{SessionID: session, UserID: ann}, signedOut, annJoined, annLeft,
+	annRegistered,
+	identity.UserEmailChanged{UserID: ann, Email: "a@example.com"},
+	identity.UserPhoneChanged{UserID: ann, Phone: "2"},
+	identity.UserPasswordChanged{UserID: ann, PasswordHash: "#2"},
+	identity.UserSignedIn{UserID: ann, SessionID: session},
+	annDeactivated,
+	identity.UserReactivated{UserID: ann},
+	opened, refreshed,
+	identity.RefreshTokenReused{SessionID: session, UserID: ann},
+	signedOut, annJoined, annLeft,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }

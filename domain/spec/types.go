@@ -3,7 +3,6 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,7 +15,8 @@ import (
 	"gesta/domain"
 )
 
-var update = flag.Bool("update", false, "write the golden events anew")
+// UPDATE_GOLDEN=1 writes the golden files anew.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // Examples checks one event of each type of a context against testdata/events: what was ever written
 // is read for ever, and is still written so unless there is a new schema. It also checks that every
@@ -48,7 +48,7 @@ func checkGolden(t *testing.T, c domain.Catalogue, e domain.Event) {
 		t.Fatal(err)
 	}
 	path := filepath.Join("testdata", "events", e.EventType()+".1.json")
-	if *update {
+	if update {
 		writeGolden(t, path, golden{enc.Data, enc.Secret})
 	}
 	g := readGolden(t, path)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -25,10 +24,10 @@ import (
 	"gesta/eventstore/envelope"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+// UPDATE_GOLDEN=1 writes the golden files anew.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	goleak.VerifyTestMain(m)
 }
 
@@ -103,7 +102,7 @@ func TestPublishedFormIsForEver(t *testing.T) {
 	for name, r := range events {
 		t.Run(name, func(t *testing.T) {
 			got, file := text(envelope.Message(r, 1)), filepath.Join("testdata", name+".golden")
-			if *update {
+			if update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
 				}

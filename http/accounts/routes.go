@@ -44,7 +44,7 @@ func (a api) routes() []web.Route {
 		web.Get("/users/by-email", web.SignedIn, web.Handle(a.address, a.byEmail, showUser)).Refuses(400, 401, 404),
 		web.Get("/users/:id", web.SignedIn, web.Handle(a.user, users.Find, showUser)).Refuses(400, 401, 404),
 		web.Put("/users/:id", web.SignedIn, web.Handle(a.change, web.Then(a.Identity.Change, users), showUser)).
-			Refuses(400, 401, 403, 404, 409),
+			Refuses(400, 401, 403, 404, 409).TakesCredential(),
 		web.Delete("/users/:id", staff, web.Do(a.deactivation, a.Identity.Deactivate)).Refuses(401, 403, 404),
 		web.Post("/auth/login", web.Anyone, web.Handle(a.credentials, a.Identity.SignIn, showSignIn)).
 			Answers(200).Refuses(400, 401).TakesCredential(),

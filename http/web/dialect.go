@@ -20,7 +20,7 @@ type Dialect struct {
 	Fault func(f *domain.Fault) Body
 }
 
-// Body is a content type with what goes under it: text as it is, anything else as JSON.
+// Body is a content type with what goes under it: a string as it is, or anything as JSON.
 type Body struct {
 	Type  string
 	Value any
@@ -78,19 +78,22 @@ func (d Dialect) show(w http.ResponseWriter, status int, shown any) error {
 }
 
 func write(w http.ResponseWriter, status int, b Body) error {
-	text, isText := b.Value.(string)
-	out := []byte(text)
-	if !isText {
-		var err error
-		if out, err = json.Marshal(b.Value); err != nil {
-			return err
-		}
-		out = append(out, '\n')
+	out, err := b.bytes()
+	if err != nil {
+		return err
 	}
 	w.Header().Set("Content-Type", b.Type)
 	w.WriteHeader(status)
-	_, err := w.Write(out)
+	_, err = w.Write(out)
 	return err
+}
+
+func (b Body) bytes() ([]byte, error) {
+	if text, ok := b.Value.(string); ok && b.Type != JSON && b.Type != Problem {
+		return []byte(text), nil
+	}
+	out, err := json.Marshal(b.Value)
+	return append(out, '\n'), err
 }
 
 // Problems says refusals as RFC 9457 does, for paths that no surface owns.

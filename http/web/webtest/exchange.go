@@ -4,7 +4,6 @@ package webtest
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,7 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden exchanges anew")
+// UPDATE_GOLDEN=1 writes the golden files anew.
+var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // Client talks to a handler, and can keep what was said for a golden file.
 type Client struct {
@@ -92,12 +92,12 @@ func (c *Client) Say(t testing.TB, title string, call Call) Answer {
 }
 
 // Golden compares everything said so far with a file in testdata, in which ids, tokens and times have
-// names; -update writes it.
+// names; UPDATE_GOLDEN writes it.
 func (c *Client) Golden(t testing.TB, name string) {
 	t.Helper()
 	path := filepath.Join("testdata", "wire", name+".txt")
 	got := named(c.log.String())
-	if *update {
+	if update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
