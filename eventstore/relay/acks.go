@@ -14,27 +14,26 @@ import (
 // acks is what the stream has answered in a session. Acknowledgements come in the order of positions,
 // since each message is refused unless the one before it is there.
 type acks struct {
-	failed chan struct{} // closed with the first refusal
 	acked  func(position int64)
+	failed chan struct{} // closed with the first refusal
 
 	mu       sync.Mutex
+	begun    eventstore.Mark // where the stream was found to end
 	position int64
-	last     *nats.Msg
+	last     *nats.Msg // the message at position; nil before the first
 	err      error
 	checked  int64 // the position at the last call of stuck
 	since    time.Time
 }
 
-func newAcks(acked func(int64)) *acks {
-	return &acks{failed: make(chan struct{}), acked: acked, since: time.Now()}
-}
-
-// begin counts from where the stream was found to end.
-func (a *acks) begin(position int64) {
+// begin forgets the session before, and counts from where the stream was found to end.
+func (a *acks) begin(at eventstore.Mark) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.position = position
-	a.acked(position)
+	a.failed, a.err = make(chan struct{}), nil
+	a.begun, a.position, a.last = at, at.Position, nil
+	a.checked, a.since = at.Position, time.Now()
+	a.acked(at.Position)
 }
 
 func (a *acks) ok(_ jetstream.JetStream, m *nats.Msg, ack *jetstream.PubAck) {
@@ -62,12 +61,12 @@ func (a *acks) refusal() error {
 	return a.err
 }
 
-// mark is the last event acknowledged; the zero Mark before the first.
+// mark is the last event that is known to be in the stream.
 func (a *acks) mark() eventstore.Mark {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == nil {
-		return eventstore.Mark{}
+		return a.begun
 	}
 	return eventstore.Mark{Position: a.position, Event: messageID(a.last.Header)}
 }

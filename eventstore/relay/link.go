@@ -26,28 +26,25 @@ var (
 	errAstray = errors.New("the stream does not end where it was left")
 )
 
-// link is one session with the stream: from an alignment to the first failure. It has a publisher of
-// its own, so that acknowledgements of an earlier session go nowhere.
+// link is one session with the stream: from an alignment to the first failure.
 type link struct {
-	relay   *Relay
+	*term
 	failure error // what ended the session before
-	js      jetstream.JetStream
 	stream  jetstream.Stream
 	fresh   bool // this session has made the stream
-	acks    *acks
 	anchor  eventstore.Mark
 	epoch   int64
 	end     end // where the stream will end once all that was sent has arrived
 }
 
 // session aligns, publishes until something fails, and answers what did.
-func (r *Relay) session(ctx context.Context, failure error) error {
-	ctx, hangUp := envelope.WhileConnected(ctx, r.NC)
+func (t *term) session(ctx context.Context, failure error) error {
+	ctx, hangUp := envelope.WhileConnected(ctx, t.relay.NC)
 	defer hangUp()
-	l := &link{relay: r, failure: failure, acks: newAcks(r.status.position.Store)}
+	l := &link{term: t, failure: failure}
 	err := l.open(ctx)
 	if err == nil {
-		r.status.fail(nil)
+		t.relay.status.fail(nil)
 		err = l.live(ctx)
 	}
 	if errors.Is(context.Cause(ctx), envelope.ErrAway) {
@@ -57,7 +54,7 @@ func (r *Relay) session(ctx context.Context, failure error) error {
 }
 
 func (l *link) open(ctx context.Context) (err error) {
-	if l.js, err = l.publisher(); err != nil {
+	if err := l.begin(); err != nil {
 		return err
 	}
 	if l.stream, l.fresh, err = l.relay.ensure(ctx, l.js); err != nil {
@@ -66,18 +63,8 @@ func (l *link) open(ctx context.Context) (err error) {
 	if l.end, err = l.align(ctx); err != nil {
 		return err
 	}
-	l.acks.begin(l.end.Position)
+	l.acks.begin(l.end.Mark)
 	return nil
-}
-
-func (l *link) publisher() (jetstream.JetStream, error) {
-	return jetstream.New(
-		l.relay.NC,
-		jetstream.WithDefaultTimeout(apiWait),
-		jetstream.WithPublishAsyncMaxPending(window),
-		jetstream.WithPublishAsyncAckHandler(l.acks.ok),
-		jetstream.WithPublishAsyncErrHandler(l.acks.refused),
-	)
 }
 
 // live runs the session and keeps its anchor, until the last acknowledgement has arrived.
@@ -86,17 +73,8 @@ func (l *link) live(ctx context.Context) error {
 	kept := make(chan struct{})
 	go func() { defer close(kept); l.keepAnchor(keeping) }()
 	err := l.run(ctx)
-	l.drain()
+	l.settle()
 	stop()
 	<-kept
 	return err
-}
-
-// drain waits for what is on its way, since the next session asks where the stream ends.
-func (l *link) drain() {
-	select {
-	case <-l.js.PublishAsyncComplete():
-	case <-time.After(farewell):
-	}
-	l.js.CleanupPublisher()
 }

@@ -65,10 +65,12 @@ func (r *Relay) Run(ctx context.Context) error {
 func (r *Relay) lead(ctx context.Context) error {
 	r.status.lead(true)
 	defer r.status.lead(false)
+	t := &term{relay: r}
+	defer t.close()
 	var failure error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		before := r.status.position.Load()
-		failure = r.session(ctx, failure)
+		failure = t.session(ctx, failure)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
