@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -36,8 +37,13 @@ type folded struct {
 // How many folded states are kept: some hundred bytes each.
 const cachedStates = 20_000
 
-// How often a work begins anew because somebody else's was faster.
-const maxAttempts = 16
+// How long a work may take when its context has no end of its own, and the pause before it begins anew
+// because somebody else's was faster: random up to a bound that doubles.
+const (
+	workTime   = 10 * time.Second
+	firstPause = time.Millisecond
+	maxPause   = 50 * time.Millisecond
+)
 
 // NewExecutor needs a store, a catalogue and a hasher; it settles at once and goes by the wall clock
 // until told otherwise.
@@ -50,11 +56,6 @@ func NewExecutor(s eventstore.Store, c domain.Catalogue, h Hasher) *Executor {
 		Store: s, Catalogue: c, Claims: h, states: states, Now: time.Now,
 		Settle: func(context.Context, int64) bool { return true },
 	}
-}
-
-// ErrUnavailable refuses when the store can't be reached in time. What was asked may have been done.
-var ErrUnavailable = &domain.Fault{
-	Kind: domain.Unavailable, Code: "unavailable", Text: "temporarily unavailable", Retry: time.Second,
 }
 
 // ErrTooLarge refuses what would not fit into one event.
@@ -80,17 +81,27 @@ func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream)
 // that f looked at has moved meanwhile; otherwise f runs again from the start, so it must do nothing
 // but decide. Deciding nothing appends nothing.
 func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
+	ctx, cancel := context.WithTimeout(ctx, workTime)
+	defer cancel()
 	var need []domain.Stream
-	for range maxAttempts {
-		w := &Work{ctx: ctx, x: x, At: x.Now().UTC().Truncate(time.Microsecond)}
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		w := &Work{ctx: ctx, x: x}
 		err := w.run(need, f)
-		var again *rerun
-		if !errors.As(err, &again) {
+		if w.again == nil {
 			return unavailable(err)
 		}
-		need = again.need
+		need = w.again.need
+		if w.again.conflict {
+			rest(ctx, rand.N(pause))
+		}
 	}
-	return ErrUnavailable
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // Holder answers which stream holds a claim.
@@ -109,7 +120,10 @@ func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, 
 func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
 	const page = 1000
 	f, _ := x.states.Get(s)
-	state, _ := f.state.(S)
+	state, ok := f.state.(S)
+	if !ok {
+		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
+	}
 	for {
 		tail, err := x.Store.ReadStream(ctx, s, f.version, page)
 		if err != nil {
@@ -135,8 +149,8 @@ func unavailable(err error) error {
 	switch {
 	case errors.Is(err, eventstore.ErrTooLarge):
 		return ErrTooLarge
-	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w (%w)", domain.ErrUnavailable, err)
 	}
 	return err
 }

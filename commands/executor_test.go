@@ -176,6 +176,47 @@ func TestManyWorksOnTheSameStreams(t *testing.T) {
 	}
 }
 
+// A store that several processes write lets the slower ones try until they get through.
+func TestManyProcessesOnOneStream(t *testing.T) {
+	store := &memory.Store{}
+	var all sync.WaitGroup
+	for range 16 {
+		x := executor(t, store)
+		for range 4 {
+			all.Go(func() {
+				if _, err := commands.Execute(t.Context(), x, count{stream("hot"), 1, ""}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	state, err := commands.State[counter](t.Context(), executor(t, store), stream("hot"))
+	if err != nil || state.Sum != 64 {
+		t.Errorf("%+v %v", state, err)
+	}
+}
+
+// An error that a work swallows does not let it commit with half of what it needs.
+func TestAWorkThatSwallowsAMissingLockRunsAgain(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	early, late := stream("a"), stream("b")
+	if early.Compare(late) > 0 {
+		early, late = late, early
+	}
+	err := x.Do(t.Context(), func(w *commands.Work) error {
+		_, _ = commands.Decide(w, count{late, 1, ""})
+		_, _ = commands.Decide(w, count{early, 1, ""})
+		return nil
+	})
+	must(t, err)
+	for _, s := range []domain.Stream{early, late} {
+		if state, err := commands.State[counter](t.Context(), x, s); err != nil || state.Sum != 1 {
+			t.Errorf("%s: %+v %v", s, state, err)
+		}
+	}
+}
+
 // What a work has looked at is still so when it commits.
 func TestAWorkRunsAgainWhenWhatItSawHasMoved(t *testing.T) {
 	store := &memory.Store{}
@@ -210,7 +251,7 @@ func TestBeginRefusesAStreamThatIsThere(t *testing.T) {
 		})
 	}
 	must(t, begin())
-	if err := begin(); !errors.Is(err, commands.ErrUnavailable) {
+	if err := begin(); !errors.Is(err, commands.ErrExists) {
 		t.Errorf("begun twice: %v", err)
 	}
 }
@@ -228,6 +269,28 @@ func TestARefusalAppendsNothing(t *testing.T) {
 	head, _ := store.Head(t.Context())
 	if !errors.Is(err, refusal) || head.Position != 0 {
 		t.Errorf("%v %+v", err, head)
+	}
+}
+
+// other is another state over the counter's stream.
+type other struct{ Seen int }
+
+func (o other) Evolve(domain.Event, time.Time) other { return other{o.Seen + 1} }
+
+func TestOneStreamFoldsIntoTwoStates(t *testing.T) {
+	x := executor(t, &memory.Store{})
+	for range 2 {
+		_, err := commands.Execute(t.Context(), x, count{stream("a"), 2, ""})
+		must(t, err)
+	}
+	for range 2 {
+		as, err := commands.State[counter](t.Context(), x, stream("a"))
+		must(t, err)
+		seen, err := commands.State[other](t.Context(), x, stream("a"))
+		must(t, err)
+		if as.Sum != 4 || seen.Seen != 2 {
+			t.Errorf("%+v %+v", as, seen)
+		}
 	}
 }
 
@@ -262,7 +325,7 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	_, err := commands.Execute(ctx, x, count{stream("a"), 1, ""})
-	if !errors.Is(err, commands.ErrUnavailable) {
+	if !errors.Is(err, domain.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 	close(release)

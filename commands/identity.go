@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"slices"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -119,7 +120,7 @@ func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
 	if c.Password == nil {
 		return h, nil
 	}
-	u, err := State[identity.User](ctx, i.Executor, identity.UserStream(c.User))
+	u, err := i.Get(ctx, c.Realm.Name, c.User)
 	if err != nil {
 		return h, err
 	}
@@ -127,7 +128,7 @@ func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
 	if err != nil {
 		return h, err
 	}
-	if !ok || u.Realm != c.Realm.Name {
+	if !ok {
 		return h, ErrWrongPassword
 	}
 	next, err := i.Passwords.Hash(ctx, c.Password.New)
@@ -229,10 +230,14 @@ func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why ide
 	if err != nil {
 		return err
 	}
-	for _, s := range live {
-		if s.ID == keep.ID {
-			continue
-		}
+	return endAll(w, slices.DeleteFunc(live, func(s domain.Stream) bool { return s.ID == keep.ID }), why)
+}
+
+func endAll(w *Work, sessions []domain.Stream, why identity.EndReason) error {
+	if err := w.Hold(sessions...); err != nil {
+		return err
+	}
+	for _, s := range sessions {
 		if _, err := Decide(w, identity.EndSession{Session: identity.SessionID{ID: s.ID}, Reason: why}); err != nil {
 			return err
 		}
@@ -240,11 +245,18 @@ func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why ide
 	return nil
 }
 
-// find answers the user registered with an address; the zero User if there is none.
+// nobody is a stream that nothing ever happens on.
+var nobody = identity.UserStream(identity.UserID{ID: id.Named("nobody")})
+
+// find answers the user registered with an address; the zero User if there is none. It asks the store
+// as often either way, so that the time it takes does not tell.
 func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u identity.User, err error) {
 	s, held, err := i.Executor.Holder(ctx, identity.EmailClaim(realm, e))
-	if err != nil || !held {
+	if err != nil {
 		return u, err
+	}
+	if !held {
+		s = nobody
 	}
 	return State[identity.User](ctx, i.Executor, s)
 }

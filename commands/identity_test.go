@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -41,7 +42,9 @@ func populate(t *testing.T, s eventstore.Store) *population {
 	must(t, err)
 	x := commands.NewExecutor(s, domain.NewCatalogue(identity.Types), hasher)
 	x.Now = now
-	p.Identity = &commands.Identity{Executor: x, Passwords: commands.NewPasswords(4), Tokens: tokens}
+	passwords, err := commands.NewPasswords(4)
+	must(t, err)
+	p.Identity = &commands.Identity{Executor: x, Passwords: passwords, Tokens: tokens}
 	return p
 }
 
@@ -122,8 +125,28 @@ func TestAnAddressIsRegisteredOnceUnderARace(t *testing.T) {
 	}
 }
 
+// meeting has the next appends wait for each other, so that each was decided without the others.
+type meeting struct {
+	eventstore.Store
+	wanted atomic.Int64
+	met    chan struct{}
+}
+
+func (m *meeting) next(n int64) { m.met = make(chan struct{}); m.wanted.Store(n) }
+
+func (m *meeting) Append(ctx context.Context, a eventstore.Append) (eventstore.Receipt, error) {
+	switch left := m.wanted.Add(-1); {
+	case left == 0:
+		close(m.met)
+	case left > 0:
+		<-m.met
+	}
+	return m.Store.Append(ctx, a)
+}
+
 func TestTheLastAdministratorStaysUnderARace(t *testing.T) {
-	p := populate(t, &memory.Store{})
+	store := &meeting{Store: &memory.Store{}}
+	p, elsewhere := populate(t, store), populate(t, store)
 	first, err := p.register("first@example.com", "boss")
 	must(t, err)
 	second, err := p.Register(t.Context(), commands.Registration{
@@ -132,7 +155,8 @@ func TestTheLastAdministratorStaysUnderARace(t *testing.T) {
 	must(t, err)
 	var gone atomic.Int64
 	var all sync.WaitGroup
-	for _, u := range []identity.UserID{first, second} {
+	store.next(2)
+	for u, p := range map[identity.UserID]*population{first: p, second: elsewhere} {
 		all.Go(func() {
 			err := p.deactivate(u)
 			switch {
@@ -182,13 +206,15 @@ func TestNobodySlipsInWhileBeingPutOut(t *testing.T) {
 }
 
 func TestOfTwoThatSpendOneRefreshTokenNeitherKeepsTheSession(t *testing.T) {
-	p := populate(t, &memory.Store{})
+	store := &meeting{Store: &memory.Store{}}
+	p, elsewhere := populate(t, store), populate(t, store)
 	p.member("ann@example.com")
 	g := p.signIn("ann@example.com")
 	var got []commands.Grant
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for range 2 {
+	store.next(2)
+	for _, p := range []*population{p, elsewhere} {
 		all.Go(func() {
 			next, err := p.Refresh(t.Context(), "r", g.Refresh)
 			if err == nil {
@@ -225,6 +251,42 @@ func TestTokensExpire(t *testing.T) {
 	p.clock.Store(int64(2 * time.Hour))
 	if _, err := p.Refresh(t.Context(), "r", next.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
 		t.Errorf("an expired refresh token: %v", err)
+	}
+}
+
+func TestAnExpiredRefreshTokenEndsTheSession(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	u := p.member("ann@example.com")
+	g := p.signIn("ann@example.com")
+	p.clock.Store(int64(2 * time.Hour))
+	_, err := p.Refresh(t.Context(), "r", g.Refresh)
+	live, err2 := p.Executor.Holders(t.Context(), identity.SessionScope(u))
+	if !errors.Is(err, identity.ErrSessionEnded) || err2 != nil || len(live) != 0 {
+		t.Errorf("%v, %v, %v", err, live, err2)
+	}
+}
+
+func TestWhoOpensManySessionsLosesTheOldestAndCanBePutOut(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	boss, err := p.register("boss@example.com", "boss")
+	must(t, err)
+	_, err = p.Register(t.Context(), commands.Registration{
+		Realm: realm, By: identity.Caller{Realm: "r", Role: "boss"}, Role: "boss", Email: "other@example.com", Password: "password",
+	})
+	must(t, err)
+	var grants []commands.Grant
+	for range 103 {
+		grants = append(grants, p.signIn("boss@example.com"))
+		p.clock.Add(int64(2 * time.Millisecond)) // Ids of one millisecond are in no order.
+	}
+	for i, alive := range map[int]bool{0: false, 2: false, 3: true, 102: true} {
+		if p.lives(grants[i]) != alive {
+			t.Errorf("session %d lives: %t", i, !alive)
+		}
+	}
+	must(t, p.deactivate(boss))
+	if p.lives(grants[102]) {
+		t.Error("a session outlives its user")
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -18,7 +17,7 @@ import (
 type Passwords struct {
 	cost  int
 	cores *semaphore.Weighted
-	decoy func() (string, error) // the hash of nobody's password, at the same cost
+	decoy string // the hash of nobody's password, at the same cost
 }
 
 // How long somebody waits for a core before being told to come back.
@@ -30,13 +29,9 @@ var ErrBusy = &domain.Fault{
 }
 
 // NewPasswords hashes at the given bcrypt cost (4 to 31; 10 takes about 50 ms).
-func NewPasswords(cost int) *Passwords {
-	p := &Passwords{cost: cost, cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
-	p.decoy = sync.OnceValues(func() (string, error) {
-		hash, err := bcrypt.GenerateFromPassword([]byte("nobody's password"), cost)
-		return string(hash), err
-	})
-	return p
+func NewPasswords(cost int) (*Passwords, error) {
+	decoy, err := bcrypt.GenerateFromPassword([]byte("nobody's password"), cost)
+	return &Passwords{cost: cost, cores: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0))), decoy: string(decoy)}, err
 }
 
 // Hash hashes a password of at most 72 bytes.
@@ -54,9 +49,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err
 func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, err error) {
 	nobody := hash == ""
 	if nobody {
-		if hash, err = p.decoy(); err != nil {
-			return false, err
-		}
+		hash = p.decoy
 	}
 	err = p.onCore(ctx, func() error {
 		err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))

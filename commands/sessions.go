@@ -60,8 +60,11 @@ func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err 
 		if err != nil {
 			return err
 		}
+		if err := endOldest(w, u.ID); err != nil {
+			return err
+		}
 		var expires time.Time
-		if g, expires, err = i.grant(u, session, w.At); err != nil {
+		if g, expires, err = i.grant(u, session, w.At()); err != nil {
 			return err
 		}
 		_, err = Begin(w, identity.OpenSession{
@@ -71,6 +74,19 @@ func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err 
 		return err
 	})
 	return g, err
+}
+
+// maxSessions are as many as one user can have open; who opens more loses the oldest.
+const maxSessions = 100
+
+// endOldest makes room for one more session. A session that nobody ends or refreshes any more goes
+// this way.
+func endOldest(w *Work, u identity.UserID) error {
+	live, err := w.x.Holders(w.ctx, identity.SessionScope(u))
+	if err != nil || len(live) < maxSessions {
+		return err
+	}
+	return endAll(w, live[:len(live)-maxSessions+1], identity.Superseded)
 }
 
 // Refresh spends a refresh token for a new pair of tokens. Presenting a spent one ends the session.
@@ -87,12 +103,12 @@ func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, e
 			return err
 		}
 		var expires time.Time
-		if g, expires, err = i.grant(u, c.Session, w.At); err != nil {
+		if g, expires, err = i.grant(u, c.Session, w.At()); err != nil {
 			return err
 		}
 		s, err = Decide(w, identity.RefreshSession{
 			Session: c.Session, Presented: identity.HashToken(token), Next: identity.HashToken(g.Refresh),
-			At: w.At, ExpiresAt: expires,
+			At: w.At(), ExpiresAt: expires,
 		})
 		return err
 	})

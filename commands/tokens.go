@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type Lifetimes struct{ Access, Refresh time.Duration }
 // of one realm is nothing in another, whatever it says. The first secret signs; all of them verify.
 type Tokens struct {
 	secrets   []string
-	lifetimes map[string]Lifetimes
+	lifetimes map[string]Lifetimes // by the first word of a realm's name
 	now       func() time.Time
 	keys      sync.Map // realm -> []signingKey
 }
@@ -62,7 +63,8 @@ type claims struct {
 // MinSecret is the shortest secret that tokens are signed with, in bytes.
 const MinSecret = 32
 
-// NewTokens refuses secrets that are too short. Realms that lifetimes does not name have no tokens.
+// NewTokens refuses secrets that are too short. Lifetimes go by the first word of a realm's name, up to
+// its first "/"; a realm without any has no tokens.
 func NewTokens(lifetimes map[string]Lifetimes, now func() time.Time, secret string, previous ...string) (*Tokens, error) {
 	secrets := append([]string{secret}, previous...)
 	for _, s := range secrets {
@@ -79,6 +81,9 @@ func (t *Tokens) Sign(kind TokenKind, c identity.Caller, at time.Time) (token st
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	if t.Lifetime(kind, c.Realm) == 0 {
+		return "", time.Time{}, fmt.Errorf("commands: the realm %q has no tokens", c.Realm)
+	}
 	expires = at.Add(t.Lifetime(kind, c.Realm)).Truncate(time.Second)
 	j := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
@@ -94,19 +99,21 @@ func (t *Tokens) Sign(kind TokenKind, c identity.Caller, at time.Time) (token st
 
 // Lifetime is how long tokens of that kind are good for in a realm.
 func (t *Tokens) Lifetime(kind TokenKind, realm string) time.Duration {
+	first, _, _ := strings.Cut(realm, "/")
 	if kind == RefreshToken {
-		return t.lifetimes[realm].Refresh
+		return t.lifetimes[first].Refresh
 	}
-	return t.lifetimes[realm].Access
+	return t.lifetimes[first].Access
 }
 
 // Parse answers who a token speaks for. It refuses, with ErrToken, whatever was not signed here as a
-// token of that kind and realm, or has expired. Whether the session still lives is not asked here.
+// token of that kind and realm, or is an access token that has expired. When a refresh token expires,
+// and whether the session still lives, is for the session to say.
 func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, error) {
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(j *jwt.Token) (any, error) { return t.verifyingKey(realm, j) },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
-		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
+		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.clock(kind)))
 	user, err1 := id.ParseUUID(c.Subject)
 	session, err2 := id.ParseUUID(c.Session)
 	if err := errors.Join(err, err1, err2); err != nil || c.Kind != kind {
@@ -115,6 +122,14 @@ func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, er
 	return identity.Caller{
 		Realm: realm, User: identity.UserID{ID: user}, Session: identity.SessionID{ID: session}, Role: c.Role,
 	}, nil
+}
+
+// clock stands still for refresh tokens, at a time when none has expired.
+func (t *Tokens) clock(kind TokenKind) func() time.Time {
+	if kind == RefreshToken {
+		return func() time.Time { return time.Unix(0, 0) }
+	}
+	return t.now
 }
 
 func (t *Tokens) verifyingKey(realm string, j *jwt.Token) (any, error) {

@@ -14,17 +14,18 @@ import (
 
 // Work is what one Do has looked at and decided so far.
 type Work struct {
-	At time.Time // when all of it happens; microseconds, UTC
-
 	ctx    context.Context
 	x      *Executor
+	at     time.Time
 	locked []domain.Stream // in order
 	tracks []*track
+	again  *rerun // set when the work can't be committed as it is, whatever becomes of the error
 }
 
 // track is one stream within a work.
 type track struct {
 	stream        domain.Stream
+	begun         bool // the stream must be new
 	version       int64
 	before, after any
 	events        []domain.Event
@@ -32,9 +33,21 @@ type track struct {
 }
 
 // rerun says that the work must begin anew, holding these locks from the start.
-type rerun struct{ need []domain.Stream }
+type rerun struct {
+	need     []domain.Stream
+	conflict bool // somebody else was faster; otherwise only a lock was missing
+}
 
 func (*rerun) Error() string { return "commands: run again" }
+
+// At is when all of the work happens; microseconds, UTC. The clock is read when the first stream is
+// looked at, after waiting for its lock, so that times follow each other within a stream.
+func (w *Work) At() time.Time {
+	if w.at.IsZero() {
+		w.at = w.x.Now().UTC().Truncate(time.Microsecond)
+	}
+	return w.at
+}
 
 // Decide runs a command within a work and answers the state it led to. A refusal ends the work.
 func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
@@ -43,13 +56,13 @@ func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 	if err != nil {
 		return none, err
 	}
-	state, _ := t.after.(S)
+	state := t.after.(S)
 	events, err := cmd.Decide(state)
 	if err != nil {
 		return none, err
 	}
 	for _, e := range events {
-		state = state.Evolve(e, w.At)
+		state = state.Evolve(e, w.At())
 	}
 	t.after, t.events = state, append(t.events, events...)
 	return state, nil
@@ -59,7 +72,7 @@ func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 // load, and the append refuses if there is.
 func Begin[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 	var nothing S
-	w.tracks = append(w.tracks, &track{stream: cmd.Target(), before: nothing, after: nothing})
+	w.tracks = append(w.tracks, &track{stream: cmd.Target(), begun: true, before: nothing, after: nothing})
 	return Decide(w, cmd)
 }
 
@@ -90,15 +103,41 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	return t, nil
 }
 
-// run holds the locks it is told to, lets f decide, and commits.
-func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
-	defer w.unlock()
-	for _, s := range need {
+// ErrExists refuses to begin a stream that is there.
+var ErrExists = &domain.Fault{Kind: domain.Conflict, Code: "already_exists", Text: "already exists"}
+
+// Hold takes the locks of many streams that the work is about to look at: at once, and so with at most
+// one new beginning.
+func (w *Work) Hold(streams ...domain.Stream) error {
+	all := slices.Clone(w.locked)
+	for _, s := range streams {
+		if i, have := slices.BinarySearchFunc(all, s, domain.Stream.Compare); !have {
+			all = slices.Insert(all, i, s)
+		}
+	}
+	if !slices.Equal(all[:len(w.locked)], w.locked) {
+		return w.restart(&rerun{need: all})
+	}
+	for _, s := range all[len(w.locked):] {
 		if err := w.lock(s); err != nil {
 			return err
 		}
 	}
-	if err := f(w); err != nil {
+	return nil
+}
+
+func (w *Work) restart(again *rerun) error {
+	w.again = again
+	return again
+}
+
+// run holds the locks it is told to, lets f decide, and commits.
+func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
+	defer w.unlock()
+	if err := w.Hold(need...); err != nil {
+		return err
+	}
+	if err := f(w); err != nil || w.again != nil {
 		return err
 	}
 	return w.commit()
@@ -112,7 +151,7 @@ func (w *Work) lock(s domain.Stream) error {
 	case have:
 		return nil
 	case i < len(w.locked):
-		return &rerun{need: slices.Insert(slices.Clone(w.locked), i, s)}
+		return w.restart(&rerun{need: slices.Insert(slices.Clone(w.locked), i, s)})
 	}
 	if err := w.x.locks.acquire(w.ctx, s); err != nil {
 		return err
@@ -174,7 +213,7 @@ func (w *Work) encode(events []domain.Event, meta []byte) ([]eventstore.NewEvent
 		}
 		out = append(out, eventstore.NewEvent{
 			ID: id.Event{ID: id.New(time.Now())}, Type: enc.Type, Schema: enc.Schema,
-			Data: enc.Data, Secret: enc.Secret, Meta: meta, OccurredAt: w.At,
+			Data: enc.Data, Secret: enc.Secret, Meta: meta, OccurredAt: w.At(),
 		})
 	}
 	return out, nil
@@ -190,7 +229,10 @@ func (w *Work) refused(err error) error {
 		if conflict.Actual < conflict.Expected {
 			w.x.states.Remove(conflict.Stream) // The store was taken back to an older backup.
 		}
-		return &rerun{need: slices.Clone(w.locked)}
+		if slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream == conflict.Stream }) {
+			return ErrExists
+		}
+		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true})
 	case errors.As(err, &taken):
 		return w.refusedClaim(taken)
 	}

@@ -16,7 +16,6 @@ const (
 	Forbidden            // somebody known may not
 	NotFound             // there is no such thing, or not for the one who asks
 	Conflict             // the thing is not in a state that allows it
-	Gone                 // it was there, and its time is over
 	TooLarge             // more than is taken at once
 	Unsupported          // said in a form that is not understood
 	NotAllowed           // the path has no such method
@@ -35,6 +34,11 @@ type Fault struct {
 
 // Field is what is wrong with one field, named as the caller wrote it.
 type Field struct{ Name, Text string }
+
+// ErrUnavailable refuses what can't be answered at the moment. What was asked may have been done.
+var ErrUnavailable = &Fault{
+	Kind: Unavailable, Code: "unavailable", Text: "temporarily unavailable", Retry: time.Second,
+}
 
 // Error is the text, with the first field that is to blame.
 func (f *Fault) Error() string {

@@ -146,13 +146,6 @@ func (f *Fence) poll() <-chan time.Time {
 	return nil
 }
 
-// Standing answers whether the projector is known to stand still, and the mark.
-func (f *Fence) Standing() (still bool, mark int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.still, f.mark
-}
-
 // Checkpoint reads where the read models stand; 0 where there are none yet.
 func Checkpoint(db *pgxpool.Pool) func(context.Context) (int64, error) {
 	return func(ctx context.Context) (position int64, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,11 +17,6 @@ type Page struct{ Number, Size int }
 
 // Offset is how many rows come before the page.
 func (p Page) Offset() int { return (p.Number - 1) * p.Size }
-
-// ErrUnavailable refuses a question while the read models can't be reached.
-var ErrUnavailable = &domain.Fault{
-	Kind: domain.Unavailable, Code: "unavailable", Text: "temporarily unavailable", Retry: time.Second,
-}
 
 // Open connects to the read models that belong to a schema of the truth.
 func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
@@ -53,7 +47,7 @@ func understood(err error) error {
 	case errors.As(err, &pg) && !isPassing(pg.Code) && !isMissing(err):
 		return err
 	}
-	return fmt.Errorf("%w (%w)", ErrUnavailable, err)
+	return fmt.Errorf("%w (%w)", domain.ErrUnavailable, err)
 }
 
 // isPassing tells the classes of errors that mean "not now": connection, resources, intervention.

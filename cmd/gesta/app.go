@@ -71,7 +71,11 @@ func (a *app) openCommands() error {
 		return err
 	}
 	a.executor = commands.NewExecutor(a.store, a.catalogue, hasher)
-	a.identity = &commands.Identity{Executor: a.executor, Passwords: commands.NewPasswords(a.BcryptCost), Tokens: tokens}
+	passwords, err := commands.NewPasswords(a.BcryptCost)
+	if err != nil {
+		return err
+	}
+	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
 	realm := accounts.Realm(a.signUp())
 	a.realms = map[string]identity.Realm{realm.Name: realm}
 	a.surfaces = []web.Surface{accounts.New(accounts.App{

@@ -22,7 +22,6 @@ type (
 	Event   struct{ ID }
 	User    struct{ ID }
 	Session struct{ ID }
-	Realm   struct{ ID }
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.

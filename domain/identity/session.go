@@ -23,6 +23,7 @@ const (
 	TokenExpired    EndReason = "refresh_token_expired"
 	PasswordChanged EndReason = "password_changed"
 	Deactivated     EndReason = "user_deactivated"
+	Superseded      EndReason = "superseded" // by newer ones
 )
 
 // Facts. A refresh token is kept only as its hash, and even that only in the store.

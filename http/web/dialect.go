@@ -47,7 +47,6 @@ var statuses = map[domain.Kind]int{
 	domain.Forbidden:       http.StatusForbidden,
 	domain.NotFound:        http.StatusNotFound,
 	domain.Conflict:        http.StatusConflict,
-	domain.Gone:            http.StatusGone,
 	domain.TooLarge:        http.StatusRequestEntityTooLarge,
 	domain.Unsupported:     http.StatusUnsupportedMediaType,
 	domain.NotAllowed:      http.StatusMethodNotAllowed,

@@ -8,11 +8,8 @@ type Spelling struct {
 	Read  func(string) (id.ID, error)
 }
 
-// The spellings of the same 128 bits.
-var (
-	UUID = Spelling{Write: id.ID.UUID, Read: id.ParseUUID}
-	ULID = Spelling{Write: id.ID.String, Read: id.Parse}
-)
+// UUID writes ids with hyphens, in lower case.
+var UUID = Spelling{Write: id.ID.UUID, Read: id.ParseUUID}
 
 // ID reads an id from the path; what spells none refuses as unknown does.
 func (s Spelling) ID(r *Request, param string, unknown error) (id.ID, error) {

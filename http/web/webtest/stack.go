@@ -71,7 +71,11 @@ func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence,
 	}
 	x := commands.NewExecutor(store, domain.NewCatalogue(identity.Types), hasher)
 	x.Settle = fence.Await
-	return &commands.Identity{Executor: x, Passwords: commands.NewPasswords(4), Tokens: tokens}
+	passwords, err := commands.NewPasswords(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &commands.Identity{Executor: x, Passwords: passwords, Tokens: tokens}
 }
 
 // project runs a projector and the fence, and answers what stops them.
