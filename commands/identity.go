@@ -38,7 +38,7 @@ func (i *Identity) Register(ctx context.Context, r Registration) (identity.UserI
 	if err != nil {
 		return user, err
 	}
-	ctx = domain.ActingAs(ctx, identity.Actor(user))
+	ctx = domain.ActingAs(ctx, identity.Actor(user), r.Realm.Name)
 	return user, i.Executor.Do(ctx, func(w *Work) error { return register(w, r, user, hash) })
 }
 

@@ -23,8 +23,8 @@ func noteReceipt(ctx context.Context, position int64, settled bool) {
 	}
 }
 
-// IsPending tells whether readers can't see yet what was executed under ctx.
-func IsPending(ctx context.Context) bool {
+// IsSettled tells whether something was executed under ctx and readers see it.
+func IsSettled(ctx context.Context) bool {
 	r, ok := ctx.Value(receiptKey{}).(*Receipt)
-	return ok && r.Pending
+	return ok && r.Position > 0 && !r.Pending
 }

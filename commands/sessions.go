@@ -51,7 +51,7 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 // was compared.
 func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err error) {
 	session := identity.SessionID{ID: id.New(i.Executor.Now())}
-	ctx = domain.ActingAs(ctx, identity.Actor(known.ID))
+	ctx = domain.ActingAs(ctx, identity.Actor(known.ID), known.Realm)
 	err = i.Executor.Do(ctx, func(w *Work) error {
 		u, err := Decide(w, identity.SignIn{User: known.ID, Session: session})
 		if errors.Is(err, identity.ErrInactive) || err == nil && u.PasswordHash != known.PasswordHash {
@@ -95,7 +95,7 @@ func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, e
 	if err != nil {
 		return g, identity.ErrSessionEnded
 	}
-	ctx = domain.ActingAs(ctx, identity.Actor(c.User))
+	ctx = domain.ActingAs(ctx, identity.Actor(c.User), c.Realm)
 	var s identity.Session
 	err = i.Executor.Do(ctx, func(w *Work) error {
 		u, err := Look[identity.User](w, identity.UserStream(c.User))

@@ -27,12 +27,12 @@ func MetaOf(ctx context.Context) Meta {
 	return m
 }
 
-// ActingAs answers a context in which the actor causes what is done, where nobody is known to yet: who
-// registers or signs in is known only by doing so.
-func ActingAs(ctx context.Context, actor string) context.Context {
+// ActingAs answers a context in which the actor causes what is done in a realm, where nobody is known to
+// yet: who registers or signs in is known only by doing so.
+func ActingAs(ctx context.Context, actor, realm string) context.Context {
 	m := MetaOf(ctx)
 	if m.Actor == "" {
-		m.Actor = actor
+		m.Actor, m.Realm = actor, realm
 	}
 	return WithMeta(ctx, m)
 }

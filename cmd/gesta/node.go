@@ -43,7 +43,7 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 	if a.hardened() {
 		over = web.LimitCredentials(a.surfaces, credentialLimit)
 	}
-	if n.limits, err = web.ParseLimits(a.RateLimits, over); err != nil {
+	if n.limits, err = web.ParseLimits(a.RateLimits, over, a.surfaces...); err != nil {
 		return nil, err
 	}
 	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}

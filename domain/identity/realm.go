@@ -64,8 +64,22 @@ func (r Realm) roleWords() string {
 // Bcrypt reads no further than this.
 const maxPasswordBytes = 72
 
-// ErrLongPassword refuses passwords that the hash would cut.
-var ErrLongPassword = errors.New("must have at most 72 bytes")
+// Refusals of passwords.
+var (
+	ErrLongPassword = errors.New("must have at most 72 bytes") // the hash would cut it
+	ErrNoPassword   = errors.New("is required")
+)
+
+// ParsePresented refuses what can't be anybody's password.
+func ParsePresented(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", ErrNoPassword
+	case len(s) > maxPasswordBytes:
+		return "", ErrLongPassword
+	}
+	return s, nil
+}
 
 // ParsePassword refuses passwords that are too short for this realm or too long for the hash.
 func (r Realm) ParsePassword(s string) (string, error) {

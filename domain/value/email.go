@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net/mail"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
-// Email is an address as ParseEmail made it: trimmed and in lower case, so that two spellings of one
-// mailbox compare as equal.
+// Email is an address as ParseEmail made it: trimmed, in lower case and in Unicode's composed form (NFC),
+// so that two spellings of one mailbox compare as equal.
 type Email string
 
 // The longest address that SMTP can carry in a path (RFC 5321, 4.5.3.1.3, less the angle brackets).
@@ -20,13 +23,19 @@ var ErrEmail = errors.New("must be an e-mail address")
 // ParseEmail reads an address such as "ann@example.com"; a display name or a quoted local part is
 // refused.
 func ParseEmail(s string) (Email, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
+	s = norm.NFC.String(strings.ToLower(strings.TrimSpace(s)))
 	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsAny(s, "\" \t\r\n<>") {
+	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsAny(s, "\"<>") || strings.ContainsFunc(s, isHidden) {
 		return "", ErrEmail
 	}
 	if _, domain, _ := strings.Cut(s, "@"); strings.ContainsAny(domain, "[]") {
 		return "", ErrEmail
 	}
 	return Email(s), nil
+}
+
+// isHidden finds what nobody sees, and what would make two addresses look like one: spaces, controls,
+// and marks that join or turn around.
+func isHidden(r rune) bool {
+	return !unicode.IsGraphic(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
 }

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"testing"
+	"time"
 
 	"gesta/commands"
 	"gesta/domain/identity"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func start(t *testing.T) (*webtest.Stack, *webtest.Client, web.Surface) {
 	t.Helper()
 	realm := accounts.Realm(identity.SignUpFirst)
-	stack := webtest.Start(t, realm.Name)
+	stack := webtest.Start(t, realm.Name, "elsewhere")
 	surface := accounts.New(accounts.App{
 		Identity: stack.Identity, Users: projections.Users{DB: stack.Reads, Realm: realm.Name},
 	}, realm)
@@ -71,9 +72,9 @@ func TestWalk(t *testing.T) {
 	t.Parallel()
 	_, client, surface := start(t)
 	_, owner, _ := register(t, client, "owner@example.com", "BO", "")
-	_, customer, _ := register(t, client, "customer@example.com", "CU", "")
+	id, customer, _ := register(t, client, "customer@example.com", "CU", "")
 	webtest.Walk{
-		Client: client, Surface: surface, Token: owner, Powerless: customer,
+		Client: client, Surface: surface, Token: owner, Powerless: customer, Known: id,
 		Bodiless:  []string{"POST /auth/logout"},
 		IsRefusal: func(text string) bool { return webtest.IsObject(text, "error") },
 	}.Run(t)
@@ -111,6 +112,7 @@ func TestTheExchangesOfRegistering(t *testing.T) {
 	client.Say(t, "a long password", post("/users", with(map[string]string{"password": string(make73())})))
 	client.Say(t, "no JSON", post("/users", "{"))
 	client.Say(t, "a number for an address", post("/users", `{"email":7}`))
+	client.Say(t, "a password that is too long to be anybody's", post("/auth/login", map[string]string{"email": "owner@example.com", "password": string(make73())}))
 	client.Say(t, "a form", webtest.Call{Method: "POST", Path: "/users", Type: "application/x-www-form-urlencoded", Body: "email=x"})
 	client.Golden(t, "register")
 }
@@ -191,14 +193,20 @@ func TestAnswersWhileReadersStandStill(t *testing.T) {
 func TestATokenOfAnotherRealmIsNothingHere(t *testing.T) {
 	t.Parallel()
 	stack, client, _ := start(t)
-	id, _, _ := register(t, client, "user@example.com", "CU", "")
-	elsewhere := stack.Identity.Tokens
-	foreign, _, err := elsewhere.Sign(commands.AccessToken, identity.Caller{Realm: "elsewhere"}, stack.Identity.Executor.Now())
+	id, here, _ := register(t, client, "user@example.com", "CU", "")
+	caller, err := stack.Identity.Authenticate(t.Context(), "accounts", here)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := client.Do(t, webtest.Call{Method: "GET", Path: "/users/" + id, Token: foreign})
-	if a.Status != 401 {
-		t.Errorf("%d %s", a.Status, a.Text)
+	for realm, status := range map[string]int{"accounts": 200, "elsewhere": 401} {
+		caller.Realm = realm // All else is the same: the user, and a session that lives.
+		token, _, err := stack.Identity.Tokens.Sign(commands.AccessToken, caller, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := client.Do(t, webtest.Call{Method: "GET", Path: "/users/" + id, Token: token})
+		if a.Status != status {
+			t.Errorf("%s: %d %s", realm, a.Status, a.Text)
+		}
 	}
 }

@@ -2,6 +2,7 @@
 package accounts
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -36,9 +37,15 @@ var dialect = web.Dialect{
 		}
 		return shown
 	},
-	Fault: func(f *domain.Fault) web.Body {
-		return web.Body{Type: web.JSON, Value: refusal{f.Error()}}
-	},
+	Fault: func(f *domain.Fault) web.Body { return web.Body{Type: web.JSON, Value: refusal{textOf(f)}} },
+}
+
+// textOf says of a body only what the document says of one, whatever is wrong with it: clients compare.
+func textOf(f *domain.Fault) string {
+	if errors.Is(f, web.ErrBody) {
+		return f.Text
+	}
+	return f.Error()
 }
 
 // refusal is how every refusal looks.

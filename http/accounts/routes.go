@@ -28,9 +28,9 @@ func New(app App, realm identity.Realm) web.Surface {
 	return web.Surface{
 		Name: "accounts", Realm: realm.Name, Prefixes: []string{"/users", "/auth"},
 		Dialect: dialect, Routes: a.routes(),
-		Authenticate: func(ctx context.Context, token string) (identity.Caller, error) {
+		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
-		},
+		}),
 	}
 }
 
@@ -74,7 +74,7 @@ func (a api) registration(r *web.Request) (commands.Registration, error) {
 	}, f.Err()
 }
 
-// credentials takes any password: whether it is right is all that counts.
+// credentials takes any password that anybody could have: whether it is right is all that counts.
 func (a api) credentials(r *web.Request) (commands.Credentials, error) {
 	var in struct {
 		Email    string `json:"email"`
@@ -84,11 +84,10 @@ func (a api) credentials(r *web.Request) (commands.Credentials, error) {
 		return commands.Credentials{}, err
 	}
 	var f web.Fields
-	if in.Password == "" {
-		f.Refuse("password", "is required")
-	}
 	return commands.Credentials{
-		Realm: a.realm.Name, Email: web.Field(&f, "email", in.Email, value.ParseEmail), Password: in.Password,
+		Realm:    a.realm.Name,
+		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
+		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
 	}, f.Err()
 }
 

@@ -9,12 +9,13 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"gesta/domain"
 	"gesta/domain/id"
+	"gesta/domain/value"
+	"gesta/http/web"
 )
 
 // The headers that carry ids: ours always, the client's given back as it came.
@@ -39,11 +40,8 @@ func (s *Server) identifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
 			meta.ClientRequest = client
 			c.Response().Header().Set(clientRequestID, client)
 		}
-		for _, surface := range s.Surfaces {
-			if surface.Owns(r.URL.Path) {
-				meta.Surface, meta.Realm = surface.Name, surface.Realm
-			}
-		}
+		owner, _ := web.Owner(s.Surfaces, r.URL.Path)
+		meta.Surface, meta.Realm = owner.Name, owner.Realm
 		c.Response().Header().Set(requestID, meta.Request)
 		ctx, cancel := context.WithTimeout(domain.WithMeta(r.Context(), meta), requestTime)
 		defer cancel()
@@ -70,14 +68,12 @@ func refuseBadText(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
 		query, err := url.QueryUnescape(u.RawQuery)
-		if err != nil || !isText(u.Path) || !isText(query) {
+		if err != nil || !value.IsText(u.Path) || !value.IsText(query) {
 			return errPath
 		}
 		return next(c)
 	}
 }
-
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // LogHandler adds the ids of the request to every line that is logged under its context.
 type LogHandler struct{ slog.Handler }

@@ -90,7 +90,7 @@ func (s *Server) refuse(err error, c echo.Context) {
 		return
 	}
 	fault := faultOf(err)
-	if fault.Kind == domain.Internal {
+	if fault.Kind == domain.Internal && !errors.Is(err, errPanic) {
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "error", err)
 	}
 	if err := s.dialect(c.Request().URL.Path).Refuse(c.Response(), fault); err != nil {
@@ -99,10 +99,8 @@ func (s *Server) refuse(err error, c echo.Context) {
 }
 
 func (s *Server) dialect(path string) web.Dialect {
-	for _, surface := range s.Surfaces {
-		if surface.Owns(path) {
-			return surface.Dialect
-		}
+	if owner, found := web.Owner(s.Surfaces, path); found {
+		return owner.Dialect
 	}
 	return web.Problems
 }
@@ -121,13 +119,17 @@ func faultOf(err error) *domain.Fault {
 	return web.FaultOf(err)
 }
 
+// errPanic stands for a panic that was logged.
+var errPanic = errors.New("panic")
+
 // recover turns a panic into an error with its stack, which is logged and not shown.
 func (s *Server) recover() echo.MiddlewareFunc {
 	return middleware.RecoverWithConfig(middleware.RecoverConfig{
 		LogErrorFunc: func(c echo.Context, err error, stack []byte) error {
 			s.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "stack", string(stack))
-			return web.ErrInternal
+			return errPanic
 		},
+		DisableStackAll: true, DisableErrorHandler: true,
 	})
 }
 

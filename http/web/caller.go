@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -9,32 +11,38 @@ import (
 	"gesta/domain/identity"
 )
 
-// identify finds out who asks and whether the row is for them. A token that is sent must be good, on
-// public rows too: a client with a broken one wants to know.
-func (r *Request) identify() error {
-	authorization := r.echo.Request().Header.Get("Authorization")
-	switch {
-	case authorization != "":
-		if err := r.authenticate(authorization); err != nil {
+// identify finds out who asks and whether the row is for them. Proof that is sent must be good, on
+// public rows too: a client with a broken token wants to know.
+func (r *Request) identify() (err error) {
+	if authenticate := r.surface.Authenticate; authenticate != nil {
+		if r.Caller, err = authenticate(r.echo.Request().WithContext(r.ctx)); err != nil {
 			return err
 		}
-	case !r.route.Access.Public:
-		return commands.ErrToken
 	}
-	if roles := r.route.Access.Roles; len(roles) > 0 && !slices.Contains(roles, r.Caller.Role) {
+	nobody := r.Caller == identity.Caller{}
+	switch roles := r.route.Access.Roles; {
+	case nobody && !r.route.Access.Public:
+		return commands.ErrToken
+	case len(roles) > 0 && !slices.Contains(roles, r.Caller.Role):
 		return identity.ErrForbidden
+	}
+	if !nobody {
+		r.ctx = domain.ActingAs(r.ctx, identity.Actor(r.Caller.User), r.Caller.Realm)
 	}
 	return nil
 }
 
-func (r *Request) authenticate(authorization string) (err error) {
-	scheme, token, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return commands.ErrToken
+// Bearer takes bearer tokens as proof, and nothing else in an Authorization header.
+func Bearer(authenticate func(ctx context.Context, token string) (identity.Caller, error)) func(*http.Request) (identity.Caller, error) {
+	return func(r *http.Request) (identity.Caller, error) {
+		all := r.Header.Values("Authorization")
+		if len(all) == 0 {
+			return identity.Caller{}, nil
+		}
+		scheme, token, _ := strings.Cut(all[0], " ")
+		if len(all) > 1 || !strings.EqualFold(scheme, "Bearer") {
+			return identity.Caller{}, commands.ErrToken
+		}
+		return authenticate(r.Context(), strings.TrimSpace(token))
 	}
-	if r.Caller, err = r.surface.Authenticate(r.ctx, strings.TrimSpace(token)); err != nil {
-		return err
-	}
-	r.ctx = domain.ActingAs(r.ctx, identity.Actor(r.Caller.User))
-	return nil
 }

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -20,10 +21,12 @@ type Dialect struct {
 	Fault func(f *domain.Fault) Body
 }
 
-// Body is a content type with what goes under it: a string as it is, or anything as JSON.
+// Body is a content type with what goes under it: a string as it is, or anything as JSON. A refusal may
+// bring a status of its own.
 type Body struct {
-	Type  string
-	Value any
+	Type   string
+	Value  any
+	Status int // 0 for that of the fault's kind
 }
 
 // The content types that are answered.
@@ -62,7 +65,8 @@ func (d Dialect) Refuse(w http.ResponseWriter, f *domain.Fault) error {
 	if f.Kind == domain.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	return write(w, statuses[f.Kind], d.Fault(f))
+	body := d.Fault(f)
+	return write(w, cmp.Or(body.Status, statuses[f.Kind]), body)
 }
 
 func (d Dialect) show(w http.ResponseWriter, status int, shown any) error {
@@ -73,7 +77,7 @@ func (d Dialect) show(w http.ResponseWriter, status int, shown any) error {
 	if d.Envelope != nil {
 		shown = d.Envelope(w.Header(), shown)
 	}
-	return write(w, status, Body{JSON, shown})
+	return write(w, status, Body{Type: JSON, Value: shown})
 }
 
 func write(w http.ResponseWriter, status int, b Body) error {
@@ -97,7 +101,7 @@ func (b Body) bytes() ([]byte, error) {
 
 // Problems says refusals as RFC 9457 does, for paths that no surface owns.
 var Problems = Dialect{Fault: func(f *domain.Fault) Body {
-	return Body{Problem, map[string]any{
+	return Body{Type: Problem, Value: map[string]any{
 		"type": "about:blank", "title": http.StatusText(statuses[f.Kind]),
 		"status": statuses[f.Kind], "detail": f.Error(), "code": f.Code,
 	}}

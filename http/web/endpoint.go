@@ -44,14 +44,15 @@ func Do[In any](read func(*Request) (In, error), act func(context.Context, In) e
 	}
 }
 
-// Lookup finds a thing by its key: in the read model, or, while that lags behind what the same request
-// did, from the folded state.
+// Lookup finds a thing by its key: in the read model, or from the folded state.
 type Lookup[K, T any] struct {
 	Find      func(context.Context, K) (T, error)
 	FromState func(context.Context, K) (T, error)
 }
 
-// Then follows an act with a look at the thing it was about, so that a POST answers what a GET would.
+// Then follows an act with a look at the thing it was about, so that a POST answers what a GET would. It
+// asks the read model only when that has just shown what the request wrote: who changed nothing was not
+// waited for, and the model may lag, or be in building.
 func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]) func(context.Context, In) (T, error) {
 	return func(ctx context.Context, in In) (T, error) {
 		key, err := act(ctx, in)
@@ -59,10 +60,12 @@ func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]
 			var none T
 			return none, err
 		}
-		if commands.IsPending(ctx) {
-			return l.FromState(ctx, key)
+		if commands.IsSettled(ctx) {
+			if found, err := l.Find(ctx, key); err == nil {
+				return found, nil
+			}
 		}
-		return l.Find(ctx, key)
+		return l.FromState(ctx, key)
 	}
 }
 
@@ -83,7 +86,7 @@ const (
 // Serve answers a row's requests.
 func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if slices.ContainsFunc(c.ParamValues(), hasSlash) {
+		if !strings.Contains(route.Path, "*") && slices.ContainsFunc(c.ParamValues(), hasSlash) {
 			return echo.ErrNotFound
 		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())

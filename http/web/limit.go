@@ -3,6 +3,8 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,8 +39,8 @@ type window struct {
 var errTooMany = &domain.Fault{Kind: domain.TooMany, Code: "rate_limit_exceeded", Text: "too many requests"}
 
 // ParseLimits reads rows such as "<surface> POST /auth/login=5/1m", separated by commas, over the given
-// ones; "off" switches all of them off.
-func ParseLimits(text string, over map[string]Limit) (map[string]Limit, error) {
+// ones; "off" switches all of them off. A row that no surface has is an error.
+func ParseLimits(text string, over map[string]Limit, surfaces ...Surface) (map[string]Limit, error) {
 	limits := map[string]Limit{}
 	if text == "off" {
 		return limits, nil
@@ -50,6 +52,9 @@ func ParseLimits(text string, over map[string]Limit) (map[string]Limit, error) {
 		row, limit, err := parseLimit(strings.TrimSpace(item))
 		if err != nil {
 			return nil, err
+		}
+		if !slices.ContainsFunc(surfaces, func(s Surface) bool { return s.hasRow(row) }) {
+			return nil, fmt.Errorf("there is no row %q to limit", row)
 		}
 		limits[row] = limit
 	}
@@ -71,14 +76,14 @@ func parseLimit(item string) (row string, l Limit, err error) {
 
 // allow counts a request, says in headers what is left, and refuses when nothing is.
 func (l *Limiter) allow(r *Request) error {
-	row := r.surface.Name + " " + r.route.Method + " " + r.route.Path
+	row := r.surface.row(r.route)
 	limit, limited := l.Limits[row]
 	if !limited {
 		return nil
 	}
 	now := l.Now()
 	ends := now.Truncate(limit.Per).Add(limit.Per)
-	used := l.count(window{row, r.echo.RealIP(), ends.Unix()}, now)
+	used := l.count(window{row, house(r.echo.RealIP()), ends.Unix()}, now)
 	h := r.echo.Response().Header()
 	h.Set("X-RateLimit-Limit", strconv.Itoa(limit.Requests))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, limit.Requests-used)))
@@ -89,6 +94,16 @@ func (l *Limiter) allow(r *Request) error {
 	refusal := *errTooMany
 	refusal.Retry = ends.Sub(now)
 	return &refusal
+}
+
+// house is the address that a limit counts: of IPv6 the /64 that one customer has whole.
+func house(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Is4() || a.Is4In6() {
+		return address
+	}
+	prefix, _ := a.WithZone("").Prefix(64) // An IPv6 address has 64 bits to keep.
+	return prefix.String()
 }
 
 func (l *Limiter) count(w window, now time.Time) int {
@@ -118,7 +133,7 @@ func LimitCredentials(surfaces []Surface, l Limit) map[string]Limit {
 	for _, s := range surfaces {
 		for _, r := range s.Routes {
 			if r.Credential && r.Method != http.MethodGet {
-				limits[s.Name+" "+r.Method+" "+r.Path] = l
+				limits[s.row(r)] = l
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"gesta/domain"
 	"gesta/domain/identity"
+	"gesta/domain/value"
 	"gesta/projections"
 )
 
@@ -46,7 +47,7 @@ var (
 
 // Body reads the JSON object of the body into a struct. Unknown fields are ignored.
 func (r *Request) Body(into any) error {
-	if t, _, _ := mime.ParseMediaType(r.echo.Request().Header.Get("Content-Type")); t != "" && t != JSON {
+	if !isJSON(r.echo.Request().Header.Get("Content-Type")) {
 		return ErrNotJSON
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, maxBody))
@@ -60,10 +61,19 @@ func (r *Request) Body(into any) error {
 	return Decode(body, into)
 }
 
+// isJSON takes a missing content type for JSON, which is always UTF-8.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	t, params, err := mime.ParseMediaType(contentType)
+	return err == nil && t == JSON && (params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8"))
+}
+
 // Decode reads one JSON object. It refuses, with ErrBody, anything else, as well as text that no store
-// could keep: invalid UTF-8 and NUL characters.
+// could keep: invalid UTF-8, halves of surrogate pairs and NUL characters.
 func Decode(body []byte, into any) error {
-	if !utf8.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) || saysNUL(body) {
+	if !utf8.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) || saysNoText(body) {
 		return ErrBody
 	}
 	err := json.Unmarshal(body, into)
@@ -77,18 +87,20 @@ func Decode(body []byte, into any) error {
 	return nil
 }
 
-// saysNUL looks for a NUL character in any string of the body. Only an escape can bring one.
-func saysNUL(body []byte) bool {
-	if !bytes.Contains(body, []byte(`\u0000`)) {
+// saysNoText looks for what only an escape can bring into a string of the body: a NUL character, or half
+// of a surrogate pair, which the decoder would replace without a word.
+func saysNoText(body []byte) bool {
+	if !bytes.Contains(body, []byte(`\u`)) {
 		return false
 	}
+	replaced := !bytes.ContainsRune(body, utf8.RuneError) && !bytes.Contains(bytes.ToLower(body), []byte(`\ufffd`))
 	tokens := json.NewDecoder(bytes.NewReader(body))
 	for {
 		t, err := tokens.Token()
 		if err != nil {
 			return false
 		}
-		if s, ok := t.(string); ok && strings.ContainsRune(s, 0) {
+		if s, ok := t.(string); ok && (!value.IsText(s) || replaced && strings.ContainsRune(s, utf8.RuneError)) {
 			return true
 		}
 	}
@@ -97,7 +109,7 @@ func saysNUL(body []byte) bool {
 // Param answers a part of the path, unescaped.
 func (r *Request) Param(name string) string {
 	s, err := url.PathUnescape(r.echo.Param(name))
-	if err != nil || !isText(s) {
+	if err != nil || !value.IsText(s) {
 		return ""
 	}
 	return s
@@ -124,5 +136,3 @@ func (r *Request) number(name string, byDefault, most int) (int, error) {
 	}
 	return n, nil
 }
-
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,8 +14,9 @@ type Surface struct {
 	Prefixes    []string // the paths it owns, each with all that is below it
 	Dialect     Dialect
 	Routes      []Route
-	// Authenticate answers who a bearer token speaks for.
-	Authenticate func(ctx context.Context, token string) (identity.Caller, error)
+	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
+	// when it brings none. It refuses proof that is not good. Nil where everybody is nobody.
+	Authenticate func(*http.Request) (identity.Caller, error)
 }
 
 // Route is one row of a surface's table.
@@ -70,10 +70,27 @@ func (r Route) Refuses(statuses ...int) Route { r.Refusals = statuses; return r 
 // TakesCredential marks a row that somebody could guess at.
 func (r Route) TakesCredential() Route { r.Credential = true; return r }
 
-// Owns tells whether a path belongs to the surface.
-func (s Surface) Owns(path string) bool {
-	return slices.ContainsFunc(s.Prefixes, func(prefix string) bool {
-		rest, below := strings.CutPrefix(path, prefix)
-		return below && (rest == "" || rest[0] == '/')
-	})
+// row is how a route is named in settings.
+func (s Surface) row(r Route) string { return s.Name + " " + r.Method + " " + r.Path }
+
+func (s Surface) hasRow(row string) bool {
+	return slices.ContainsFunc(s.Routes, func(r Route) bool { return s.row(r) == row })
+}
+
+// Owner answers the surface that owns a path: the one with the longest prefix of it.
+func Owner(surfaces []Surface, path string) (owner Surface, found bool) {
+	longest := 0
+	for _, s := range surfaces {
+		for _, prefix := range s.Prefixes {
+			if len(prefix) > longest && isBelow(path, prefix) {
+				owner, found, longest = s, true, len(prefix)
+			}
+		}
+	}
+	return owner, found
+}
+
+func isBelow(path, prefix string) bool {
+	rest, below := strings.CutPrefix(path, prefix)
+	return below && (rest == "" || rest[0] == '/')
 }

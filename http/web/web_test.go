@@ -57,6 +57,16 @@ func TestDecodeNamesTheField(t *testing.T) {
 	if err := web.Decode([]byte(`{"email":7}`), &b); err == nil || err.Error() != "invalid request body: email must not be a number" {
 		t.Error(err)
 	}
+	for _, text := range []string{`{"email":"\ud800"}`, `{"email":"\u0000"}`, `{"\udc00x":1}`} {
+		if err := web.Decode([]byte(text), &b); !errors.Is(err, web.ErrBody) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{`{"email":"\ud83d\ude00"}`, `{"email":"\ufffd"}`, `{"email":"\u00e9"}`} {
+		if err := web.Decode([]byte(text), &b); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 	if err := web.Decode([]byte(`{"email":"\\u0000"}`), &b); err != nil || *b.Email != `\u0000` {
 		t.Errorf("%v %v", b.Email, err)
 	}
@@ -75,6 +85,57 @@ func serve(limits map[string]web.Limit, now func() time.Time) http.Handler {
 	return e
 }
 
+func surfaceOf(paths ...string) web.Surface {
+	s := web.Surface{Name: "s"}
+	for _, p := range paths {
+		s.Routes = append(s.Routes, web.Post(p, web.Anyone, nil))
+	}
+	return s
+}
+
+// Whoever has one address of an IPv6 house has all of them.
+func TestALimitCountsHouses(t *testing.T) {
+	h := serve(map[string]web.Limit{"s POST /things": {Requests: 1, Per: time.Minute}}, time.Now)
+	for _, c := range []struct {
+		address string
+		status  int
+	}{{"[2001:db8::1]", 201}, {"[2001:db8::2]", 429}, {"[2001:db8:0:1::1]", 201}} {
+		if w := ask(h, c.address); w.Code != c.status {
+			t.Errorf("%s: %d", c.address, w.Code)
+		}
+	}
+}
+
+func TestTheOwnerOfAPathHasTheLongestPrefix(t *testing.T) {
+	surfaces := []web.Surface{{Name: "a", Prefixes: []string{"/x"}}, {Name: "b", Prefixes: []string{"/x/y", "/z"}}}
+	for path, want := range map[string]string{"/x": "a", "/x/q": "a", "/x/y": "b", "/x/y/q": "b", "/x/yq": "a", "/xx": "", "/": ""} {
+		if got, _ := web.Owner(surfaces, path); got.Name != want {
+			t.Errorf("%s is %q's", path, got.Name)
+		}
+	}
+}
+
+func TestContentTypes(t *testing.T) {
+	e := echo.New()
+	route := web.Post("/things", web.Anyone, func(r *web.Request) (any, error) { return 1, r.Body(&body{}) })
+	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = web.Problems.Refuse(c.Response(), web.FaultOf(err)) }
+	e.Add(route.Method, route.Path, web.Host{Limits: &web.Limiter{}}.Serve(web.Surface{Name: "s"}, route))
+	for given, status := range map[string]int{
+		"": 201, "application/json": 201, "Application/JSON; charset=UTF-8": 201,
+		"text plain": 415, ";": 415, "application/json; charset=utf-16": 415, "text/json": 415, "multipart/form-data": 415,
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), "POST", "/things", strings.NewReader("{}"))
+		if given != "" {
+			r.Header.Set("Content-Type", given)
+		}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("%q: %d %s", given, w.Code, w.Body)
+		}
+	}
+}
+
 func ask(h http.Handler, address string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(context.Background(), "POST", "/things", nil)
 	r.RemoteAddr = address + ":1"
@@ -85,7 +146,7 @@ func ask(h http.Handler, address string) *httptest.ResponseRecorder {
 }
 
 func TestLimits(t *testing.T) {
-	limits, err := web.ParseLimits("s POST /things=2/1m", nil)
+	limits, err := web.ParseLimits("s POST /things=2/1m", nil, surfaceOf("/things"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,12 +178,12 @@ func TestParseLimits(t *testing.T) {
 	if got, err := web.ParseLimits("off", over); err != nil || len(got) != 0 {
 		t.Errorf("off: %v %v", got, err)
 	}
-	got, err := web.ParseLimits("s POST /b=5/1h, s POST /a=9/1s", over)
+	got, err := web.ParseLimits("s POST /b=5/1h, s POST /a=9/1s", over, surfaceOf("/a", "/b"))
 	if err != nil || got["s POST /b"] != (web.Limit{Requests: 5, Per: time.Hour}) || got["s POST /a"].Requests != 9 {
 		t.Errorf("%v %v", got, err)
 	}
-	for _, text := range []string{"x", "s POST /a=5", "s POST /a=0/1m", "s POST /a=5/1ms", "POST /a=5/1m", "s POST /a=x/1m"} {
-		if _, err := web.ParseLimits(text, nil); err == nil {
+	for _, text := range []string{"x", "s POST /a=5", "s POST /a=0/1m", "s POST /a=5/1ms", "POST /a=5/1m", "s POST /a=x/1m", "s POST /c=5/1m"} {
+		if _, err := web.ParseLimits(text, nil, surfaceOf("/a", "/b")); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}
