@@ -4,10 +4,11 @@
 
 -- The head is one row that appends only lock and never update: an updated row would leave a dead
 -- version behind for each append, and decay while any old snapshot is open. The epoch is raised by
--- hand alone, when a fork is repaired.
+-- hand alone, when a fork is repaired; the fingerprint of the key that claims are hashed with is set once.
 create table head (
-	single boolean primary key default true check (single),
-	epoch  bigint not null default 1
+	single          boolean primary key default true check (single),
+	epoch           bigint  not null default 1,
+	key_fingerprint bytea
 );
 insert into head default values;
 

@@ -23,6 +23,7 @@ type Fence struct {
 	kick    chan struct{}
 	mu      sync.Mutex
 	mark    int64
+	looked  int  // how often the checkpoint was read
 	still   bool // the projector is known to stand still, so that nobody waits for it
 	waiting map[chan struct{}]int64
 }
@@ -55,22 +56,29 @@ func (f *Fence) Await(ctx context.Context, position int64) bool {
 
 // join answers nil and no wait for a position that is passed, a channel and no wait for one that
 // waiting would not help.
-func (f *Fence) join(position int64) (passed chan struct{}, mark int64, wait bool) {
+func (f *Fence) join(position int64) (passed chan struct{}, began view, wait bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	began = view{f.mark, f.looked}
 	if position <= f.mark {
-		return nil, f.mark, false
+		return nil, began, false
 	}
 	passed = make(chan struct{})
 	if f.still {
-		return passed, f.mark, false
+		return passed, began, false
 	}
 	if f.waiting == nil {
 		f.waiting = map[chan struct{}]int64{}
 	}
 	f.waiting[passed] = position
 	f.Wake()
-	return passed, f.mark, true
+	return passed, began, true
+}
+
+// view is what the fence has seen at some time.
+type view struct {
+	mark   int64
+	looked int
 }
 
 func (f *Fence) leave(passed chan struct{}) {
@@ -79,15 +87,22 @@ func (f *Fence) leave(passed chan struct{}) {
 	delete(f.waiting, passed)
 }
 
-// suspect notes that the mark has not moved for as long as anybody would wait.
-func (f *Fence) suspect(began int64) {
+// suspect notes that the mark has not moved for as long as anybody would wait, if the fence could see.
+func (f *Fence) suspect(began view) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.still = f.mark == began
+	f.still = f.mark == began.mark && f.looked > began.looked
 }
 
 // Passed tells the fence where the projector stands.
 func (f *Fence) Passed(m eventstore.Mark) { f.move(m.Position) }
+
+func (f *Fence) saw(position int64) {
+	f.mu.Lock()
+	f.looked++
+	f.mu.Unlock()
+	f.move(position)
+}
 
 func (f *Fence) move(position int64) {
 	f.mu.Lock()
@@ -128,7 +143,7 @@ func (f *Fence) Run(ctx context.Context) error {
 		case <-poll:
 		}
 		if position, err := f.Checkpoint(ctx); err == nil {
-			f.move(position)
+			f.saw(position)
 		}
 	}
 }

@@ -16,22 +16,23 @@ import (
 // Projection is one read model. Its tables lie in the read schema, which search_path names.
 type Projection struct {
 	Name     string
-	Revision int    // raised whenever a rule begins to mean something else
 	Tables   string // SQL that creates them
 	Rules    []Rule
+	Revision int // raised when a rule begins to mean something else by the same SQL
 }
 
 // Rule says what one type of event writes.
 type Rule struct {
 	Type  string
 	apply func(Write, domain.Event)
+	zero  domain.Event
 }
 
 // On makes a rule. Rules write and never read, and write only rows keyed by their own stream or add to
 // counters: so what arrives together becomes one transaction, and late is as good as in time.
 func On[E domain.Event](write func(Write, E)) Rule {
 	var zero E
-	return Rule{Type: zero.EventType(), apply: func(w Write, e domain.Event) { write(w, e.(E)) }}
+	return Rule{Type: zero.EventType(), zero: zero, apply: func(w Write, e domain.Event) { write(w, e.(E)) }}
 }
 
 // Write takes what the rules write about one event.
@@ -50,8 +51,18 @@ func fingerprint(all []Projection) string {
 	for _, p := range all {
 		fmt.Fprintf(h, "%q %d %q", p.Name, p.Revision, p.Tables)
 		for _, r := range p.Rules {
-			fmt.Fprintf(h, "%q", r.Type)
+			fmt.Fprintf(h, "%q %q", r.Type, r.sql())
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// sql is what the rule writes about an event in which nothing is said.
+func (r Rule) sql() (all []string) {
+	w := Write{batch: &pgx.Batch{}}
+	r.apply(w, r.zero)
+	for _, q := range w.batch.QueuedQueries {
+		all = append(all, q.SQL)
+	}
+	return all
 }

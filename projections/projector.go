@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,16 @@ type Projector struct {
 	Lead        func(ctx context.Context, lead func(context.Context) error) error // one projector at a time
 	Passed      func(eventstore.Mark)                                             // told after each commit
 	Log         *slog.Logger
+
+	failure atomic.Pointer[error] // why it does not get on; nil while it does
+}
+
+// Err is why the projector does not get on at the moment; nil while it does, or stands by.
+func (p *Projector) Err() error {
+	if err := p.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Feed hands on the history after a mark, each event once and in order, at most max at a time, until
@@ -44,14 +55,24 @@ const watchEvery = 500 * time.Millisecond
 // How long the projector rests after a failure, so that a database that is away is not stormed.
 const restAfterFailure = 250 * time.Millisecond
 
+// An error that stays the same is logged only now and then.
+const logEvery = time.Minute
+
 // Run projects until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
 func (p *Projector) Run(ctx context.Context) error {
+	var logged time.Time
 	for ctx.Err() == nil {
 		err := p.Lead(ctx, p.follow)
-		if ctx.Err() == nil {
-			p.Log.Warn("projector stopped, trying again", "error", err)
-			rest(ctx, restAfterFailure)
+		if ctx.Err() != nil {
+			return nil
 		}
+		before := p.Err()
+		p.failure.Store(&err)
+		if before == nil || before.Error() != err.Error() || time.Since(logged) > logEvery {
+			p.Log.Warn("projector stopped, trying again", "error", err)
+			logged = time.Now()
+		}
+		rest(ctx, restAfterFailure)
 	}
 	return nil
 }
@@ -109,6 +130,9 @@ func (t *turn) check(ctx context.Context) error {
 	if err == nil && !there {
 		err = errMoved
 	}
+	if err == nil {
+		t.failure.Store(nil)
+	}
 	return err
 }
 
@@ -129,6 +153,7 @@ func (t *turn) apply(ctx context.Context, events []eventstore.Recorded) error {
 		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, to.Position, err)
 	}
 	t.at = to
+	t.failure.Store(nil)
 	t.Passed(to)
 	return nil
 }

@@ -83,10 +83,12 @@ func (u Users) Find(ctx context.Context, user identity.UserID) (User, error) {
 		`select `+userColumns+` from users where realm = $1 and id = $2`, u.Realm, [16]byte(user.ID))
 }
 
-// ByEmail answers the user registered with an address, or identity.ErrUserNotFound.
+// ByEmail answers the user registered with an address, or identity.ErrUserNotFound. While one user's
+// change lags behind another's, two may show the same address: the later one has it.
 func (u Users) ByEmail(ctx context.Context, e value.Email) (User, error) {
 	return one[User](ctx, u.DB, identity.ErrUserNotFound,
-		`select `+userColumns+` from users where realm = $1 and email = $2`, u.Realm, e)
+		`select `+userColumns+` from users where realm = $1 and email = $2 order by updated_at desc limit 1`,
+		u.Realm, e)
 }
 
 // UserList is one page of users and how many there are on all pages.

@@ -35,7 +35,7 @@ func (c *adminCreate) Run(ctx context.Context, s *Settings, std streams) error {
 		return err
 	}
 	return s.with(ctx, std, func(a *app) error {
-		if err := a.openCommands(); err != nil {
+		if err := a.openCommands(ctx); err != nil {
 			return err
 		}
 		r, err := c.registration(a, password)
@@ -58,9 +58,12 @@ func (c *adminCreate) registration(a *app, password string) (commands.Registrati
 	role, err1 := realm.ParseRole(c.Role)
 	email, err2 := value.ParseEmail(c.Email)
 	_, err3 := realm.ParsePassword(password)
-	return commands.Registration{
-		Realm: realm, By: itself(realm), Role: role, Email: email, Phone: value.Phone(c.Phone), Password: password,
-	}, errors.Join(about("role", err1), about("email", err2), about("password", err3))
+	r := commands.Registration{Realm: realm, By: itself(realm), Role: role, Email: email, Password: password}
+	var err4 error
+	if c.Phone != "" {
+		r.Phone, err4 = value.ParsePhone(c.Phone)
+	}
+	return r, errors.Join(about("role", err1), about("email", err2), about("password", err3), about("phone", err4))
 }
 
 // itself is the caller that a command line or the demo data acts as: it may do what an administrator may.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 }
 
 // openCommands adds what decides, and the surfaces on top of it.
-func (a *app) openCommands() error {
+func (a *app) openCommands(ctx context.Context) error {
 	secrets, err := a.sys.secrets()
 	if err != nil {
 		return err
@@ -65,6 +66,9 @@ func (a *app) openCommands() error {
 	hasher, err := commands.NewHasher(secrets.master)
 	if err != nil {
 		return err
+	}
+	if err := a.store.CheckKey(ctx, hasher.Fingerprint()); err != nil {
+		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
 	}
 	tokens, err := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
 	if err != nil {
@@ -98,17 +102,17 @@ func as(ctx context.Context, realm, surface string) context.Context {
 
 // with opens an app for a command that does one thing, and closes it again.
 func (s *Settings) with(ctx context.Context, out streams, do func(*app) error) error {
-	sys, err := s.system(ctx)
-	if err != nil {
-		return err
-	}
-	a, err := s.open(ctx, sys, s.logger(out.err))
-	if err == nil {
-		err = do(a)
-		a.close()
-	}
-	if stopped := sys.close(); err == nil {
-		err = stopped
-	}
-	return err
+	return s.withSystem(ctx, func(sys *system) error {
+		if sys.server != nil { // Just started, perhaps for the first time.
+			if err := sys.migrate(ctx); err != nil {
+				return err
+			}
+		}
+		a, err := s.open(ctx, sys, s.logger(out.err))
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		return do(a)
+	})
 }

@@ -40,7 +40,11 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		<-sys.server.Done()
 		cancel(errors.New("postgres ended"))
 	}()
-	return errors.Join(c.serve(ctx, s, sys, log, std.out), sys.server.Err(), sys.close())
+	err = sys.migrate(ctx)
+	if err == nil {
+		err = c.serve(ctx, s, sys, log, std.out)
+	}
+	return errors.Join(err, sys.server.Err(), sys.close())
 }
 
 func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.Logger, out io.Writer) error {

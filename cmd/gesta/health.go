@@ -44,6 +44,9 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 	if position, err := n.fence.Checkpoint(ctx); err == nil {
 		detail["projector"] = map[string]int64{"position": position, "lag": head.Position - position}
 	}
+	if err := n.projector.Err(); err != nil {
+		detail["projector_error"] = err.Error()
+	}
 	if n.has("relay") {
 		detail["relay"] = n.relayDetail()
 	}

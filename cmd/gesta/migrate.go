@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"gesta/migrations"
+	"gesta/projections"
 )
 
 // migrateCmd moves the schema of the truth. The read models need no migration: the projector builds
@@ -18,7 +22,8 @@ type migrateCmd struct {
 type (
 	migrateUp   struct{}
 	migrateDown struct {
-		Steps int `default:"1" help:"How many."`
+		Steps          int  `default:"1" help:"How many."`
+		LoseTheHistory bool `help:"Go on although there are events, and the migration that made their table is among those taken back."`
 	}
 	migrateStatus struct{}
 )
@@ -28,9 +33,43 @@ func (migrateUp) Run(ctx context.Context, s *Settings) error {
 	return s.withSystem(ctx, func(sys *system) error { return sys.migrate(ctx) })
 }
 
-// Run migrates down.
+var errHistory = errors.New("there are events, and they would be gone for ever; say --lose-the-history if that is what you want")
+
+// Run migrates down. With the table of events go the read models, which were made from them.
 func (c migrateDown) Run(ctx context.Context, s *Settings) error {
-	return s.withSystem(ctx, func(sys *system) error { return migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps) })
+	return s.withSystem(ctx, func(sys *system) error {
+		at, err := migrations.Status(ctx, sys.ownerURL, sys.schema)
+		if err != nil || int(at.Version) > c.Steps {
+			return errors.Join(err, migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps))
+		}
+		if events, err := sys.hasEvents(ctx); err != nil || events && !c.LoseTheHistory {
+			return errors.Join(err, errHistory)
+		}
+		if err := migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps); err != nil {
+			return err
+		}
+		return sys.exec(ctx, "drop schema if exists "+pgx.Identifier{projections.ReadSchema(sys.schema)}.Sanitize()+" cascade")
+	})
+}
+
+func (s *system) hasEvents(ctx context.Context) (any bool, err error) {
+	conn, err := pgx.Connect(ctx, s.ownerURL)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, "select exists (select from "+pgx.Identifier{s.schema, "events"}.Sanitize()+")").Scan(&any)
+	return any, err
+}
+
+func (s *system) exec(ctx context.Context, sql string) error {
+	conn, err := pgx.Connect(ctx, s.ownerURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, sql)
+	return err
 }
 
 // Run prints where the schema is.

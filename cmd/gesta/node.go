@@ -47,7 +47,9 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 		return nil, err
 	}
 	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}
-	n.executor.Settle = n.fence.Await
+	if n.executor != nil {
+		n.executor.Settle = n.fence.Await
+	}
 	n.relay = &relay.Relay{
 		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log,
 		Checkpoint: checkpoint.Row{DB: a.store.Pool(), Follower: "relay"}, Leader: n.leader("relay"),
@@ -69,7 +71,7 @@ func (a *app) newProjector(lead func(context.Context, func(context.Context) erro
 var readModels = []projections.Projection{projections.UsersProjection}
 
 func (a *app) leader(role string) leader.Postgres {
-	return leader.Postgres{URL: a.sys.url, Name: a.sys.schema + "/" + role}
+	return leader.Postgres{URL: a.sys.url, Name: a.sys.schema + "/" + role, Log: a.log}
 }
 
 // passed tells the requests of this process, and hints to those of others, how far readers can see.

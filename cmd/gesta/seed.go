@@ -11,7 +11,11 @@ import (
 )
 
 // seedCmd puts in the demo data.
-type seedCmd struct{}
+type seedCmd struct {
+	DemoPasswords bool `help:"Put users with published passwords into the database of DATABASE_URL."`
+}
+
+var errDemo = errors.New("the demo data has users with published passwords, one of them an administrator; say --demo-passwords if that is what you want in the database of DATABASE_URL")
 
 // demo users of the realm accounts. No document's example creates any of their addresses.
 var demoUsers = []struct {
@@ -28,9 +32,12 @@ var demoUsers = []struct {
 const demoPassword = "gesta-demo"
 
 // Run puts the demo data in and prints a login.
-func (seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
+func (c seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
+	if s.database() != "" && (!c.DemoPasswords || s.hardened()) {
+		return errDemo
+	}
 	return s.with(ctx, std, func(a *app) error {
-		if err := a.openCommands(); err != nil {
+		if err := a.openCommands(ctx); err != nil {
 			return err
 		}
 		if err := a.seed(ctx); err != nil {

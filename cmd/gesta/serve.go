@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
@@ -25,7 +26,7 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 	if s.database() == "" {
 		return errNoDatabase
 	}
-	if _, err := s.secrets(); err != nil {
+	if _, err := s.secrets(); err != nil && slices.Contains(c.Roles, "api") {
 		return err
 	}
 	sys, err := s.system(ctx)
@@ -73,7 +74,8 @@ func (s *system) ready(ctx context.Context, log *slog.Logger) error {
 // natsOptions keep the connection trying for ever: NATS carries, it is not needed to serve.
 func natsOptions(log *slog.Logger) []nats.Option {
 	return []nats.Option{
-		nats.Name("gesta"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.Name("gesta"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.NoEcho(), // One's own hints are no news.
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
 				log.Warn("NATS is away", "error", err)
@@ -90,8 +92,10 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 		return err
 	}
 	defer a.close()
-	if err := a.openCommands(); err != nil {
-		return err
+	if slices.Contains(roles, "api") {
+		if err := a.openCommands(ctx); err != nil {
+			return err
+		}
 	}
 	n, err := newNode(a, nc, roles)
 	if err != nil {

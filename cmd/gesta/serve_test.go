@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -220,6 +221,22 @@ func (i installation) messages(t *testing.T, last uint64) []string {
 		all = append(all, fmt.Sprint(m.Subject, m.Header, string(m.Data)))
 	}
 	return all
+}
+
+// With another key no name that is taken would be found; and published passwords are for demos.
+func TestWhatAnInstallationRefuses(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, _ := i.serve(t, "api,relay,projector")
+	p.stop()
+	other := append(slices.Clone(i.env), "GESTA_MASTER_KEY=YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=")
+	if _, err := gesta(t, other, "", "serve", "--listen", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "not the key") {
+		t.Errorf("another master key: %v", err)
+	}
+	if _, err := gesta(t, i.env, "", "seed"); err == nil || !strings.Contains(err.Error(), "--demo-passwords") {
+		t.Errorf("seed: %v", err)
+	}
+	mustGesta(t, i.env, "seed", "--demo-passwords")
 }
 
 // The app's login may add to the history and never change it; nor may the owner.

@@ -87,10 +87,7 @@ func (s *Settings) dev(ctx context.Context, url func(string) string, server *clu
 	if err != nil || server == nil {
 		return sys, err
 	}
-	if err := makeLogin(ctx, sys.ownerURL, devLogin, keys.login); err != nil {
-		return nil, err
-	}
-	return sys, sys.migrate(ctx)
+	return sys, makeLogin(ctx, sys.ownerURL, devLogin, keys.login)
 }
 
 // migrate brings the schema up and lets the app's login in.

@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,9 +19,9 @@ import (
 // UPDATE_GOLDEN=1 writes the golden files anew.
 var update = os.Getenv("UPDATE_GOLDEN") != ""
 
-// Examples checks one event of each type of a context against testdata/events: what was ever written
-// is read for ever, and is still written so unless there is a new schema. It also checks that every
-// field says how private it is.
+// Examples checks one event of each type of a context against testdata/events, where each schema has a
+// file: what was ever written is read for ever, and the current schema is still written so. UPDATE_GOLDEN
+// adds files that are missing and changes none. It also checks that every field says how private it is.
 func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
 	t.Helper()
 	if len(examples) != len(types) {
@@ -47,18 +48,28 @@ func checkGolden(t *testing.T, c domain.Catalogue, e domain.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "events", e.EventType()+".1.json")
-	if update {
+	for schema := 1; schema < enc.Schema; schema++ {
+		g := readGolden(t, goldenPath(e, schema))
+		if _, err := c.Decode(enc.Type, schema, g.Data, g.Secret); err != nil {
+			t.Error(err)
+		}
+	}
+	path := goldenPath(e, enc.Schema)
+	if _, err := os.Stat(path); update && os.IsNotExist(err) {
 		writeGolden(t, path, golden{enc.Data, enc.Secret})
 	}
 	g := readGolden(t, path)
-	got, err := c.Decode(enc.Type, 1, g.Data, g.Secret)
+	got, err := c.Decode(enc.Type, enc.Schema, g.Data, g.Secret)
 	if diff := cmp.Diff(e, got); err != nil || diff != "" {
 		t.Errorf("%s is read as something else: %v (-want +got)\n%s", path, err, diff)
 	}
-	if enc.Schema == 1 && (!bytes.Equal(enc.Data, g.Data) || !bytes.Equal(enc.Secret, g.Secret)) {
+	if !bytes.Equal(enc.Data, g.Data) || !bytes.Equal(enc.Secret, g.Secret) {
 		t.Errorf("%s is written as %s %s without a new schema", path, enc.Data, enc.Secret)
 	}
+}
+
+func goldenPath(e domain.Event, schema int) string {
+	return filepath.Join("testdata", "events", fmt.Sprintf("%s.%d.json", e.EventType(), schema))
 }
 
 func writeGolden(t *testing.T, path string, g golden) {

@@ -221,10 +221,22 @@ func benchPool(b *testing.B, conns int) *pgxpool.Pool {
 		b.Fatal(err)
 	}
 	b.Cleanup(pool.Close)
+	warm(b, pool, conns)
 	_, err = pool.Exec(b.Context(), `create table plain (like events including indexes);
 		create sequence places; alter table plain alter position set default nextval('places')`)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return pool
+}
+
+// warm opens all connections of a pool, so that no race is about who connects first.
+func warm(b *testing.B, pool *pgxpool.Pool, conns int) {
+	for range conns {
+		conn, err := pool.Acquire(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Release()
+	}
 }

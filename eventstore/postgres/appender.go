@@ -75,7 +75,7 @@ func (a *appender) serve(jobs []*job) {
 	waiting := make([]*job, 0, len(jobs))
 	for _, j := range jobs {
 		if j.gone() {
-			j.err = late(j.ctx)
+			j.refuse(late(j.ctx))
 		} else {
 			waiting = append(waiting, j)
 		}
@@ -114,20 +114,9 @@ func (a *appender) commit(ctx context.Context, jobs []*job) {
 	}
 }
 
-// notice says once that the database has gone away, and once that it is back.
-func (a *appender) notice(err error) {
-	switch {
-	case err != nil && !a.away:
-		a.log.Warn("appends can't reach the database", "error", err)
-	case err == nil && a.away:
-		a.log.Info("appends reach the database again")
-	}
-	a.away = err != nil
-}
-
 func fail(jobs []*job, err error) {
 	for _, j := range jobs {
-		j.err = wrap("append", err)
+		j.refuse(wrap("append", err))
 	}
 }
 
@@ -165,31 +154,4 @@ func (a *appender) pass(jobs []*job) {
 	if len(events) > 0 {
 		a.handoff.Offer(events)
 	}
-}
-
-func (a *appender) connect(ctx context.Context) error {
-	if a.link != nil {
-		return nil
-	}
-	l, err := dial(ctx, a.config)
-	if err != nil {
-		return err
-	}
-	if err := l.end(ctx, a.lost); err != nil {
-		l.close(ctx)
-		return err
-	}
-	clear(a.known) // it may be another server, or one that was restored
-	a.link, a.lost = l, backend{}
-	return nil
-}
-
-func (a *appender) hangUp() {
-	if a.link == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	a.link.close(ctx)
-	a.link, a.lost = nil, a.link.self
 }

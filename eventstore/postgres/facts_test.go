@@ -2,9 +2,11 @@ package postgres
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"gesta/eventstore"
 	"gesta/eventstore/postgres/pgtest"
 )
 
@@ -55,4 +57,26 @@ func connected(t *testing.T, url string) *pgx.Conn {
 	}
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
 	return conn
+}
+
+// TestTheClockNeverGoesBack has an event that was recorded by a clock an hour ahead.
+func TestTheClockNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	ahead := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+	_, err := connected(t, url).Exec(t.Context(), `insert into events values (1, 'test.thing', gen_random_uuid(), 1,
+		gen_random_uuid(), 'test.thing.happened', 1, '{}', null, '{}', now(), $1)`, ahead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, url)
+	for n := range 3 {
+		var a eventstore.Append
+		for range n + 1 {
+			a.Writes = append(a.Writes, someAppend(someStream(), 0).Writes...)
+		}
+		if r, err := s.Append(t.Context(), a); err != nil || !r.RecordedAt.Equal(ahead) {
+			t.Errorf("%+v (%v), not recorded at %v", r, err, ahead)
+		}
+	}
 }

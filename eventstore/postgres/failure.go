@@ -11,18 +11,18 @@ import (
 	"gesta/eventstore"
 )
 
-// The conditions that Postgres reports of an append that contradicts what is there.
+// What Postgres says of an append that contradicts what is there, of what the login may not do, and
+// of writes to a standby or a primary that has been demoted.
 const (
-	uniqueViolation = "23505"
-	refusedVersions = "GE001" // raised by refuse_versions
+	uniqueViolation       = "23505"
+	refusedVersions       = "GE001" // raised by refuse_versions
+	insufficientPrivilege = "42501"
+	readOnly              = "25006"
 )
 
 // awayClasses are the SQLSTATE classes that say nothing about the question and all about the server:
 // connections, rollbacks for the sake of others, resources, operators, the system underneath.
 var awayClasses = []string{"08", "40", "53", "57", "58"}
-
-// readOnly is what a standby answers, or a primary that has been demoted.
-const readOnly = "25006"
 
 // unfitClasses say that Postgres can't keep what it is given: it is no such value, or exceeds a limit.
 var unfitClasses = []string{"22", "54"}

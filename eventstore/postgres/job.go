@@ -40,6 +40,9 @@ func (j *job) wait(ctx context.Context) (eventstore.Receipt, error) {
 // gone reports whether the caller has stopped waiting.
 func (j *job) gone() bool { return j.ctx.Err() != nil }
 
+// refuse is the bad verdict.
+func (j *job) refuse(err error) { j.receipt, j.err = eventstore.Receipt{}, err }
+
 // settle is the good verdict: the events of j stand after at. It answers where the next job's stand.
 func (j *job) settle(at place) place {
 	j.receipt, j.err = eventstore.Receipt{}, nil

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"maps"
 
@@ -15,7 +14,10 @@ func (a *appender) judge(ctx context.Context, jobs []*job, lost bool) error {
 	in := newInquiry(jobs)
 	err := a.link.exchange(ctx, in.steps()...)
 	if err == nil {
-		err = a.writeJudged(ctx, a.verdicts(in, jobs, lost))
+		if lost {
+			jobs = in.missing(jobs)
+		}
+		err = a.writeJudged(ctx, a.accept(jobs, in.facts))
 	}
 	if err != nil && !isAway(err) {
 		if undone := a.link.exchange(ctx, step{statement: "rollback"}); undone != nil {
@@ -25,28 +27,23 @@ func (a *appender) judge(ctx context.Context, jobs []*job, lost bool) error {
 	return err
 }
 
-// verdicts judges the jobs in order, drafts what the good ones write, and answers these. Of those who
+// accept judges the jobs in order, drafts what the good ones write, and answers these. Of those who
 // have given up waiting nothing is written any more.
-func (a *appender) verdicts(in *inquiry, jobs []*job, lost bool) (good []*job) {
-	before := maps.Clone(in.facts.Holders)
+func (a *appender) accept(jobs []*job, facts *eventstore.Facts) (good []*job) {
+	before := maps.Clone(facts.Holders)
 	a.draft.reset()
 	for _, j := range jobs {
-		switch at, there := in.there(j); {
-		case lost && there:
-			j.settle(at)
-			continue
-		case j.gone():
-			j.err = late(j.ctx)
-		default:
-			j.err = in.facts.Judge(j.append)
-		}
-		if j.err == nil {
-			in.facts.Admit(j.append)
+		if j.gone() {
+			j.refuse(late(j.ctx))
+		} else if err := facts.Judge(j.append); err != nil {
+			j.refuse(err)
+		} else {
+			facts.Admit(j.append)
 			a.draft.judged(j.append)
 			good = append(good, j)
 		}
 	}
-	a.draft.handOver(before, in.facts.Holders)
+	a.draft.handOver(before, facts.Holders)
 	return good
 }
 
@@ -74,43 +71,4 @@ func (d *draft) handOver(before, after map[eventstore.Claim]domain.Stream) {
 			d.claim(d.takes, s, []eventstore.Claim{c})
 		}
 	}
-}
-
-// there tells an append whose answer was lost from one that never arrived, by what it would have left
-// behind: its events, its answer, its keys, its claims; each of these can only be the work of the
-// append itself. One that does nothing but let go of names is there when none of them is held.
-func (in *inquiry) there(j *job) (at place, there bool) {
-	if j.events > 0 {
-		at, there = in.found[j]
-		return at, there
-	}
-	switch i := j.append.Idempotency; {
-	case i != nil:
-		first := in.facts.Answers[eventstore.AnswerKey{Scope: i.Scope, Key: i.Key}]
-		return at, bytes.Equal(first.Result, i.Result) && bytes.Equal(first.Fingerprint, i.Fingerprint)
-	case len(j.append.Keys) > 0:
-		return at, in.same[eventstore.SubjectID(j.append.Keys[0].Subject)]
-	default:
-		return at, in.handedOver(j.append)
-	}
-}
-
-// handedOver reports whether the names an append takes and releases are where it wants them; one that
-// does neither can as well be judged once more.
-func (in *inquiry) handedOver(a eventstore.Append) bool {
-	names := 0
-	for _, w := range a.Writes {
-		for _, c := range w.Release {
-			if in.facts.Holders[c] == w.Stream {
-				return false
-			}
-		}
-		for _, c := range w.Take {
-			if in.facts.Holders[c] != w.Stream {
-				return false
-			}
-		}
-		names += len(w.Release) + len(w.Take)
-	}
-	return names > 0
 }

@@ -3,11 +3,9 @@ package postgres
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,13 +20,6 @@ type link struct {
 	conn       *pgx.Conn
 	statements map[string]*pgconn.StatementDescription
 	self       backend
-}
-
-// backend names the server's process at the other end. Its start tells it from a later one that was
-// given the same number.
-type backend struct {
-	pid   uint32
-	start time.Time
 }
 
 // step is a statement by name, with its parameters in binary and what is done with each row of its
@@ -70,23 +61,6 @@ func (l *link) prepare(ctx context.Context) error {
 		}
 	}
 	return l.conn.QueryRow(ctx, "whoami").Scan(&l.self.pid, &l.self.start)
-}
-
-// end sees to it that an earlier connection does nothing any more, and waits for it. Where that may
-// not be asked for, the lock on the head has to do: it waits for what the other has begun.
-func (l *link) end(ctx context.Context, earlier backend) error {
-	if earlier.pid == 0 {
-		return nil
-	}
-	rows, err := l.conn.Query(ctx, "terminate", earlier.pid, earlier.start)
-	if err != nil {
-		return err
-	}
-	ended, err := pgx.CollectRows(rows, pgx.RowTo[bool])
-	if err == nil && len(ended) == 1 && !ended[0] {
-		return errors.New("the connection before does not end")
-	}
-	return err
 }
 
 // exchange sends all steps in one round trip. Outside of a transaction they are one: all commit when

@@ -82,6 +82,24 @@ func TestABrokenConnectionIsMadeAnew(t *testing.T) {
 	wantAppend(t, s, 4)
 }
 
+// TestWhoMayEndNothingRecovers takes from the app the right to end its own connections.
+func TestWhoMayEndNothingRecovers(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.Database(t)
+	_, err := connected(t, owner).Exec(t.Context(), "revoke execute on function pg_terminate_backend from public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, pgtest.AppLogin(t, owner))
+	wantAppend(t, s, 1)
+	before := s.appender.link.self
+	terminate(t, opened(t, owner), before)
+	wantAppend(t, s, 2)
+	if s.appender.link.self == before {
+		t.Error("the connection is the one before")
+	}
+}
+
 func terminate(t *testing.T, s *Store, b backend) {
 	t.Helper()
 	if _, err := s.Pool().Exec(t.Context(), "select pg_terminate_backend($1, 10000)", int(b.pid)); err != nil {
