@@ -28,6 +28,8 @@ type Grant struct {
 	Access, Refresh string
 	ExpiresIn       time.Duration // of the access token
 	User            identity.User
+
+	refreshUntil time.Time
 }
 
 // SignIn opens a session for the right password. It decides on the write side, so that it is exact,
@@ -47,31 +49,35 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	return i.open(ctx, known)
 }
 
-// open records the sign-in and the session it opens, unless the user has changed since the password
-// was compared.
+// open records the sign-in and the session it opens.
 func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err error) {
 	session := identity.SessionID{ID: id.New(i.Executor.Now())}
 	ctx = domain.ActingAs(ctx, identity.Actor(known.ID), known.Realm)
-	err = i.Executor.Do(ctx, func(w *Work) error {
-		u, err := Decide(w, identity.SignIn{User: known.ID, Session: session})
-		if errors.Is(err, identity.ErrInactive) || err == nil && u.PasswordHash != known.PasswordHash {
-			return ErrCredentials
-		}
-		if err != nil {
-			return err
-		}
-		if err := endOldest(w, u.ID); err != nil {
-			return err
-		}
-		var expires time.Time
-		if g, expires, err = i.grant(u, session, w.At()); err != nil {
-			return err
-		}
-		_, err = Begin(w, identity.OpenSession{
-			Session: session, User: u.ID, Realm: u.Realm,
-			Refresh: identity.HashToken(g.Refresh), ExpiresAt: expires,
-		})
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		g, err = i.openSession(w, known, session)
 		return err
+	})
+	return g, err
+}
+
+// openSession refuses when the user has changed since the password was compared.
+func (i *Identity) openSession(w *Work, known identity.User, session identity.SessionID) (g Grant, err error) {
+	u, err := Decide(w, identity.SignIn{User: known.ID, Session: session})
+	if errors.Is(err, identity.ErrInactive) || err == nil && u.PasswordHash != known.PasswordHash {
+		err = ErrCredentials
+	}
+	if err != nil {
+		return g, err
+	}
+	if err := endOldest(w, u.ID); err != nil {
+		return g, err
+	}
+	if g, err = i.grant(u, session, w.At()); err != nil {
+		return g, err
+	}
+	_, err = Begin(w, identity.OpenSession{
+		Session: session, User: u.ID, Realm: u.Realm,
+		Refresh: identity.HashToken(g.Refresh), ExpiresAt: g.refreshUntil,
 	})
 	return g, err
 }
@@ -95,21 +101,10 @@ func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, e
 	if err != nil {
 		return g, identity.ErrSessionEnded
 	}
-	ctx = domain.ActingAs(ctx, identity.Actor(c.User), c.Realm)
 	var s identity.Session
-	err = i.Executor.Do(ctx, func(w *Work) error {
-		u, err := Look[identity.User](w, identity.UserStream(c.User))
-		if err != nil {
-			return err
-		}
-		var expires time.Time
-		if g, expires, err = i.grant(u, c.Session, w.At()); err != nil {
-			return err
-		}
-		s, err = Decide(w, identity.RefreshSession{
-			Session: c.Session, Presented: identity.HashToken(token), Next: identity.HashToken(g.Refresh),
-			At: w.At(), ExpiresAt: expires,
-		})
+	ctx = domain.ActingAs(ctx, identity.Actor(c.User), c.Realm)
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		g, s, err = i.refreshSession(w, c, token)
 		return err
 	})
 	if err == nil && s.Ended {
@@ -118,14 +113,29 @@ func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, e
 	return g, err
 }
 
-func (i *Identity) grant(u identity.User, s identity.SessionID, at time.Time) (g Grant, expires time.Time, err error) {
+func (i *Identity) refreshSession(w *Work, c identity.Caller, token string) (g Grant, s identity.Session, err error) {
+	u, err := Look[identity.User](w, identity.UserStream(c.User))
+	if err != nil {
+		return g, s, err
+	}
+	if g, err = i.grant(u, c.Session, w.At()); err != nil {
+		return g, s, err
+	}
+	s, err = Decide(w, identity.RefreshSession{
+		Session: c.Session, Presented: identity.HashToken(token), Next: identity.HashToken(g.Refresh),
+		At: w.At(), ExpiresAt: g.refreshUntil,
+	})
+	return g, s, err
+}
+
+func (i *Identity) grant(u identity.User, s identity.SessionID, at time.Time) (g Grant, err error) {
 	caller := identity.Caller{Realm: u.Realm, User: u.ID, Session: s, Role: u.Role}
 	g = Grant{User: u, ExpiresIn: i.Tokens.Lifetime(AccessToken, u.Realm)}
 	if g.Access, _, err = i.Tokens.Sign(AccessToken, caller, at); err != nil {
-		return g, expires, err
+		return g, err
 	}
-	g.Refresh, expires, err = i.Tokens.Sign(RefreshToken, caller, at)
-	return g, expires, err
+	g.Refresh, g.refreshUntil, err = i.Tokens.Sign(RefreshToken, caller, at)
+	return g, err
 }
 
 // SignOut ends the caller's session.

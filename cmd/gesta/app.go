@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -63,30 +64,28 @@ func (a *app) openCommands(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hasher, err := commands.NewHasher(secrets.master)
-	if err != nil {
+	tokens, err1 := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
+	passwords, err2 := commands.NewPasswords(a.BcryptCost)
+	hasher, err3 := commands.NewHasher(secrets.master)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
 	if err := a.store.CheckKey(ctx, hasher.Fingerprint()); err != nil {
 		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
 	}
-	tokens, err := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
-	if err != nil {
-		return err
-	}
 	a.executor = commands.NewExecutor(a.store, a.catalogue, hasher)
-	passwords, err := commands.NewPasswords(a.BcryptCost)
-	if err != nil {
-		return err
-	}
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
+	a.openSurfaces()
+	return nil
+}
+
+func (a *app) openSurfaces() {
 	realm := accounts.Realm(a.signUp())
 	a.realms = map[string]identity.Realm{realm.Name: realm}
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,
 		Users:    projections.Users{DB: a.reads, Realm: realm.Name},
 	}, realm)}
-	return nil
 }
 
 // close lets go of the databases; whatever ran on them must have ended.

@@ -34,9 +34,7 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		return err
 	}
 	log := s.logger(std.err)
-	if weak := s.weaknesses(); len(weak) > 0 {
-		log.Warn("the profile 'documented' keeps what the documents show; 'hardened' mends it", "weak", weak)
-	}
+	s.warn(log)
 	if err := sys.ready(ctx, log); err != nil {
 		return err
 	}
@@ -49,6 +47,13 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		log.Info("serving", "roles", c.Roles, "addresses", n.addresses())
 		return nil
 	})
+}
+
+// warn says what is weak in these settings.
+func (s *Settings) warn(log *slog.Logger) {
+	if weak := s.weaknesses(); len(weak) > 0 {
+		log.Warn("the profile 'documented' keeps what the documents show; 'hardened' mends it", "weak", weak)
+	}
 }
 
 // ready migrates as the owner, and warns when the app's login is the owner: then only the triggers keep

@@ -95,6 +95,9 @@ func (s *Settings) signUp() identity.SignUp {
 
 // weaknesses are what the documents show and a careful operator would not: what hardened replaces.
 func (s *Settings) weaknesses() []string {
+	if s.hardened() && s.RateLimits == "off" {
+		return []string{"RATE_LIMITS=off: credentials can be guessed at any rate"}
+	}
 	if s.hardened() {
 		return nil
 	}
@@ -102,7 +105,10 @@ func (s *Settings) weaknesses() []string {
 	if s.Accounts.BORegistration != string(identity.SignUpClosed) {
 		weak = append(weak, "accounts: BO may register in public ("+s.Accounts.BORegistration+")")
 	}
-	return append(weak, "accounts: sign-in, refresh and registration have no rate limit")
+	if !strings.Contains(s.RateLimits, "accounts POST /auth/login=") {
+		weak = append(weak, "accounts: sign-in, refresh and registration have no rate limit but those set")
+	}
+	return weak
 }
 
 func (s *Settings) lifetimes() map[string]commands.Lifetimes {
