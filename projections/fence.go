@@ -20,7 +20,8 @@ type Fence struct {
 	Bound      time.Duration // how long a request waits at the most
 
 	once    sync.Once
-	kick    chan struct{}
+	kick    chan struct{} // look now
+	joined  chan struct{} // somebody waits: see when to look next
 	mu      sync.Mutex
 	mark    int64
 	looked  int  // how often the checkpoint was read
@@ -71,7 +72,8 @@ func (f *Fence) join(position int64) (passed chan struct{}, began view, wait boo
 		f.waiting = map[chan struct{}]int64{}
 	}
 	f.waiting[passed] = position
-	f.Wake()
+	f.channels()
+	signal(f.joined)
 	return passed, began, true
 }
 
@@ -121,42 +123,50 @@ func (f *Fence) move(position int64) {
 
 // Wake makes the fence look at the checkpoint now.
 func (f *Fence) Wake() {
+	f.channels()
+	signal(f.kick)
+}
+
+func (f *Fence) channels() {
+	f.once.Do(func() { f.kick, f.joined = make(chan struct{}, 1), make(chan struct{}, 1) })
+}
+
+func signal(c chan struct{}) {
 	select {
-	case f.kicks() <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-func (f *Fence) kicks() chan struct{} {
-	f.once.Do(func() { f.kick = make(chan struct{}, 1) })
-	return f.kick
-}
-
-// Run reads the checkpoint when it should, until ctx ends.
+// Run reads the checkpoint when it should, until ctx ends. That somebody begins to wait is no reason to
+// look at once: a projector in this process will tell within a millisecond, and one elsewhere will hint.
 func (f *Fence) Run(ctx context.Context) error {
-	for {
-		poll := f.poll()
+	f.channels()
+	for last := time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-f.kicks():
-		case <-poll:
+		case <-f.joined:
+			continue
+		case <-f.kick:
+		case <-f.poll(last):
 		}
 		if position, err := f.Checkpoint(ctx); err == nil {
 			f.saw(position)
 		}
+		last = time.Now()
 	}
 }
 
 // poll answers a channel that never fires while nobody wants to know.
-func (f *Fence) poll() <-chan time.Time {
+func (f *Fence) poll(last time.Time) <-chan time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case len(f.waiting) > 0:
-		return time.After(pollWhileWaited)
+		return time.After(pollWhileWaited - time.Since(last))
 	case f.still:
-		return time.After(pollWhileStill)
+		return time.After(pollWhileStill - time.Since(last))
 	}
 	return nil
 }
