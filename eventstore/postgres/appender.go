@@ -26,6 +26,7 @@ type appender struct {
 	end     context.CancelFunc
 	stopped chan struct{}
 
+	watch      watch
 	link       *link     // nil when there is none
 	lost       backend   // what the last link spoke to, until it is known to have ended
 	judgeUntil time.Time // since something contradicted what is there
@@ -57,6 +58,7 @@ func (a *appender) close() {
 
 func (a *appender) run() {
 	defer close(a.stopped)
+	defer a.watch.end()
 	defer a.hangUp()
 	for jobs := a.queue.take(nil); len(jobs) > 0; jobs = a.queue.take(jobs[:0]) {
 		a.metrics.took(len(jobs), len(a.queue.jobs))
@@ -80,36 +82,45 @@ func (a *appender) serve(jobs []*job) {
 			waiting = append(waiting, j)
 		}
 	}
-	if len(waiting) == 0 {
-		return
+	if len(waiting) > 0 {
+		a.commit(waiting)
 	}
-	ctx, cancel := context.WithTimeout(a.life, a.timeout)
-	defer cancel()
-	a.commit(ctx, waiting)
 }
 
 // commit gives the jobs their verdicts as one transaction, and passes on what was committed. When the
 // database finds fault with them that no judgement foresees, each gets a transaction of its own, so
 // that the one at fault alone has to bear it.
-func (a *appender) commit(ctx context.Context, jobs []*job) {
+func (a *appender) commit(jobs []*job) {
 	begin := time.Now()
-	err := a.try(ctx, jobs)
+	err := a.try(jobs)
 	switch {
 	case err == nil:
-		a.notice(nil)
 		a.metrics.committed(time.Since(begin))
 		a.known.learn(jobs)
 		a.pass(jobs)
 	case isAway(err):
 		a.hangUp()
-		a.notice(err)
 		fail(jobs, err)
 	case len(jobs) == 1:
 		a.log.Error("an append was rejected", "error", err)
 		fail(jobs, err)
 	default:
-		for i := range jobs {
-			a.commit(ctx, jobs[i:i+1])
+		a.commitEach(jobs)
+		return
+	}
+	a.notice(err)
+}
+
+// commitEach doesn't ask a database that has gone away once for every job.
+func (a *appender) commitEach(jobs []*job) {
+	var away error
+	for i, j := range jobs {
+		if away != nil {
+			j.refuse(away)
+			continue
+		}
+		if a.commit(jobs[i : i+1]); a.away {
+			away = j.err
 		}
 	}
 }
@@ -120,21 +131,27 @@ func fail(jobs []*job, err error) {
 	}
 }
 
-// try finds out what became of the jobs when the connection is lost over them: half the time is left
-// for that.
-func (a *appender) try(ctx context.Context, jobs []*job) error {
+// try writes the jobs in half the time a batch may take. The other half is for finding out what became
+// of them when the connection is lost over it.
+func (a *appender) try(jobs []*job) error {
+	ctx := a.watch.begin(a.life, a.timeout/2)
 	if err := a.connect(ctx); err != nil {
 		return err
 	}
-	once, cancel := context.WithTimeout(ctx, a.timeout/2)
+	err := a.write(ctx, jobs)
+	if err == nil || !isAway(err) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(a.life, a.timeout/2)
 	defer cancel()
-	err := a.write(once, jobs)
-	for tries := 0; err != nil && isAway(err) && tries < 2; tries++ {
+	for range 2 {
 		a.hangUp()
 		if away := a.connect(ctx); away != nil {
 			return away
 		}
-		err = a.judge(ctx, jobs, true)
+		if err = a.judge(ctx, jobs, true); err == nil || !isAway(err) {
+			return err
+		}
 	}
 	return err
 }

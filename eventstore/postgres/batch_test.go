@@ -50,7 +50,7 @@ func TestBatches(t *testing.T) {
 			if rapid.Bool().Draw(r, "judged") {
 				a.judgeUntil = time.Now().Add(time.Hour)
 			}
-			a.commit(t.Context(), jobs)
+			a.commit(jobs)
 			for i, j := range jobs {
 				want, err := model.Append(t.Context(), j.append)
 				want.RecordedAt = j.receipt.RecordedAt
@@ -147,7 +147,7 @@ func TestTheGuiltyAloneIsRejected(t *testing.T) {
 		newJob(t.Context(), someAppend(someStream(), 0)), newJob(t.Context(), guilty),
 		newJob(t.Context(), someAppend(someStream(), 0)),
 	}
-	a.commit(t.Context(), jobs)
+	a.commit(jobs)
 	if jobs[0].receipt.First != 1 || jobs[2].receipt.First != 2 || jobs[0].err != nil || jobs[2].err != nil {
 		t.Errorf("the innocent: %+v, %v; %+v, %v", jobs[0].receipt, jobs[0].err, jobs[2].receipt, jobs[2].err)
 	}

@@ -67,11 +67,12 @@ func (l *link) end(ctx context.Context, earlier backend) error {
 
 // notice says once that the database has gone away, and once that it is back.
 func (a *appender) notice(err error) {
+	away := err != nil && isAway(err)
 	switch {
-	case err != nil && !a.away:
+	case away && !a.away:
 		a.log.Warn("appends can't reach the database", "error", err)
-	case err == nil && a.away:
+	case !away && a.away:
 		a.log.Info("appends reach the database again")
 	}
-	a.away = err != nil
+	a.away = away
 }

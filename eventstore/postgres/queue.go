@@ -51,31 +51,38 @@ func (q *queue) close() {
 }
 
 // take waits for an append and adds it and those behind it to the jobs, up to a batch's worth. It
-// answers none when the queue is closed and empty. It does not linger, but lets callers that are
-// about to append do so.
+// answers none when the queue is closed and empty.
 func (q *queue) take(jobs []*job) []*job {
-	first := q.next
-	if q.next = nil; first == nil {
-		if first = <-q.jobs; first == nil {
-			return jobs
-		}
+	j := q.first()
+	if j != nil {
+		q.yield()
 	}
-	for range 3 {
-		runtime.Gosched()
-	}
-	jobs = append(jobs, first)
-	for size := first.size; len(jobs) < maxBatch; {
-		j := q.poll()
-		if j == nil {
-			break
-		}
-		if size += j.size; size > eventstore.MaxAppendBytes {
+	for size := 0; j != nil; j = q.poll() {
+		if size += j.size; len(jobs) > 0 && size > eventstore.MaxAppendBytes {
 			q.next = j
 			break
 		}
-		jobs = append(jobs, j)
+		if jobs = append(jobs, j); len(jobs) == maxBatch {
+			break
+		}
 	}
 	return jobs
+}
+
+// first waits for an append unless one was left over.
+func (q *queue) first() *job {
+	if left := q.next; left != nil {
+		q.next = nil
+		return left
+	}
+	return <-q.jobs
+}
+
+// yield does not linger, but while little is queued it lets callers that are about to append do so.
+func (q *queue) yield() {
+	for i := 0; i < 3 && len(q.jobs) < maxBatch/2; i++ {
+		runtime.Gosched()
+	}
 }
 
 func (q *queue) poll() *job {

@@ -112,6 +112,9 @@ var faults = map[int]*domain.Fault{
 }
 
 func faultOf(err error) *domain.Fault {
+	if errors.Is(err, context.Canceled) {
+		return domain.ErrUnavailable // The client has left; nobody failed.
+	}
 	var he *echo.HTTPError
 	if errors.As(err, &he) && faults[he.Code] != nil {
 		return faults[he.Code]
