@@ -48,7 +48,7 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 }
 
 func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.Logger, out io.Writer) error {
-	ns, err := natsembed.Start(natsembed.Options{Dir: filepath.Join(s.Data, "nats"), Listen: c.NATSListen, Log: log})
+	ns, err := natsembed.Start(natsembed.Options{Dir: filepath.Join(s.Data, "nats"), Listen: c.NATSListen, Guarded: true, Log: log})
 	if err != nil {
 		return err
 	}

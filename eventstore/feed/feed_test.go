@@ -183,6 +183,7 @@ func (s *setup) publish(position int, change func(*nats.Msg)) {
 		s.t.Fatal(err)
 	}
 	m := envelope.Message(s.history.All()[position-1], 1)
+	m.Header.Set(jetstream.MsgIDHeader, s.history.All()[position-1].ID.String())
 	change(m)
 	if _, err := js.PublishMsg(ctx, m); err != nil {
 		s.t.Fatal(err)
@@ -199,6 +200,7 @@ func TestUnreadableMessagesAreReadFromTheStore(t *testing.T) {
 			s := given(t, 10)
 			s.stopRelay()
 			s.feed.Handoff = nil
+			s.feed.Poll = 50 * time.Millisecond // A stream that ends with what is none of ours is not followed.
 			got := s.follow(eventstore.Mark{})
 			got.has(s.history, 0)
 			s.nats.DeleteStream()
@@ -207,6 +209,24 @@ func TestUnreadableMessagesAreReadFromTheStore(t *testing.T) {
 			got.has(s.history, 0)
 		})
 	}
+}
+
+// A store that was restored from an older backup: the stream knows a future that will never be.
+func TestALostFutureIsNotFollowed(t *testing.T) {
+	s := given(t, 10)
+	got := s.follow(eventstore.Mark{})
+	got.has(s.history, 0)
+	s.stopRelay()
+	restored := &relaytest.History{Name: "restored"}
+	restored.Grow(4)
+	s.feed = &feed.Feed{
+		Store: restored, NC: s.feed.NC, Handoff: &restored.Handoff,
+		Poll: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	}
+	again := s.follow(eventstore.Mark{})
+	again.has(restored, 0)
+	restored.Grow(20)
+	again.has(restored, 0)
 }
 
 func TestForeignMessagesAreNothing(t *testing.T) {

@@ -57,6 +57,9 @@ func (t *follower) sessions(ctx context.Context, js jetstream.JetStream) {
 func (t *follower) session(ctx context.Context, js jetstream.JetStream) (lasted bool) {
 	ctx, hangUp := envelope.WhileConnected(ctx, js.Conn())
 	defer hangUp()
+	if !t.agrees(ctx, js) {
+		return false
+	}
 	consumer, err := js.CreateConsumer(ctx, envelope.Stream, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(t.seen.Load()) + 1,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,

@@ -22,18 +22,26 @@ type Options struct {
 	Dir        string       // the folder of the streams; it is made when it isn't there
 	Listen     string       // host:port, with port 0 for any free one; "" for this process alone
 	MaxPayload int          // bytes in one message; 0 for 1 MiB
+	Guarded    bool         // whoever comes through Listen may only read the stream and subscribe to events
 	Log        *slog.Logger // warnings and errors; nil for slog.Default()
 }
 
 // Server is a running NATS server. It hands out connections itself (nats.InProcessServer), without a
 // socket.
-type Server struct{ ns *server.Server }
+type Server struct {
+	ns    *server.Server
+	guard *guard // nil when everybody may do everything
+}
 
 // Start runs a server and answers when it takes connections.
 func Start(o Options) (*Server, error) {
 	opts, err := o.server()
 	if err != nil {
 		return nil, err
+	}
+	var guarding *guard
+	if o.Guarded {
+		guarding = newGuard(opts)
 	}
 	ns, err := server.NewServer(opts)
 	if err != nil {
@@ -42,7 +50,7 @@ func Start(o Options) (*Server, error) {
 	log := newLogger(o.Log)
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
-	s := &Server{ns: ns}
+	s := &Server{ns: ns, guard: guarding}
 	if err := s.ready(log); err != nil {
 		s.Stop()
 		return nil, err
@@ -81,7 +89,11 @@ func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.InProcessConn()
 
 // Connect answers a connection inside the process.
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("", append([]nats.Option{nats.InProcessServer(s)}, opts...)...)
+	opts = append([]nats.Option{nats.InProcessServer(s)}, opts...)
+	if s.guard != nil {
+		opts = append(opts, nats.UserInfo(insider, s.guard.password))
+	}
+	return nats.Connect("", opts...)
 }
 
 func (o Options) server() (*server.Options, error) {
