@@ -19,6 +19,7 @@ type Identity struct {
 
 // Registration asks for a new user.
 type Registration struct {
+	User     identity.UserID // zero for a new id; an id that is taken is refused with ErrExists
 	Realm    identity.Realm
 	By       identity.Caller // nobody, for a public one
 	Role     identity.Role
@@ -30,7 +31,10 @@ type Registration struct {
 // Register makes a user. It refuses a taken address with identity.ErrEmailTaken, and a role that the
 // caller may not give with identity.ErrForbidden.
 func (i *Identity) Register(ctx context.Context, r Registration) (identity.UserID, error) {
-	user := identity.UserID{ID: id.New(i.Executor.Now())}
+	user := r.User
+	if user.IsZero() {
+		user.ID = id.New(i.Executor.Now())
+	}
 	if err := i.mayRegister(ctx, r); err != nil {
 		return user, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -343,6 +344,19 @@ func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
 	}
 	if _, err := p.Change(t.Context(), change); !errors.Is(err, commands.ErrWrongPassword) {
 		t.Errorf("the old password: %v", err)
+	}
+}
+
+func TestNothingMayFollowALongPassword(t *testing.T) {
+	p, err := commands.NewPasswords(4)
+	must(t, err)
+	long := strings.Repeat("y", 72)
+	hash, err := p.Hash(t.Context(), long)
+	must(t, err)
+	for password, want := range map[string]bool{long: true, long + "z": false, long[1:]: false} {
+		if ok, err := p.Match(t.Context(), hash, password); err != nil || ok != want {
+			t.Errorf("%d bytes: %t %v", len(password), ok, err)
+		}
 	}
 }
 

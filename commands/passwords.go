@@ -20,6 +20,9 @@ type Passwords struct {
 	decoy string // the hash of nobody's password, at the same cost
 }
 
+// maxBytes is as much of a password as bcrypt takes.
+const maxBytes = 72
+
 // How long somebody waits for a core before being told to come back.
 const maxPasswordWait = 2 * time.Second
 
@@ -47,14 +50,14 @@ func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err
 // Match compares a password with a hash. An empty hash stands for nobody: it takes as long, and never
 // matches.
 func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, err error) {
-	nobody := hash == ""
+	nobody := hash == "" || len(password) > maxBytes // Bcrypt would compare only the beginning.
 	if nobody {
 		hash = p.decoy
 	}
 	err = p.onCore(ctx, func() error {
-		err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+		err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password[:min(len(password), maxBytes)]))
 		ok = err == nil && !nobody
-		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) || errors.Is(err, bcrypt.ErrPasswordTooLong) {
+		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 			return nil
 		}
 		return err

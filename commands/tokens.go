@@ -113,7 +113,7 @@ func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, er
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(j *jwt.Token) (any, error) { return t.verifyingKey(realm, j) },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
-		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.clock(kind)))
+		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(t.clock(kind)))
 	user, err1 := id.ParseUUID(c.Subject)
 	session, err2 := id.ParseUUID(c.Session)
 	if err := errors.Join(err, err1, err2); err != nil || c.Kind != kind {

@@ -59,15 +59,18 @@ func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.
 	}
 	defer nc.Close()
 	return s.serve(ctx, sys, log, nc, allRoles, c.Listen, func(ctx context.Context, n *node) error {
+		if s.hardened() {
+			return c.greet(out, n, ns.URL(), "no demo data under the hardened profile; see 'gesta admin create'")
+		}
 		if err := n.seed(ctx); err != nil {
 			return err
 		}
-		return c.greet(out, n, ns.URL())
+		return c.greet(out, n, ns.URL(), demoLogin())
 	})
 }
 
 // greet says where everything is. Passwords stand in files, not here.
-func (c *devCmd) greet(out io.Writer, n *node, natsURL string) error {
+func (c *devCmd) greet(out io.Writer, n *node, natsURL, login string) error {
 	_, err := fmt.Fprintf(out, `
 gesta is up; Ctrl-C stops it
 
@@ -78,6 +81,6 @@ gesta is up; Ctrl-C stops it
   data      %s
   %s
 
-`, strings.Join(n.ports(), " :"), natsURL, n.sys.place(), n.sys.schema, devLogin, n.Data, demoLogin())
+`, strings.Join(n.ports(), " :"), natsURL, n.sys.place(), n.sys.schema, devLogin, n.Data, login)
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"path"
 	"time"
 
@@ -46,7 +47,7 @@ func (c eventsTail) Run(ctx context.Context, s *Settings, std streams) error {
 		}
 		for ctx.Err() == nil {
 			var err error
-			if after, err = a.print(ctx, std, after, c.Type); err != nil && ctx.Err() == nil {
+			if after, err = a.print(ctx, std, after, c.Type); err != nil && ctx.Err() == nil && !errors.Is(err, eventstore.ErrUnavailable) {
 				return err
 			}
 			select {

@@ -48,14 +48,18 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 		detail["projector_error"] = err.Error()
 	}
 	if n.has("relay") {
-		detail["relay"] = n.relayDetail()
+		detail["relay"] = n.relayDetail(head.Position)
 	}
 	return server.Readiness{Ready: true, Detail: detail}
 }
 
-func (n *node) relayDetail() map[string]any {
+// relayDetail names the lag of a relay that leads; one that stands by knows of none.
+func (n *node) relayDetail(head int64) map[string]any {
 	s := n.relay.Status()
-	detail := map[string]any{"leading": s.Leading, "position": s.Position, "lag": s.Lag()}
+	detail := map[string]any{"leading": s.Leading}
+	if s.Leading {
+		detail["position"], detail["lag"] = s.Position, head-s.Position
+	}
 	if s.Err != nil {
 		detail["error"] = s.Err.Error()
 	}
@@ -81,7 +85,7 @@ func (n *node) observe() {
 	}
 	gauge("gesta_relay_leading", "Whether this process publishes.", func() float64 { return truth(n.relay.Status().Leading) })
 	gauge("gesta_relay_position", "Position of the last published event.", func() float64 { return float64(n.relay.Status().Position) })
-	gauge("gesta_relay_lag", "How many events the stream is behind the history.", func() float64 { return float64(n.relay.Status().Lag()) })
+	gauge("gesta_relay_lag", "How many events the stream is behind the history; 0 where another process leads.", func() float64 { return float64(n.relayLag()) })
 }
 
 // scrapeTime is how long a scrape waits for the database.
@@ -98,11 +102,21 @@ func (n *node) projected() int64 {
 	return position
 }
 
-func (n *node) lag() int64 {
+func (n *node) lag() int64 { return n.behind(n.projected()) }
+
+func (n *node) relayLag() int64 {
+	s := n.relay.Status()
+	if !s.Leading {
+		return 0
+	}
+	return n.behind(s.Position)
+}
+
+// behind is -1 where it can't be found out.
+func (n *node) behind(position int64) int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
 	head, err := n.store.Head(ctx)
-	position := n.projected()
 	if err != nil || position < 0 {
 		return -1
 	}

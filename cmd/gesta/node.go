@@ -38,6 +38,9 @@ type node struct {
 var credentialLimit = web.Limit{Requests: 10, Per: time.Minute}
 
 func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
+	if len(roles) == 0 {
+		return nil, errors.New("a process without any role does nothing; see --roles")
+	}
 	n = &node{app: a, roles: roles, nc: nc}
 	var over map[string]web.Limit
 	if a.hardened() {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 
@@ -18,6 +17,8 @@ type serveCmd struct {
 	Listen []string `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on: the APIs where the role api runs, health and metrics everywhere."`
 	Roles  []string `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
 }
+
+var errNATS = errors.New("NATS_URL is not a list of addresses such as nats://user:password@host:4222")
 
 var errNoDatabase = errors.New("set DATABASE_URL, or DB_HOST and its like; 'gesta dev' brings its own Postgres")
 
@@ -40,7 +41,7 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 	}
 	nc, err := nats.Connect(s.NATSURL, natsOptions(log)...)
 	if err != nil {
-		return fmt.Errorf("NATS_URL: %w", err)
+		return errNATS // What is wrong with it could say the password in it.
 	}
 	defer nc.Close()
 	return s.serve(ctx, sys, log, nc, c.Roles, c.Listen, func(_ context.Context, n *node) error {

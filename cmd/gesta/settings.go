@@ -123,6 +123,9 @@ func (s *Settings) check() error {
 	if s.BcryptCost < 4 || s.BcryptCost > 31 {
 		return fmt.Errorf("BCRYPT_COST must be from 4 to 31, not %d", s.BcryptCost)
 	}
+	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 {
+		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS 1 or more")
+	}
 	for realm, l := range s.lifetimes() {
 		if l.Access < time.Second || l.Refresh < time.Second {
 			return fmt.Errorf("the tokens of %s must live for a second or more", realm)
@@ -140,28 +143,52 @@ type secrets struct {
 var errNoMasterKey = errors.New("GESTA_MASTER_KEY or GESTA_MASTER_KEY_FILE must be set: 32 bytes in base64 (openssl rand -base64 32)")
 
 // secrets reads them from the settings; their values never stand in an error.
-func (s *Settings) secrets() (secrets, error) {
+func (s *Settings) secrets() (out secrets, err error) {
+	if out.jwt, err = s.jwtSecrets(); err != nil {
+		return out, err
+	}
+	out.master, err = s.masterKey()
+	return out, err
+}
+
+func (s *Settings) jwtSecrets() ([]string, error) {
 	if len(s.JWTSecret) < commands.MinSecret {
-		return secrets{}, fmt.Errorf("JWT_SECRET must have at least %d characters, not %d", commands.MinSecret, len(s.JWTSecret))
+		return nil, fmt.Errorf("JWT_SECRET must have at least %d characters, not %d", commands.MinSecret, len(s.JWTSecret))
 	}
-	out := secrets{jwt: []string{s.JWTSecret}}
-	if s.JWTSecretPrevious != "" {
-		out.jwt = append(out.jwt, s.JWTSecretPrevious)
+	if s.JWTSecretPrevious == "" {
+		return []string{s.JWTSecret}, nil
 	}
+	return []string{s.JWTSecret, s.JWTSecretPrevious}, nil
+}
+
+func (s *Settings) masterKey() ([]byte, error) {
 	text := s.MasterKey
 	if text == "" && s.MasterKeyFile != "" {
 		file, err := os.ReadFile(s.MasterKeyFile)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
 		text = string(file)
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(key) != 32 {
-		return out, errNoMasterKey
+		return nil, errNoMasterKey
 	}
-	out.master = key
-	return out, nil
+	return key, nil
+}
+
+// over puts what is set in the place of what `gesta dev` has made for itself.
+func (s *Settings) over(kept secrets) (out secrets, err error) {
+	out = kept
+	if s.JWTSecret != "" {
+		if out.jwt, err = s.jwtSecrets(); err != nil {
+			return out, err
+		}
+	}
+	if s.MasterKey != "" || s.MasterKeyFile != "" {
+		out.master, err = s.masterKey()
+	}
+	return out, err
 }
 
 // logger logs JSON, with the ids of the request that a line belongs to.

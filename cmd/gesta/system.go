@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,20 +44,50 @@ func (s *Settings) system(ctx context.Context) (*system, error) {
 
 // devSystem attaches to the running `gesta dev`, or starts its Postgres for as long as the command
 // takes.
+//
+// Another command may be starting or stopping it at the same moment: that is waited for.
 func (s *Settings) devSystem(ctx context.Context) (*system, error) {
-	address, err := cluster.Attach(s.postgresDir())
-	if err == nil {
-		return s.dev(ctx, address.URL, nil)
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		sys, err := s.attachOrStart(ctx)
+		if err == nil || !errors.Is(err, cluster.ErrRunning) || ctx.Err() != nil {
+			return sys, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	if !errors.Is(err, cluster.ErrNotRunning) {
+}
+
+// startTime is how long the Postgres of the data folder may take to be there; after a crash it recovers.
+const startTime = 2 * time.Minute
+
+func (s *Settings) attachOrStart(ctx context.Context) (*system, error) {
+	address, err := cluster.Attach(s.postgresDir())
+	switch {
+	case errors.Is(err, cluster.ErrNotRunning):
+		return s.startDev(ctx)
+	case err != nil:
 		return nil, err
 	}
-	return s.startDev(ctx)
+	conn, err := pgx.Connect(ctx, address.URL("postgres"))
+	if err != nil {
+		return nil, fmt.Errorf("%w, and does not answer: %w", cluster.ErrRunning, err)
+	}
+	if err := conn.Close(ctx); err != nil {
+		return nil, err
+	}
+	return s.dev(ctx, address.URL, nil)
 }
 
 // startDev starts the Postgres of the data folder as a child of this process.
 func (s *Settings) startDev(ctx context.Context) (*system, error) {
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if err := refuseForeign(s.Data); err != nil {
 		return nil, err
 	}
 	server, err := cluster.Start(ctx, cluster.Options{Dir: s.postgresDir(), Durable: true})
@@ -68,6 +99,18 @@ func (s *Settings) startDev(ctx context.Context) (*system, error) {
 		return nil, errors.Join(err, stopCluster(server))
 	}
 	return sys, nil
+}
+
+// refuseForeign refuses a folder that another user owns: what root leaves in it would lock that one out.
+func refuseForeign(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (uid %d); run gesta as that one", dir, stat.Uid)
+	}
+	return nil
 }
 
 func (s *Settings) postgresDir() string { return filepath.Join(s.Data, "postgres") }
@@ -82,7 +125,7 @@ func (s *Settings) dev(ctx context.Context, url func(string) string, server *clu
 		return nil, err
 	}
 	sys := &system{ownerURL: url("postgres"), schema: s.Schema, server: server}
-	sys.secrets = func() (secrets, error) { return keys.secrets, nil }
+	sys.secrets = func() (secrets, error) { return s.over(keys.secrets) }
 	sys.url, err = withLogin(sys.ownerURL, devLogin, keys.login)
 	if err != nil || server == nil {
 		return sys, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gesta/domain"
+	"gesta/domain/value"
 )
 
 // Types lists every fact of this context, once.
@@ -68,6 +69,7 @@ const maxPasswordBytes = 72
 var (
 	ErrLongPassword = errors.New("must have at most 72 bytes") // the hash would cut it
 	ErrNoPassword   = errors.New("is required")
+	ErrNoText       = errors.New("must be text")
 )
 
 // ParsePresented refuses what can't be anybody's password.
@@ -88,6 +90,8 @@ func (r Realm) ParsePassword(s string) (string, error) {
 		return "", fmt.Errorf("must have at least %d characters", r.MinPassword)
 	case len(s) > maxPasswordBytes:
 		return "", ErrLongPassword
+	case !value.IsText(s):
+		return "", ErrNoText
 	}
 	return s, nil
 }

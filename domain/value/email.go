@@ -15,7 +15,10 @@ import (
 type Email string
 
 // The longest address that SMTP can carry in a path (RFC 5321, 4.5.3.1.3, less the angle brackets).
-const maxEmail = 254
+const (
+	maxEmail = 254
+	maxLocal = 64 // the part before the @
+)
 
 // ErrEmail refuses text that is no e-mail address.
 var ErrEmail = errors.New("must be an e-mail address")
@@ -28,10 +31,15 @@ func ParseEmail(s string) (Email, error) {
 	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsAny(s, "\"<>") || strings.ContainsFunc(s, isHidden) {
 		return "", ErrEmail
 	}
-	if _, domain, _ := strings.Cut(s, "@"); strings.ContainsAny(domain, "[]") {
+	local, domain, _ := strings.Cut(s, "@")
+	if len(local) > maxLocal || strings.ContainsFunc(domain, isNoHost) {
 		return "", ErrEmail
 	}
 	return Email(s), nil
+}
+
+func isNoHost(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.' && !unicode.Is(unicode.M, r)
 }
 
 // isHidden finds what nobody sees, and what would make two addresses look like one: spaces, controls,

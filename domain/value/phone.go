@@ -3,7 +3,6 @@ package value
 import (
 	"errors"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -18,7 +17,7 @@ var ErrPhone = errors.New("must be a phone number of at most 50 characters")
 // ParsePhone reads a number such as "+5511999999999". No form is asked for, only that there is one.
 func ParsePhone(s string) (Phone, error) {
 	s = strings.TrimSpace(s)
-	if s == "" || utf8.RuneCountInString(s) > maxPhone || strings.ContainsFunc(s, unicode.IsControl) {
+	if s == "" || utf8.RuneCountInString(s) > maxPhone || strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && isHidden(r) }) {
 		return "", ErrPhone
 	}
 	return Phone(s), nil

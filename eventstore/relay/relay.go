@@ -53,13 +53,30 @@ const (
 	slowly      = 10 // times Poll between two looks at a fork
 )
 
-// Run relays until ctx ends, and answers its error, or the one that Leader can't begin with.
+// Run relays until ctx ends, and answers its error, or the one that Leader can't begin with. A relay
+// whose NATS is away lets another lead, which may have its own.
 func (r *Relay) Run(ctx context.Context) error {
 	if r.Leader == nil {
 		return r.lead(ctx)
 	}
-	return r.Leader.Lead(ctx, r.lead)
+	for {
+		err := r.Leader.Lead(ctx, r.lead)
+		if !errors.Is(err, errNoNATS) {
+			return err
+		}
+		for !r.NC.IsConnected() {
+			if !sleep(ctx, r.poll()) {
+				return ctx.Err()
+			}
+		}
+	}
 }
+
+// errNoNATS ends a leadership that can do nothing.
+var errNoNATS = errors.New("relay: NATS is away")
+
+// holdOut is how long a leader waits for NATS to come back.
+const holdOut = 2 * time.Second
 
 // lead goes from one session to the next; each begins by asking the stream what it has.
 func (r *Relay) lead(ctx context.Context) error {
@@ -68,6 +85,7 @@ func (r *Relay) lead(ctx context.Context) error {
 	t := &term{relay: r}
 	defer t.close()
 	var failure error
+	connected := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		before := r.status.position.Load()
 		failure = t.session(ctx, failure)
@@ -78,10 +96,21 @@ func (r *Relay) lead(ctx context.Context) error {
 		if r.status.position.Load() != before {
 			pause = firstPause
 		}
+		if r.gone(&connected) {
+			return errNoNATS
+		}
 		if !sleep(ctx, r.pauseAfter(failure, pause)) {
 			return ctx.Err()
 		}
 	}
+}
+
+// gone tells whether NATS has been away for so long that another should lead.
+func (r *Relay) gone(connected *time.Time) bool {
+	if r.NC.IsConnected() {
+		*connected = time.Now()
+	}
+	return r.Leader != nil && time.Since(*connected) > holdOut
 }
 
 // failed logs what is new: a store or a NATS that is away would say the same many times.

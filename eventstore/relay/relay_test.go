@@ -252,6 +252,21 @@ func TestStandbyTakesOver(t *testing.T) {
 	}
 }
 
+// A leader that has lost its own way to NATS must not keep from leading one that has not.
+func TestALeaderWithoutNATSLetsAnotherLead(t *testing.T) {
+	s, leader := given(t, 50), make(turns, 1)
+	second := s.newRelay(s.history)
+	s.relay.Leader, second.Leader, second.Checkpoint = leader, leader, s.relay.Checkpoint
+	s.run(s.relay)
+	s.awaitLevel()
+	s.run(second)
+	s.relay.NC.Close()
+	relaytest.Await(t, "the second leads", func() bool { return second.Status().Leading && !s.relay.Status().Leading })
+	s.history.Grow(50)
+	s.awaitLevel()
+	s.isHistory()
+}
+
 // What the relay is made of where it runs.
 var (
 	_ relay.Leader     = leader.Postgres{}

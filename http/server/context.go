@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,12 +68,21 @@ var errPath = &domain.Fault{Kind: domain.Invalid, Code: "invalid_url", Text: "in
 func refuseBadText(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
-		query, err := url.QueryUnescape(u.RawQuery)
-		if err != nil || !value.IsText(u.Path) || !value.IsText(query) {
+		query, err := url.ParseQuery(u.RawQuery)
+		if err != nil || !value.IsText(u.Path) || hasBadText(query) {
 			return errPath
 		}
 		return next(c)
 	}
+}
+
+func hasBadText(query url.Values) bool {
+	for name, values := range query {
+		if !value.IsText(name) || slices.ContainsFunc(values, func(v string) bool { return !value.IsText(v) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // LogHandler adds the ids of the request to every line that is logged under its context.

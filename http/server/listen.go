@@ -12,6 +12,9 @@ import (
 // clients differ in which one they try; a machine without IPv6 does with one.
 func Listen(ctx context.Context, addresses []string) ([]net.Listener, error) {
 	var open []net.Listener
+	if len(addresses) == 0 {
+		return nil, errors.New("no address to listen on")
+	}
 	for _, address := range addresses {
 		listeners, err := listen(ctx, address)
 		open = append(open, listeners...)

@@ -73,6 +73,7 @@ func TestARefusalIsInTheWordsOfWhoOwnsThePath(t *testing.T) {
 		{"PUT", "/things/1", 405, "thing: method not allowed"},
 		{"GET", "/things/%ff", 400, "thing: invalid path or query"},
 		{"GET", "/things/1?x=%00", 400, "thing: invalid path or query"},
+		{"GET", "/things/1?x=1;y=2", 400, "thing: invalid path or query"},
 		{"GET", "/things/1?x=%zz", 400, "thing: invalid path or query"},
 		{"GET", "/thingsandmore", 404, `"title":"Not Found"`},
 		{"GET", "/", 404, `"title":"Not Found"`},
