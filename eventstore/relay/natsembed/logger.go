@@ -3,6 +3,7 @@ package natsembed
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -21,7 +22,12 @@ func newLogger(log *slog.Logger) *logger {
 	return &logger{log: log.With("component", "nats")}
 }
 
-func (l *logger) Warnf(format string, v ...any)  { l.log.Warn(fmt.Sprintf(format, v...)) }
+// Warnf leaves out the one about plain passwords: a guard's are random and never leave this process.
+func (l *logger) Warnf(format string, v ...any) {
+	if !strings.HasPrefix(format, "Plaintext passwords") {
+		l.log.Warn(fmt.Sprintf(format, v...))
+	}
+}
 func (l *logger) Errorf(format string, v ...any) { l.log.Error(fmt.Sprintf(format, v...)) }
 func (l *logger) Noticef(string, ...any)         {}
 func (l *logger) Debugf(string, ...any)          {}
