@@ -347,6 +347,15 @@ func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
 	}
 }
 
+func TestARefreshTokenOfAnotherStoreIsNothing(t *testing.T) {
+	before, after := populate(t, &memory.Store{}), populate(t, &memory.Store{})
+	before.member("ann@example.com")
+	g := before.signIn("ann@example.com")
+	if _, err := after.Refresh(t.Context(), "r", g.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestNothingMayFollowALongPassword(t *testing.T) {
 	p, err := commands.NewPasswords(4)
 	must(t, err)

@@ -118,6 +118,9 @@ func (i *Identity) refreshSession(w *Work, c identity.Caller, token string) (g G
 	if err != nil {
 		return g, s, err
 	}
+	if u.Realm != c.Realm { // The token is good, and the store has never heard of its user.
+		return g, s, identity.ErrSessionEnded
+	}
 	if g, err = i.grant(u, c.Session, w.At()); err != nil {
 		return g, s, err
 	}

@@ -41,7 +41,7 @@ type rerun struct {
 func (*rerun) Error() string { return "commands: run again" }
 
 // At is when all of the work happens; microseconds, UTC. The clock is read when the first stream is
-// looked at, after waiting for its lock, so that times follow each other within a stream.
+// looked at, after waiting for its lock, so that times follow each other within that stream.
 func (w *Work) At() time.Time {
 	if w.at.IsZero() {
 		w.at = w.x.Now().UTC().Truncate(time.Microsecond)
@@ -94,6 +94,7 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	if err := w.lock(s); err != nil {
 		return nil, err
 	}
+	w.At()
 	f, err := load[S](w.ctx, w.x, s)
 	if err != nil {
 		return nil, err

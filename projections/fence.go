@@ -27,6 +27,7 @@ type Fence struct {
 	looked  int  // how often the checkpoint was read
 	still   bool // the projector is known to stand still, so that nobody waits for it
 	waiting map[chan struct{}]int64
+	since   time.Time // somebody waits
 }
 
 // How often the checkpoint is read: while somebody waits, and while the projector stands still.
@@ -68,8 +69,8 @@ func (f *Fence) join(position int64) (passed chan struct{}, began view, wait boo
 	if f.still {
 		return passed, began, false
 	}
-	if f.waiting == nil {
-		f.waiting = map[chan struct{}]int64{}
+	if len(f.waiting) == 0 {
+		f.waiting, f.since = map[chan struct{}]int64{}, time.Now()
 	}
 	f.waiting[passed] = position
 	f.channels()
@@ -164,7 +165,7 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	defer f.mu.Unlock()
 	switch {
 	case len(f.waiting) > 0:
-		return time.After(pollWhileWaited - time.Since(last))
+		return time.After(pollWhileWaited - min(time.Since(last), time.Since(f.since)))
 	case f.still:
 		return time.After(pollWhileStill - time.Since(last))
 	}

@@ -62,7 +62,7 @@ const logEvery = time.Minute
 func (p *Projector) Run(ctx context.Context) error {
 	var logged time.Time
 	for ctx.Err() == nil {
-		err := p.Lead(ctx, p.follow)
+		err := p.turnOrStandby(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -75,6 +75,19 @@ func (p *Projector) Run(ctx context.Context) error {
 		rest(ctx, restAfterFailure)
 	}
 	return nil
+}
+
+// standingBy is how long it takes, once leading was asked for, to see that another one leads.
+const standingBy = 2 * time.Second
+
+// turnOrStandby leads when it is its turn. While another leads, this projector's last failure is past.
+func (p *Projector) turnOrStandby(ctx context.Context) error {
+	standby := time.AfterFunc(standingBy, func() { p.failure.Store(nil) })
+	defer standby.Stop()
+	return p.Lead(ctx, func(ctx context.Context) error {
+		standby.Stop()
+		return p.follow(ctx)
+	})
 }
 
 // follow is one turn of leading: from where the read models are, until something goes wrong.

@@ -39,17 +39,28 @@ var errHistory = errors.New("there are events, and they would be gone for ever; 
 func (c migrateDown) Run(ctx context.Context, s *Settings) error {
 	return s.withSystem(ctx, func(sys *system) error {
 		at, err := migrations.Status(ctx, sys.ownerURL, sys.schema)
-		if err != nil || int(at.Version) > c.Steps {
-			return errors.Join(err, migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps))
-		}
-		if events, err := sys.hasEvents(ctx); err != nil || events && !c.LoseTheHistory {
-			return errors.Join(err, errHistory)
-		}
-		if err := migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps); err != nil {
+		if err != nil {
 			return err
 		}
-		return sys.exec(ctx, "drop schema if exists "+pgx.Identifier{projections.ReadSchema(sys.schema)}.Sanitize()+" cascade")
+		if at.Version > 0 && int(at.Version) <= c.Steps {
+			if err := c.loseHistory(ctx, sys); err != nil {
+				return err
+			}
+		}
+		return migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps)
 	})
+}
+
+// loseHistory drops the read models, as the app's login, which owns them.
+func (c migrateDown) loseHistory(ctx context.Context, sys *system) error {
+	events, err := sys.hasEvents(ctx)
+	if err != nil {
+		return err
+	}
+	if events && !c.LoseTheHistory {
+		return errHistory
+	}
+	return sys.exec(ctx, "drop schema if exists "+pgx.Identifier{projections.ReadSchema(sys.schema)}.Sanitize()+" cascade")
 }
 
 func (s *system) hasEvents(ctx context.Context) (any bool, err error) {
@@ -63,7 +74,7 @@ func (s *system) hasEvents(ctx context.Context) (any bool, err error) {
 }
 
 func (s *system) exec(ctx context.Context, sql string) error {
-	conn, err := pgx.Connect(ctx, s.ownerURL)
+	conn, err := pgx.Connect(ctx, s.url)
 	if err != nil {
 		return err
 	}

@@ -42,12 +42,10 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 		return nil, errors.New("a process without any role does nothing; see --roles")
 	}
 	n = &node{app: a, roles: roles, nc: nc}
-	var over map[string]web.Limit
-	if a.hardened() {
-		over = web.LimitCredentials(a.surfaces, credentialLimit)
-	}
-	if n.limits, err = web.ParseLimits(a.RateLimits, over, a.surfaces...); err != nil {
-		return nil, err
+	if n.has("api") {
+		if n.limits, err = a.limits(); err != nil {
+			return nil, err
+		}
 	}
 	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}
 	if n.executor != nil {
@@ -61,6 +59,14 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 	n.projector.Feed = &feed.Feed{Store: a.store, NC: nc, Handoff: a.handoff, Log: a.log}
 	n.observe()
 	return n, nil
+}
+
+func (a *app) limits() (map[string]web.Limit, error) {
+	var over map[string]web.Limit
+	if a.hardened() {
+		over = web.LimitCredentials(a.surfaces, credentialLimit)
+	}
+	return web.ParseLimits(a.RateLimits, over, a.surfaces...)
 }
 
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(eventstore.Mark)) *projections.Projector {

@@ -237,6 +237,27 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 		t.Errorf("seed: %v", err)
 	}
 	mustGesta(t, i.env, "seed", "--demo-passwords")
+	if _, err := gesta(t, i.env, "", "migrate", "down"); err == nil || !strings.Contains(err.Error(), "--lose-the-history") {
+		t.Errorf("migrate down: %v", err)
+	}
+	mustGesta(t, i.env, "migrate", "down", "--lose-the-history")
+	if out := mustGesta(t, i.env, "migrate", "status"); !strings.Contains(out, "version 0 of 1") {
+		t.Error(out)
+	}
+}
+
+// Processes share their settings, whatever they do with them.
+func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/1h")
+	_, worker := i.serve(t, "relay,projector")
+	worker.expect(200, "GET", "/readyz", "", nil)
+	_, api := i.serve(t, "api")
+	api.expect(401, "POST", "/auth/login", "", credentials("nobody@example.com"))
+	if a := api.expect(429, "POST", "/auth/login", "", credentials("nobody@example.com")); a.header.Get("Retry-After") == "" || a.field("error") == "" {
+		t.Errorf("%v %s", a.header, a.text)
+	}
 }
 
 // The app's login may add to the history and never change it; nor may the owner.

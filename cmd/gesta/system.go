@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"gesta/eventstore/postgres/cluster"
 	"gesta/migrations"
@@ -73,6 +75,10 @@ func (s *Settings) attachOrStart(ctx context.Context) (*system, error) {
 		return nil, err
 	}
 	conn, err := pgx.Connect(ctx, address.URL("postgres"))
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !strings.HasPrefix(refused.Code, "57") {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w, and does not answer: %w", cluster.ErrRunning, err)
 	}

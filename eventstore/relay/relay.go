@@ -85,7 +85,7 @@ func (r *Relay) lead(ctx context.Context) error {
 	t := &term{relay: r}
 	defer t.close()
 	var failure error
-	connected := time.Now()
+	var since time.Time
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		before := r.status.position.Load()
 		failure = t.session(ctx, failure)
@@ -96,7 +96,7 @@ func (r *Relay) lead(ctx context.Context) error {
 		if r.status.position.Load() != before {
 			pause = firstPause
 		}
-		if r.gone(&connected) {
+		if r.gone(&since) {
 			return errNoNATS
 		}
 		if !sleep(ctx, r.pauseAfter(failure, pause)) {
@@ -105,12 +105,15 @@ func (r *Relay) lead(ctx context.Context) error {
 	}
 }
 
-// gone tells whether NATS has been away for so long that another should lead.
-func (r *Relay) gone(connected *time.Time) bool {
-	if r.NC.IsConnected() {
-		*connected = time.Now()
+// gone tells whether NATS has been away for so long that another should lead. It keeps since when.
+func (r *Relay) gone(since *time.Time) bool {
+	switch {
+	case r.NC.IsConnected():
+		*since = time.Time{}
+	case since.IsZero():
+		*since = time.Now()
 	}
-	return r.Leader != nil && time.Since(*connected) > holdOut
+	return r.Leader != nil && !since.IsZero() && time.Since(*since) > holdOut
 }
 
 // failed logs what is new: a store or a NATS that is away would say the same many times.

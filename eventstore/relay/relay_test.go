@@ -122,7 +122,7 @@ func TestSequencesArePositions(t *testing.T) {
 	s.isNamedFrom(2)
 	relaytest.Await(t, "the status is level", func() bool {
 		is := s.relay.Status()
-		return is.Leading && is.Position == 2000 && is.Lag() == 0 && is.Err == nil
+		return is.Leading && is.Position == 2000 && is.Head == 2000 && is.Err == nil
 	})
 }
 

@@ -17,9 +17,6 @@ type Status struct {
 	Forked   *checkpoint.Forked // nothing is published until somebody has repaired this
 }
 
-// Lag is how many events the stream is behind.
-func (s Status) Lag() int64 { return max(0, s.Head-s.Position) }
-
 // Status answers how the relay does.
 func (r *Relay) Status() Status { return r.status.get() }
 

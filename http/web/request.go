@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -88,22 +89,37 @@ func Decode(body []byte, into any) error {
 }
 
 // saysNoText looks for what only an escape can bring into a string of the body: a NUL character, or half
-// of a surrogate pair, which the decoder would replace without a word.
+// of a surrogate pair, which the decoder would replace without a word. Backslashes stand in strings only.
 func saysNoText(body []byte) bool {
-	if !bytes.Contains(body, []byte(`\u`)) {
-		return false
-	}
-	replaced := !bytes.ContainsRune(body, utf8.RuneError) && !bytes.Contains(bytes.ToLower(body), []byte(`\ufffd`))
-	tokens := json.NewDecoder(bytes.NewReader(body))
 	for {
-		t, err := tokens.Token()
-		if err != nil {
+		i := bytes.IndexByte(body, '\\')
+		if i < 0 || len(body) < i+2 {
 			return false
 		}
-		if s, ok := t.(string); ok && (!value.IsText(s) || replaced && strings.ContainsRune(s, utf8.RuneError)) {
+		unit := codeUnit(body[i:])
+		body = body[i+2:]
+		switch {
+		case unit == 0:
 			return true
+		case utf16.IsSurrogate(unit):
+			if len(body) < 4 || utf16.DecodeRune(unit, codeUnit(body[4:])) == utf8.RuneError {
+				return true
+			}
+			body = body[6:] // Past the digits of the first half and the escape's head of the second.
 		}
 	}
+}
+
+// codeUnit is what an escape such as \u00e9 at the beginning of text stands for; -1 if there is none.
+func codeUnit(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // Param answers a part of the path, unescaped.

@@ -57,12 +57,12 @@ func TestDecodeNamesTheField(t *testing.T) {
 	if err := web.Decode([]byte(`{"email":7}`), &b); err == nil || err.Error() != "invalid request body: email must not be a number" {
 		t.Error(err)
 	}
-	for _, text := range []string{`{"email":"\ud800"}`, `{"email":"\u0000"}`, `{"\udc00x":1}`} {
+	for _, text := range []string{`{"email":"\ud800"}`, `{"email":"\u0000"}`, `{"\udc00x":1}`, `{"email":"\ud800\ud800"}`, `{"email":"\ud800","more":{"x":"\ufffd"}}`, `{"email":"\ud83d\n\ude00"}`} {
 		if err := web.Decode([]byte(text), &b); !errors.Is(err, web.ErrBody) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for _, text := range []string{`{"email":"\ud83d\ude00"}`, `{"email":"\ufffd"}`, `{"email":"\u00e9"}`} {
+	for _, text := range []string{`{"email":"\ud83d\ude00"}`, `{"email":"\ufffd"}`, `{"email":"\u00e9"}`, `{"email":"\uD83D\uDE00x\\ud800"}`} {
 		if err := web.Decode([]byte(text), &b); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}

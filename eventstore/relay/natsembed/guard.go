@@ -6,8 +6,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// guard keeps the stream from being written by anybody but this process: whoever could publish on its
-// subjects could put words into history's mouth.
+// guard keeps the stream from being written by mistake by anybody but this process: whoever publishes on
+// its subjects puts words into history's mouth. It is no wall: NATS does not check which subject a request
+// names for its answer.
 type guard struct{ password string }
 
 // The users of a guarded server. Who brings no credentials is a consumer.
@@ -33,7 +34,7 @@ func newGuard(o *server.Options) *guard {
 // and to acknowledge.
 var mayAsk = []string{
 	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.GESTA",
-	"$JS.API.STREAM.MSG.GET.GESTA", "$JS.API.DIRECT.GET.GESTA.>",
+	"$JS.API.STREAM.MSG.GET.GESTA",
 	"$JS.API.CONSUMER.CREATE.GESTA.>", "$JS.API.CONSUMER.DURABLE.CREATE.GESTA.>",
 	"$JS.API.CONSUMER.INFO.GESTA.>", "$JS.API.CONSUMER.NAMES.GESTA", "$JS.API.CONSUMER.LIST.GESTA",
 	"$JS.API.CONSUMER.MSG.NEXT.GESTA.>", "$JS.ACK.GESTA.>", "$JS.FC.GESTA.>",

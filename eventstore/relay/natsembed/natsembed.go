@@ -22,7 +22,7 @@ type Options struct {
 	Dir        string       // the folder of the streams; it is made when it isn't there
 	Listen     string       // host:port, with port 0 for any free one; "" for this process alone
 	MaxPayload int          // bytes in one message; 0 for 1 MiB
-	Guarded    bool         // whoever comes through Listen may only read the stream and subscribe to events
+	Guarded    bool         // whoever comes through Listen may read the stream and subscribe to events, and not publish
 	Log        *slog.Logger // warnings and errors; nil for slog.Default()
 }
 
