@@ -347,6 +347,26 @@ func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
 	}
 }
 
+func TestAHashOfAnotherCostIsRenewedAtSignIn(t *testing.T) {
+	store := &memory.Store{}
+	before, after := populate(t, store), populate(t, store)
+	u := before.member("ann@example.com")
+	dearer, err := commands.NewPasswords(5)
+	must(t, err)
+	after.Passwords = dearer
+	for range 2 {
+		after.signIn("ann@example.com")
+	}
+	state, err := after.Get(t.Context(), "r", u)
+	if err != nil || !strings.HasPrefix(state.PasswordHash, "$2a$05$") || !state.UpdatedAt.Equal(state.CreatedAt) {
+		t.Errorf("%+v %v", state, err)
+	}
+	events, err := store.ReadStream(t.Context(), identity.UserStream(u), 0, 10)
+	if err != nil || len(events) != 4 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+}
+
 func TestARefreshTokenOfAnotherStoreIsNothing(t *testing.T) {
 	before, after := populate(t, &memory.Store{}), populate(t, &memory.Store{})
 	before.member("ann@example.com")

@@ -47,6 +47,12 @@ func (p *Passwords) Hash(ctx context.Context, password string) (hash string, err
 	return hash, err
 }
 
+// IsStale tells whether a hash was made at another cost than hashes are made at now.
+func (p *Passwords) IsStale(hash string) bool {
+	cost, err := bcrypt.Cost([]byte(hash))
+	return err == nil && cost != p.cost
+}
+
 // Match compares a password with a hash. An empty hash stands for nobody: it takes as long, and never
 // matches.
 func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, err error) {

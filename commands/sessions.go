@@ -46,24 +46,34 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	if !ok || !known.Active {
 		return Grant{}, ErrCredentials
 	}
-	return i.open(ctx, known)
+	var rehash string
+	if i.Passwords.IsStale(known.PasswordHash) {
+		if rehash, err = i.Passwords.Hash(ctx, c.Password); err != nil {
+			return Grant{}, err
+		}
+	}
+	return i.open(ctx, known, rehash)
 }
 
 // open records the sign-in and the session it opens.
-func (i *Identity) open(ctx context.Context, known identity.User) (g Grant, err error) {
-	session := identity.SessionID{ID: id.New(i.Executor.Now())}
+func (i *Identity) open(ctx context.Context, known identity.User, rehash string) (g Grant, err error) {
+	c := identity.SignIn{User: known.ID, Session: identity.SessionID{ID: id.New(i.Executor.Now())}, Rehash: rehash}
 	ctx = domain.ActingAs(ctx, identity.Actor(known.ID), known.Realm)
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		g, err = i.openSession(w, known, session)
+		g, err = i.openSession(w, c, known.PasswordHash)
 		return err
 	})
 	return g, err
 }
 
 // openSession refuses when the user has changed since the password was compared.
-func (i *Identity) openSession(w *Work, known identity.User, session identity.SessionID) (g Grant, err error) {
-	u, err := Decide(w, identity.SignIn{User: known.ID, Session: session})
-	if errors.Is(err, identity.ErrInactive) || err == nil && u.PasswordHash != known.PasswordHash {
+func (i *Identity) openSession(w *Work, c identity.SignIn, compared string) (g Grant, err error) {
+	before, err := Look[identity.User](w, c.Target())
+	if err != nil {
+		return g, err
+	}
+	u, err := Decide(w, c)
+	if errors.Is(err, identity.ErrInactive) || before.PasswordHash != compared {
 		err = ErrCredentials
 	}
 	if err != nil {
@@ -72,11 +82,11 @@ func (i *Identity) openSession(w *Work, known identity.User, session identity.Se
 	if err := endOldest(w, u.ID); err != nil {
 		return g, err
 	}
-	if g, err = i.grant(u, session, w.At()); err != nil {
+	if g, err = i.grant(u, c.Session, w.At()); err != nil {
 		return g, err
 	}
 	_, err = Begin(w, identity.OpenSession{
-		Session: session, User: u.ID, Realm: u.Realm,
+		Session: c.Session, User: u.ID, Realm: u.Realm,
 		Refresh: identity.HashToken(g.Refresh), ExpiresAt: g.refreshUntil,
 	})
 	return g, err

@@ -21,6 +21,7 @@ var examples = []domain.Event{
 	identity.UserEmailChanged{UserID: ann, Email: "a@example.com"},
 	identity.UserPhoneChanged{UserID: ann, Phone: "2"},
 	identity.UserPasswordChanged{UserID: ann, PasswordHash: "#2"},
+	identity.UserPasswordRehashed{UserID: ann, PasswordHash: "#3"},
 	identity.UserSignedIn{UserID: ann, SessionID: session},
 	annDeactivated,
 	identity.UserReactivated{UserID: ann},

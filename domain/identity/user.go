@@ -44,6 +44,11 @@ type (
 		UserID       UserID `json:"user_id" privacy:"public"`
 		PasswordHash string `json:"password_hash" privacy:"secret"`
 	}
+	// UserPasswordRehashed is the same password under a new hash.
+	UserPasswordRehashed struct {
+		UserID       UserID `json:"user_id" privacy:"public"`
+		PasswordHash string `json:"password_hash" privacy:"secret"`
+	}
 	UserSignedIn struct {
 		UserID    UserID    `json:"user_id" privacy:"public"`
 		SessionID SessionID `json:"session_id" privacy:"public"`
@@ -56,19 +61,21 @@ type (
 	}
 )
 
-func (UserRegistered) EventType() string      { return "identity.user.registered" }
-func (UserEmailChanged) EventType() string    { return "identity.user.email_changed" }
-func (UserPhoneChanged) EventType() string    { return "identity.user.phone_changed" }
-func (UserPasswordChanged) EventType() string { return "identity.user.password_changed" }
-func (UserSignedIn) EventType() string        { return "identity.user.signed_in" }
-func (UserDeactivated) EventType() string     { return "identity.user.deactivated" }
-func (UserReactivated) EventType() string     { return "identity.user.reactivated" }
+func (UserRegistered) EventType() string       { return "identity.user.registered" }
+func (UserEmailChanged) EventType() string     { return "identity.user.email_changed" }
+func (UserPhoneChanged) EventType() string     { return "identity.user.phone_changed" }
+func (UserPasswordChanged) EventType() string  { return "identity.user.password_changed" }
+func (UserPasswordRehashed) EventType() string { return "identity.user.password_rehashed" }
+func (UserSignedIn) EventType() string         { return "identity.user.signed_in" }
+func (UserDeactivated) EventType() string      { return "identity.user.deactivated" }
+func (UserReactivated) EventType() string      { return "identity.user.reactivated" }
 
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
 	domain.TypeOf[UserEmailChanged](),
 	domain.TypeOf[UserPhoneChanged](),
 	domain.TypeOf[UserPasswordChanged](),
+	domain.TypeOf[UserPasswordRehashed](),
 	domain.TypeOf[UserSignedIn](),
 	domain.TypeOf[UserDeactivated](),
 	domain.TypeOf[UserReactivated](),
@@ -118,6 +125,9 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		}
 	case UserSignedIn:
 		return u
+	case UserPasswordRehashed:
+		u.PasswordHash = e.PasswordHash
+		return u
 	case UserEmailChanged:
 		u.Email = e.Email
 	case UserPhoneChanged:
@@ -155,10 +165,12 @@ type (
 		User UserID
 		Hash string
 	}
-	// SignIn follows a password that was right.
+	// SignIn follows a password that was right. Rehash is a new hash of it where the old one was made at
+	// another cost, which would tell by its time that the user exists; empty where it was not.
 	SignIn struct {
 		User    UserID
 		Session SessionID
+		Rehash  string
 	}
 	DeactivateUser struct{ User UserID }
 	ReactivateUser struct{ User UserID }
@@ -203,7 +215,11 @@ func (c SignIn) Decide(u User) ([]domain.Event, error) {
 	if !u.ID.IsZero() && !u.Active {
 		return nil, ErrInactive
 	}
-	return u.change(true, UserSignedIn{UserID: c.User, SessionID: c.Session})
+	events, err := u.change(true, UserSignedIn{UserID: c.User, SessionID: c.Session})
+	if err == nil && c.Rehash != "" {
+		events = append(events, UserPasswordRehashed{UserID: c.User, PasswordHash: c.Rehash})
+	}
+	return events, err
 }
 
 // Decide puts an active user out.

@@ -60,6 +60,14 @@ func TestSigningIn(t *testing.T) {
 	spec.Given[identity.User](annRegistered, annDeactivated).When(signIn).Refused(t, identity.ErrInactive)
 }
 
+func TestSigningInMayRenewTheHash(t *testing.T) {
+	o := spec.Given[identity.User](annRegistered).When(identity.SignIn{User: ann, Session: session, Rehash: "#3"}).Then(t,
+		identity.UserSignedIn{UserID: ann, SessionID: session}, identity.UserPasswordRehashed{UserID: ann, PasswordHash: "#3"})
+	if o.State.PasswordHash != "#3" {
+		t.Errorf("%+v", o.State)
+	}
+}
+
 func TestAnInactiveUserKeepsTheAddress(t *testing.T) {
 	u := spec.Given[identity.User](annRegistered).When(identity.DeactivateUser{User: ann}).Then(t, annDeactivated).State
 	if u.Active || len(u.Claims()) != 1 {
