@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"path"
 	"time"
 
@@ -47,7 +48,7 @@ func (c eventsTail) Run(ctx context.Context, s *Settings, std streams) error {
 		}
 		for ctx.Err() == nil {
 			var err error
-			if after, err = a.print(ctx, std, after, c.Type); err != nil && ctx.Err() == nil && !errors.Is(err, eventstore.ErrUnavailable) {
+			if after, err = printEvents(ctx, a.store, std.out, after, c.Type); err != nil && ctx.Err() == nil && !errors.Is(err, eventstore.ErrUnavailable) {
 				return err
 			}
 			select {
@@ -62,33 +63,33 @@ func (c eventsTail) Run(ctx context.Context, s *Settings, std streams) error {
 // Run prints what there is.
 func (c eventsExport) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
-		_, err := a.print(ctx, std, c.After, c.Type)
+		_, err := printEvents(ctx, a.store, std.out, c.After, c.Type)
 		return err
 	})
 }
 
-// print writes the events after a position, in short reads so that no snapshot is held for long, and
-// answers the last position.
-func (a *app) print(ctx context.Context, std streams, after int64, types string) (int64, error) {
-	out := bufio.NewWriter(std.out)
+// printEvents writes the events after a position, in short reads so that no snapshot is held for long,
+// and answers the position up to which all are written: whoever goes on from there misses none.
+func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after int64, types string) (int64, error) {
+	out := bufio.NewWriter(w)
 	for {
-		head, err := a.store.Head(ctx)
+		head, err := store.Head(ctx)
 		if err != nil {
 			return after, err
 		}
-		events, err := a.store.Read(ctx, after, exportPage)
+		events, err := store.Read(ctx, after, exportPage)
 		if err != nil {
 			return after, err
 		}
 		for _, e := range events {
-			after = e.Position
 			if err := printEvent(out, e, head.Epoch, types); err != nil {
 				return after, err
 			}
 		}
-		if len(events) < exportPage {
-			return after, out.Flush()
+		if err := out.Flush(); err != nil || len(events) == 0 {
+			return after, err
 		}
+		after = events[len(events)-1].Position
 	}
 }
 

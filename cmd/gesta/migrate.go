@@ -63,14 +63,14 @@ func (c migrateDown) loseHistory(ctx context.Context, sys *system) error {
 	return sys.exec(ctx, "drop schema if exists "+pgx.Identifier{projections.ReadSchema(sys.schema)}.Sanitize()+" cascade")
 }
 
-func (s *system) hasEvents(ctx context.Context) (any bool, err error) {
+func (s *system) hasEvents(ctx context.Context) (has bool, err error) {
 	conn, err := pgx.Connect(ctx, s.ownerURL)
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	err = conn.QueryRow(ctx, "select exists (select from "+pgx.Identifier{s.schema, "events"}.Sanitize()+")").Scan(&any)
-	return any, err
+	err = conn.QueryRow(ctx, "select exists (select from "+pgx.Identifier{s.schema, "events"}.Sanitize()+")").Scan(&has)
+	return has, err
 }
 
 func (s *system) exec(ctx context.Context, sql string) error {

@@ -16,7 +16,10 @@ type seedCmd struct {
 	DemoPasswords bool `help:"Put users with published passwords into the database of DATABASE_URL."`
 }
 
-var errDemo = errors.New("the demo data has users with published passwords, one of them an administrator; say --demo-passwords if that is what you want in the database of DATABASE_URL")
+var (
+	errHardened = errors.New("the hardened profile takes no demo data: its users have published passwords")
+	errDemo     = errors.New("the demo data has users with published passwords, one of them an administrator; say --demo-passwords if that is what you want in the database of DATABASE_URL")
+)
 
 // demo users of the realm accounts. No document's example creates any of their addresses.
 var demoUsers = []struct {
@@ -34,7 +37,10 @@ const demoPassword = "gesta-demo"
 
 // Run puts the demo data in and prints a login.
 func (c seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
-	if s.database() != "" && (!c.DemoPasswords || s.hardened()) {
+	switch {
+	case s.hardened():
+		return errHardened
+	case s.database() != "" && !c.DemoPasswords:
 		return errDemo
 	}
 	return s.with(ctx, std, func(a *app) error {

@@ -18,9 +18,10 @@ type serveCmd struct {
 	Roles  []string `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
 }
 
-var errNATS = errors.New("NATS_URL is not a list of addresses such as nats://user:password@host:4222")
-
-var errNoDatabase = errors.New("set DATABASE_URL, or DB_HOST and its like; 'gesta dev' brings its own Postgres")
+var (
+	errNoDatabase = errors.New("set DATABASE_URL, or DB_HOST and its like; 'gesta dev' brings its own Postgres")
+	errNATS       = errors.New("NATS_URL is not a list of addresses such as nats://user:password@host:4222")
+)
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
@@ -53,7 +54,7 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 // warn says what is weak in these settings.
 func (s *Settings) warn(log *slog.Logger) {
 	if weak := s.weaknesses(); len(weak) > 0 {
-		log.Warn("the profile 'documented' keeps what the documents show; 'hardened' mends it", "weak", weak)
+		log.Warn("these settings are weak; GESTA_PROFILE=hardened is less so", "profile", s.Profile, "weak", weak)
 	}
 }
 

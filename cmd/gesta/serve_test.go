@@ -236,6 +236,9 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 	if _, err := gesta(t, i.env, "", "seed"); err == nil || !strings.Contains(err.Error(), "--demo-passwords") {
 		t.Errorf("seed: %v", err)
 	}
+	if _, err := gesta(t, append(slices.Clone(i.env), "GESTA_PROFILE=hardened"), "", "seed", "--demo-passwords"); err == nil || !strings.Contains(err.Error(), "hardened") {
+		t.Errorf("seed under the hardened profile: %v", err)
+	}
 	mustGesta(t, i.env, "seed", "--demo-passwords")
 	if _, err := gesta(t, i.env, "", "migrate", "down"); err == nil || !strings.Contains(err.Error(), "--lose-the-history") {
 		t.Errorf("migrate down: %v", err)
@@ -243,6 +246,18 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 	mustGesta(t, i.env, "migrate", "down", "--lose-the-history")
 	if out := mustGesta(t, i.env, "migrate", "status"); !strings.Contains(out, "version 0 of 1") {
 		t.Error(out)
+	}
+}
+
+// Who migrates by hand need not give the owner's password to what serves.
+func TestServeWithTheAppsLoginAlone(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.env = slices.DeleteFunc(i.env, func(e string) bool { return strings.HasPrefix(e, "MIGRATE_DATABASE_URL=") })
+	p, api := i.serve(t, "api,relay,projector")
+	api.expect(201, "POST", "/users", "", registration("app@example.com"))
+	if strings.Contains(p.said(), "owns the events") {
+		t.Error("the app's login is taken for the owner")
 	}
 }
 

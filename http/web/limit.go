@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -132,7 +131,7 @@ func LimitCredentials(surfaces []Surface, l Limit) map[string]Limit {
 	limits := map[string]Limit{}
 	for _, s := range surfaces {
 		for _, r := range s.Routes {
-			if r.Credential && r.Method != http.MethodGet {
+			if r.Credential {
 				limits[s.row(r)] = l
 			}
 		}
