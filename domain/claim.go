@@ -16,11 +16,12 @@ type Claimant interface {
 
 // ClaimChanges is what a stream must take and release on its way from one state to another.
 func ClaimChanges(before, after any) (take, release []Claim) {
-	held, wanted := claimsOf(before), claimsOf(after)
+	held, wanted := ClaimsOf(before), ClaimsOf(after)
 	return without(wanted, held), without(held, wanted)
 }
 
-func claimsOf(state any) []Claim {
+// ClaimsOf are the claims that a state says its stream holds; none for a state that is no Claimant.
+func ClaimsOf(state any) []Claim {
 	if c, ok := state.(Claimant); ok {
 		return c.Claims()
 	}

@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,4 +76,30 @@ func TestClaimChangesAreTheDifference(t *testing.T) {
 	if diff := cmp.Diff([]domain.Claim{a}, release); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// tally is folded by somebody who does not know its type.
+type tally struct{ Cents int }
+
+func (t tally) Evolve(e domain.Event, _ time.Time) tally { return tally{t.Cents + e.(paid).Cents} }
+
+func TestAnyStreamCanBeFolded(t *testing.T) {
+	a := domain.NewAggregates([]domain.Aggregate{domain.AggregateOf[tally]("billing.invoice")})["billing.invoice"]
+	state := a.Zero
+	for _, cents := range []int{3, 4} {
+		state = a.Evolve(state, paid{Cents: cents}, time.Time{})
+	}
+	if state != (tally{7}) || a.Zero != (tally{}) || len(domain.ClaimsOf(state)) != 0 {
+		t.Errorf("%v from %v", state, a.Zero)
+	}
+}
+
+func TestAnAggregateIsListedOnce(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("the same kind twice did not panic")
+		}
+	}()
+	one := []domain.Aggregate{domain.AggregateOf[tally]("billing.invoice")}
+	domain.NewAggregates(one, one)
 }

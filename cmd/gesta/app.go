@@ -24,17 +24,19 @@ import (
 // app is the one place where the parts meet.
 type app struct {
 	*Settings
-	sys       *system
-	log       *slog.Logger
-	metrics   *prometheus.Registry
-	catalogue domain.Catalogue
-	handoff   *eventstore.Handoff
-	store     *postgres.Store
-	reads     *pgxpool.Pool
-	executor  *commands.Executor
-	identity  *commands.Identity
-	realms    map[string]identity.Realm
-	surfaces  []web.Surface
+	sys        *system
+	log        *slog.Logger
+	metrics    *prometheus.Registry
+	catalogue  domain.Catalogue
+	aggregates domain.Aggregates
+	hasher     commands.Hasher
+	handoff    *eventstore.Handoff
+	store      *postgres.Store
+	reads      *pgxpool.Pool
+	executor   *commands.Executor
+	identity   *commands.Identity
+	realms     map[string]identity.Realm
+	surfaces   []web.Surface
 }
 
 // How long a request waits until readers see what it wrote.
@@ -45,6 +47,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.catalogue = domain.NewCatalogue(identity.Types)
+	a.aggregates = domain.NewAggregates(identity.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})
@@ -60,22 +63,36 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 
 // openCommands adds what decides, and the surfaces on top of it.
 func (a *app) openCommands(ctx context.Context) error {
+	if err := a.openHasher(ctx); err != nil {
+		return err
+	}
 	secrets, err := a.sys.secrets()
 	if err != nil {
 		return err
 	}
 	tokens, err1 := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
 	passwords, err2 := commands.NewPasswords(a.BcryptCost)
-	hasher, err3 := commands.NewHasher(secrets.master)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	if err := a.store.CheckKey(ctx, hasher.Fingerprint()); err != nil {
-		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
-	}
-	a.executor = commands.NewExecutor(a.store, a.catalogue, hasher)
+	a.executor = commands.NewExecutor(a.store, a.catalogue, a.hasher)
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
 	a.openSurfaces()
+	return nil
+}
+
+// openHasher adds what claims are hashed with, if that is the store's own.
+func (a *app) openHasher(ctx context.Context) error {
+	secrets, err := a.sys.secrets()
+	if err != nil {
+		return err
+	}
+	if a.hasher, err = commands.NewHasher(secrets.master); err != nil {
+		return err
+	}
+	if err := a.store.CheckKey(ctx, a.hasher.Fingerprint()); err != nil {
+		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
+	}
 	return nil
 }
 

@@ -15,6 +15,13 @@ import (
 // Types lists every fact of this context, once.
 var Types = slices.Concat(userTypes, sessionTypes, rosterTypes)
 
+// Aggregates are the kinds of streams that these events are on.
+var Aggregates = []domain.Aggregate{
+	domain.AggregateOf[User]("identity.user"),
+	domain.AggregateOf[Session]("identity.session"),
+	domain.AggregateOf[Roster]("identity.roster"),
+}
+
 // Role is a realm's word for what a user is there.
 type Role string
 

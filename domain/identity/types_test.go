@@ -32,6 +32,8 @@ var examples = []domain.Event{
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
 
+func TestAggregates(t *testing.T) { spec.Aggregates(t, identity.Types, identity.Aggregates) }
+
 func TestSecretsAreKeptApart(t *testing.T) {
 	enc, err := catalogue.Encode(annRegistered)
 	if err != nil {

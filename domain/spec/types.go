@@ -36,6 +36,19 @@ func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
 	}
 }
 
+// Aggregates checks that whatever is said of a stream can be folded: the context.aggregate of each type
+// is the kind of an aggregate.
+func Aggregates(t *testing.T, types []domain.Type, aggregates []domain.Aggregate) {
+	t.Helper()
+	all := domain.NewAggregates(aggregates)
+	for _, typ := range types {
+		kind := typ.Name[:strings.LastIndex(typ.Name, ".")]
+		if _, ok := all[kind]; !ok {
+			t.Errorf("%s is of no aggregate", typ.Name)
+		}
+	}
+}
+
 // golden is an event as it is kept.
 type golden struct {
 	Data   json.RawMessage `json:"data"`

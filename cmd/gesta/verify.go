@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"gesta/commands/verify"
+)
+
+// verifyCmd checks a live system and changes nothing.
+type verifyCmd struct {
+	Only []string `help:"Only these checks, separated by commas; all when not set."`
+}
+
+// check compares one thing that the system keeps with what it was made from. It says what it has
+// checked, with counts; err says why it could not.
+type check struct {
+	name string
+	run  func(ctx context.Context, a *app, report verify.Report) (checked string, err error)
+}
+
+var checks = []check{
+	{"history", func(ctx context.Context, a *app, report verify.Report) (string, error) {
+		return a.verifier().History(ctx, report)
+	}},
+	{"streams", func(ctx context.Context, a *app, report verify.Report) (string, error) {
+		return a.verifier().Streams(ctx, report)
+	}},
+	{"claims", func(ctx context.Context, a *app, report verify.Report) (string, error) {
+		return a.verifier().TakenClaims(ctx, report)
+	}},
+}
+
+// How many findings of one check are printed; the others are counted.
+const maxFindings = 20
+
+var errFindings = errors.New("something is wrong, or could not be checked")
+
+// Run runs the checks one after the other. What could not be checked is no success: whoever relies on
+// the exit code must be able to.
+func (c verifyCmd) Run(ctx context.Context, s *Settings, std streams) error {
+	wanted, err := c.wanted()
+	if err != nil {
+		return err
+	}
+	return s.with(ctx, std, func(a *app) error {
+		if err := a.openHasher(ctx); err != nil {
+			return err
+		}
+		good := true
+		for _, one := range wanted {
+			good = one.print(ctx, a, std.out) && good
+		}
+		if !good {
+			return errFindings
+		}
+		return nil
+	})
+}
+
+func (c verifyCmd) wanted() ([]check, error) {
+	var names []string
+	for _, one := range checks {
+		names = append(names, one.name)
+	}
+	for _, name := range c.Only {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(checks), func(one check) bool {
+		return len(c.Only) > 0 && !slices.Contains(c.Only, one.name)
+	}), nil
+}
+
+// print runs a check, prints what it finds as it finds it, and tells whether all is well.
+func (c check) print(ctx context.Context, a *app, out io.Writer) bool {
+	found := 0
+	checked, err := c.run(ctx, a, func(finding string) {
+		if found++; found <= maxFindings {
+			fmt.Fprintf(out, "%s: WRONG: %s\n", c.name, finding)
+		}
+	})
+	if found > maxFindings {
+		fmt.Fprintf(out, "%s: WRONG: and %d more\n", c.name, found-maxFindings)
+	}
+	if err != nil {
+		fmt.Fprintf(out, "%s: NOT CHECKED: %v\n", c.name, err)
+	} else {
+		fmt.Fprintf(out, "%s: %s; %d findings\n", c.name, checked, found)
+	}
+	return found == 0 && err == nil
+}
+
+func (a *app) verifier() verify.Verifier {
+	return verify.Verifier{Store: a.store, Catalogue: a.catalogue, Aggregates: a.aggregates, Claims: a.hasher}
+}

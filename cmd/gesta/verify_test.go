@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// damage is what an owner who goes round the triggers can do, and what undoes it.
+type damage struct {
+	name, do, undo string
+	finds          []string
+}
+
+// keep makes the undoing of what removes or changes rows: they are put back from a copy.
+func keep(table, which string) string {
+	return fmt.Sprintf(`create table kept as select * from gesta.%s where %s; `, table, which)
+}
+
+func restore(table, which string) string {
+	return fmt.Sprintf(`delete from gesta.%s where %s; insert into gesta.%[1]s select * from kept; drop table kept`, table, which)
+}
+
+const (
+	oneMail = `name = (select min(name::text)::uuid from gesta.claims where stream_kind = 'identity.user')`
+)
+
+var damages = []damage{
+	{
+		"an event is missing", keep("events", "position = 5") + `delete from gesta.events where position = 5`,
+		restore("events", "position = 5"),
+		[]string{"history: WRONG: position 5 is missing", "streams: WRONG: identity."},
+	},
+	{
+		"events are missing", keep("events", "position in (5, 6)") + `delete from gesta.events where position in (5, 6)`,
+		restore("events", "position in (5, 6)"),
+		[]string{"history: WRONG: positions 5 to 6 are missing"},
+	},
+	{
+		"a stream's first event is missing", keep("events", "position = 1") + `delete from gesta.events where position = 1`,
+		restore("events", "position = 1"),
+		[]string{"history: WRONG: position 1 is missing", "version 1 is missing"},
+	},
+	{
+		"an event can't be read", keep("events", "position = 5") + `update gesta.events set data = '[1]' where position = 5`,
+		restore("events", "position = 5"),
+		[]string{"history: WRONG: position 5 can't be read as identity."},
+	},
+	{
+		"an address is altered", keep("events", "position = 1") +
+			`update gesta.events set data = replace(data::text, 'user0@', 'other@')::json where position = 1`,
+		restore("events", "position = 1"),
+		[]string{"streams: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it"},
+	},
+	{
+		"an event was recorded too early", keep("events", "position = 5") +
+			`update gesta.events set recorded_at = '2001-01-01' where position = 5`,
+		restore("events", "position = 5"),
+		[]string{"history: WRONG: position 5 was recorded before position 4"},
+	},
+	{
+		"an event's id is another's", keep("events", "position = 5") +
+			`update gesta.events set event_id = (select event_id from gesta.events where position = 3) where position = 5`,
+		restore("events", "position = 5"),
+		[]string{"history: WRONG: positions 3 and 5 have the same event id"},
+	},
+	{
+		"a claim is missing", keep("claims", oneMail) + `delete from gesta.claims where ` + oneMail,
+		`insert into gesta.claims select * from kept; drop table kept`,
+		[]string{"holds a claim in email/accounts, and the store does not have it (scope "},
+	},
+	{
+		"a claim too many", `insert into gesta.claims select scope, gen_random_uuid(), stream_kind, stream_id from gesta.claims where ` + oneMail,
+		`delete from gesta.claims as c using gesta.claims as d where c.stream_id = d.stream_id and c.scope = d.scope and c.name <> d.name and not exists (select from kept_names k where k.name = c.name)`,
+		[]string{"claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it (scope "},
+	},
+	{
+		"a claim of nobody's", `insert into gesta.claims values (gen_random_uuid(), gen_random_uuid(), 'identity.user', gen_random_uuid())`,
+		`delete from gesta.claims where not exists (select from kept_names k where k.name = claims.name)`,
+		[]string{"which has no history (scope "},
+	},
+	{
+		"a claim is another's", keep("claims", oneMail) +
+			`update gesta.claims set stream_id = (select stream_id from gesta.claims where stream_kind = 'identity.user' order by name desc limit 1) where ` + oneMail,
+		restore("claims", oneMail),
+		[]string{"and the store gives it to identity.user/", "whose history does not hold it"},
+	},
+}
+
+// Whatever is done to events and claims behind the back of the triggers is found and named; what is
+// undone is no longer found.
+func TestVerifyNamesEachDamage(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	signUps(api, 3)
+	p.stop()
+	i.verify(t)
+	i.exec(t, `alter table gesta.events disable trigger all`)
+	i.exec(t, `create table kept_names as select name from gesta.claims`)
+	for _, d := range damages {
+		i.exec(t, d.do)
+		out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+		if err == nil {
+			t.Errorf("%s: all is well", d.name)
+		}
+		for _, finding := range d.finds {
+			if !strings.Contains(out, finding) {
+				t.Errorf("%s: %q is not found; said was\n%s", d.name, finding, out)
+			}
+		}
+		i.exec(t, d.undo)
+	}
+	i.verify(t)
+	i.unknown(t)
+}
+
+// unknown stands for a newer program's events: they are counted, and are no damage.
+func (i installation) unknown(t *testing.T) {
+	t.Helper()
+	i.exec(t, `update gesta.events set type = 'identity.user.promoted' where position = 1`)
+	if out := i.verify(t); !strings.Contains(out, ", 1 of types unknown here") || !strings.Contains(out, "1 of streams not known here") {
+		t.Error(out)
+	}
+	i.exec(t, `insert into gesta.claims select scope, gen_random_uuid(), stream_kind, gen_random_uuid() from gesta.claims, generate_series(1, 30)`)
+	if out, err := gesta(t, i.env, "", "verify"); err == nil || strings.Count(out, "has no history") != maxFindings || !strings.Contains(out, "WRONG: and ") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// verify expects that all is well.
+func (i installation) verify(t *testing.T) string {
+	t.Helper()
+	out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return out
+}
+
+// signUps makes users who sign in, and one whose address changes.
+func signUps(api client, users int) {
+	api.t.Helper()
+	for n := range users {
+		email := "user" + strconv.Itoa(n) + "@example.com"
+		user := api.expect(201, "POST", "/users", "", registration(email))
+		token := api.expect(200, "POST", "/auth/login", "", credentials(email)).field("access_token")
+		api.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"phone": strconv.Itoa(n)})
+		if n == users-1 {
+			api.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"email": "last@example.com"})
+		}
+	}
+}
+
+// While others write, what is compared is compared as it is at one moment.
+func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	_, api := i.serve(t, "api,relay,projector")
+	users := make(chan int)
+	loaded := make(chan bool)
+	for worker := range 4 {
+		go func() {
+			for n := range users {
+				email := fmt.Sprintf("user%d-%d@example.com", worker, n)
+				token := ""
+				if a := api.do("POST", "/users", "", registration(email)); a.status == 201 {
+					token = api.do("POST", "/auth/login", "", credentials(email)).field("access_token")
+				}
+				if a := api.do("POST", "/auth/logout", token, nil); a.status != 204 {
+					t.Errorf("%d %s", a.status, a.text)
+				}
+			}
+			loaded <- true
+		}()
+	}
+	done, n := make(chan bool), 0
+	go func() {
+		for range 8 {
+			i.verify(t)
+		}
+		close(done)
+	}()
+	for going := true; going; n++ {
+		select {
+		case users <- n:
+		case <-done:
+			going = false
+		}
+	}
+	close(users)
+	for range 4 {
+		<-loaded
+	}
+	if n < 50 {
+		t.Errorf("only %d users signed in meanwhile", n)
+	}
+}

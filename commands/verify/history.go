@@ -1,0 +1,101 @@
+package verify
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
+)
+
+// history is what is known on the way through it.
+type history struct {
+	Verifier
+	report   Report
+	position int64
+	recorded time.Time
+	events   int
+	unknown  int
+}
+
+// History walks the events by position: none is missing, none was recorded before the one in front of
+// it, each can be read, and no two have the same id.
+func (v Verifier) History(ctx context.Context, report Report) (checked string, err error) {
+	head, err := v.Store.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	h := history{Verifier: v, report: report}
+	for h.position < head.Position {
+		events, err := v.Store.Read(ctx, h.position, page)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range events {
+			h.look(r)
+		}
+		if len(events) == 0 {
+			break // Somebody is taking it away.
+		}
+	}
+	passes := h.position/atOne + 1
+	for pass := range passes {
+		if err := h.compareIDs(ctx, pass, passes); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d events, %d of types unknown here", h.events, h.unknown), nil
+}
+
+func (h *history) look(r eventstore.Recorded) {
+	switch r.Position - h.position {
+	case 1:
+	case 2:
+		h.report.say("position %d is missing", h.position+1)
+	default:
+		h.report.say("positions %d to %d are missing", h.position+1, r.Position-1)
+	}
+	if r.RecordedAt.Before(h.recorded) {
+		h.report.say("position %d was recorded before position %d", r.Position, h.position)
+	}
+	h.position, h.recorded = r.Position, r.RecordedAt
+	h.events++
+	h.read(r)
+}
+
+// read tells a type that another version of the program has written from damage.
+func (h *history) read(r eventstore.Recorded) {
+	_, err := h.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
+	switch {
+	case errors.Is(err, domain.ErrUnknownType):
+		h.unknown++
+	case err != nil:
+		h.report.say("position %d can't be read as %s schema %d", r.Position, r.Type, r.Schema)
+	}
+}
+
+// compareIDs compares the ids of one part of so many parts, told apart by their random bits.
+func (h *history) compareIDs(ctx context.Context, part, parts int64) error {
+	seen := map[id.Event]int64{}
+	for after := int64(0); after < h.position; {
+		marks, err := h.Store.Marks(ctx, after, 20*page)
+		if err != nil || len(marks) == 0 {
+			return err
+		}
+		for _, m := range marks {
+			after = m.Position
+			if binary.BigEndian.Uint64(m.Event.ID[8:])%uint64(parts) != uint64(part) {
+				continue
+			}
+			if first, twice := seen[m.Event]; twice {
+				h.report.say("positions %d and %d have the same event id", first, m.Position)
+			}
+			seen[m.Event] = m.Position
+		}
+	}
+	return nil
+}

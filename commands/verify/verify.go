@@ -1,0 +1,34 @@
+// Package verify checks that what the store holds is whole, and that what is derived from it in the same
+// commit is what it ought to be. It changes nothing, needs a constant amount of memory, and is right
+// while others write: what must agree is read under one snapshot, a little at a time.
+//
+// It can't see that the last events of the history are gone, or that a fact was replaced by another one
+// of the same form: whoever compares the history with the published stream sees both.
+package verify
+
+import (
+	"fmt"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/eventstore/postgres"
+)
+
+// Verifier checks one store.
+type Verifier struct {
+	Store      *postgres.Store
+	Catalogue  domain.Catalogue
+	Aggregates domain.Aggregates
+	Claims     commands.Hasher
+}
+
+// Report takes a finding: one line that says what is wrong and where.
+type Report func(finding string)
+
+func (r Report) say(format string, args ...any) { r(fmt.Sprintf(format, args...)) }
+
+// How many events or claims are read at once, and how many ids are compared at once.
+const (
+	page  = 500
+	atOne = 1 << 20
+)

@@ -1,0 +1,1 @@
+select position, event_id from events where position > $1 order by position limit $2
