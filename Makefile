@@ -3,7 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: run build test lint fuzz golden clean
+.PHONY: run build test crash lint fuzz golden clean
 
 run: build
 	@exec bin/gesta dev
@@ -14,6 +14,11 @@ build:
 # One throw-away Postgres for the whole suite.
 test:
 	go run ./eventstore/postgres/pgtest/withpostgres go test -timeout 10m ./...
+
+# Kills every part of an installation again and again under load, and asks whether all that was answered
+# is true. `make test` does a little of it; CRASH_SEED=... draws the kills and commands of another run.
+crash:
+	CRASH_KILLS=50 go test -count=1 -v -run '^TestCrash$$' -timeout 60m ./cmd/gesta
 
 lint:
 	go vet ./...

@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if listen := os.Getenv(asNATS); listen != "" {
+		serveNATS(listen, os.Args[1])
+		return
+	}
 	pgtest.Main(m)
 }
 

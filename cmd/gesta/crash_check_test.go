@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gesta/eventstore"
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/postgres"
+)
+
+// trace is the events that one command left: how many of each type.
+type trace map[string]int
+
+// leaves says which facts a command of a kind leaves once each when it happens, and which it may leave
+// besides; refused is what one that was refused may leave.
+var leaves = map[string]struct{ must, may, refused []string }{
+	registers: {must: []string{"identity.user.registered"}},
+	phones:    {must: []string{"identity.user.phone_changed"}},
+	emails:    {must: []string{"identity.user.email_changed"}},
+	passwords: {must: []string{"identity.user.password_changed"}, may: []string{"identity.session.ended"}},
+	switches:  {may: []string{"identity.user.deactivated", "identity.user.reactivated", "identity.session.ended"}},
+	signsIn:   {must: []string{"identity.user.signed_in", "identity.session.opened"}, may: []string{"identity.session.ended"}},
+	refreshes: {must: []string{"identity.session.refreshed"}, refused: []string{"identity.session.refresh_token_reused", "identity.session.ended"}},
+	signsOut:  {must: []string{"identity.session.ended"}},
+}
+
+// agrees tells whether a command can have left t by what was answered.
+func (a asked) agrees(t trace) bool {
+	l := leaves[a.kind]
+	happened := t.holds(l.must, l.may)
+	if a.kind == switches {
+		happened = t.holds(l.must, l.may) && t["identity.user.deactivated"]+t["identity.user.reactivated"] == 1
+	}
+	refusal := t.holds(nil, l.refused)
+	switch a.outcome {
+	case acknowledged:
+		return happened
+	case refused:
+		return refusal
+	}
+	return happened || refusal
+}
+
+// holds tells whether there is each fact that must be, once, and else only such as may be.
+func (t trace) holds(must, may []string) bool {
+	for _, typ := range must {
+		if t[typ] != 1 {
+			return false
+		}
+	}
+	for typ := range t {
+		if !slices.Contains(must, typ) && !slices.Contains(may, typ) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkCommands holds every answer against the history: what was acknowledged is in it once, what was
+// refused is not, and what nobody knows of is there whole or not at all.
+func checkCommands(t *testing.T, owner string, all []asked) {
+	t.Helper()
+	traces := map[string]trace{}
+	for _, r := range rowsOf(t, owner, `select metadata->>'client_request' || ' ' || type from gesta.events
+		where metadata->>'client_request' is not null and type not like 'identity.sign\_in.%'`) {
+		id, typ, _ := strings.Cut(r, " ")
+		if traces[id] == nil {
+			traces[id] = trace{}
+		}
+		traces[id][typ]++
+	}
+	for _, a := range all {
+		if !a.agrees(traces[a.id]) {
+			t.Errorf("%s (%s) was %s, and the history has %v of it", a.kind, a.id, a.outcome, traces[a.id])
+		}
+		delete(traces, a.id)
+	}
+	for id := range traces {
+		t.Errorf("the history has a command that nobody gave: %s %v", id, traces[id])
+	}
+}
+
+// checkAddresses replays who had which address: never two at a time.
+func checkAddresses(t *testing.T, owner string) {
+	t.Helper()
+	holders, addresses := map[string]string{}, map[string]string{}
+	for _, r := range rowsOf(t, owner, `select stream_id::text || ' ' || (data->>'email') from gesta.events
+		where type in ('identity.user.registered', 'identity.user.email_changed') order by position`) {
+		user, email, _ := strings.Cut(r, " ")
+		if other, held := holders[email]; held && other != user {
+			t.Errorf("%s is held by %s and given to %s", email, other, user)
+		}
+		delete(holders, addresses[user])
+		holders[email], addresses[user] = user, email
+	}
+	shown := rowsOf(t, owner, `select email from gesta_read.users`)
+	if slices.Sort(shown); !slices.Equal(shown, slices.Sorted(maps.Keys(holders))) {
+		t.Errorf("readers see %d addresses, and the history has %d", len(shown), len(holders))
+	}
+}
+
+func rowsOf(t *testing.T, url, sql string) []string {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	rows, _ := conn.Query(context.Background(), sql) // An error comes again when the rows are read.
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// checkUsers looks for an order in which all that was asked about each user can have happened.
+func checkUsers(t *testing.T, users []*history) {
+	t.Helper()
+	for _, h := range users {
+		if result := h.isLegal(); result != porcupine.Ok {
+			t.Errorf("what was answered about %s can't have happened in any order (%s):", h.user, result)
+			for _, o := range h.operations {
+				t.Errorf("    %d to %d: %+v", o.Call/1e6, o.Return/1e6, o.Input)
+			}
+		}
+	}
+}
+
+// checkStream compares every message with what its event is published as.
+func checkStream(t *testing.T, database, natsURL string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
+	defer cancel()
+	store, err := postgres.Open(ctx, postgres.Options{URL: database})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	head, err := store.Head(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := readStream(ctx, t, natsURL)
+	for after := int64(0); after < head.Position; {
+		events, err := store.Read(ctx, after, exportPage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range events {
+			after = r.Position
+			compareMessage(t, r, head.Epoch, messages)
+		}
+	}
+}
+
+// readStream answers a function for the next message, whatever comes.
+func readStream(ctx context.Context, t *testing.T, url string) func() jetstream.Msg {
+	t.Helper()
+	js, err := jetstream.New(connectNATS(t, url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.OrderedConsumer(ctx, envelope.Stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := consumer.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(all.Stop)
+	return func() jetstream.Msg {
+		m, err := all.Next(jetstream.NextMaxWait(patience))
+		if err != nil {
+			t.Fatalf("the stream ends too early: %v", err)
+		}
+		return m
+	}
+}
+
+func compareMessage(t *testing.T, r eventstore.Recorded, epoch int64, next func() jetstream.Msg) {
+	t.Helper()
+	is, ought := next(), envelope.Message(r, epoch)
+	meta, err := is.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if int64(meta.Sequence.Stream) != r.Position || is.Subject() != ought.Subject || string(is.Data()) != string(ought.Data) {
+		t.Errorf("position %d is message %d: %s %s", r.Position, meta.Sequence.Stream, is.Subject(), is.Data())
+	}
+	for name, value := range ought.Header {
+		if !slices.Equal(is.Headers()[name], value) {
+			t.Errorf("position %d: %s is %v", r.Position, name, is.Headers()[name])
+		}
+	}
+}
+
+// checkReadModels builds the read models anew, and wants the same rows.
+func checkReadModels(t *testing.T, i installation) {
+	t.Helper()
+	before := i.rows(t)
+	mustGesta(t, i.env, "projections", "rebuild")
+	if diff := cmp.Diff(before, i.rows(t)); diff != "" {
+		t.Errorf("read models (-before +rebuilt):\n%s", diff)
+	}
+}
