@@ -94,7 +94,10 @@ func (e Epochs) Last() (f EpochForked, forked bool) {
 	return e.forks[len(e.forks)-1], true
 }
 
+// Facts is how many forks there were.
+func (e Epochs) Facts() int64 { return int64(len(e.forks)) }
+
 // Know tells whether r is no news about epochs.
 func (e Epochs) Know(r Recorded) bool {
-	return r.Stream != EpochStream || r.Version <= int64(len(e.forks))
+	return r.Stream != EpochStream || r.Version <= e.Facts()
 }

@@ -32,10 +32,13 @@ type end struct {
 	nameless bool
 }
 
-// epochOf is the epoch that a message was published in; 0 where it tells none.
+// epochOf is the epoch that a message was published in; 0 where it tells none that could be.
 func epochOf(h nats.Header) int64 {
-	epoch, _ := strconv.ParseInt(h.Get(envelope.HeaderEpoch), 10, 64) // 0 for what is no number.
-	return max(0, epoch)
+	epoch, err := strconv.ParseUint(h.Get(envelope.HeaderEpoch), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int64(epoch)
 }
 
 // align finds where the stream ends, and answers *checkpoint.Forked unless it ends within the store's
