@@ -46,7 +46,7 @@ const settleBound = 2 * time.Second
 func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *app, err error) {
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.catalogue = domain.NewCatalogue(identity.Types)
+	a.catalogue = domain.NewCatalogue(identity.Types, eventstore.Types)
 	a.aggregates = domain.NewAggregates(identity.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),

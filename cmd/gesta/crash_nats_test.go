@@ -1,35 +1,15 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"os"
 	"os/exec"
-
-	"gesta/eventstore/relay/natsembed"
 )
-
-// asNATS makes this test binary run as a NATS server that can be killed: its value is host:port, and the
-// folder is the only argument.
-const asNATS = "GESTA_TEST_NATS"
-
-// serveNATS serves until its standard input ends, as it does when the test goes.
-func serveNATS(listen, dir string) {
-	s, err := natsembed.Start(natsembed.Options{Dir: dir, Listen: listen, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	s.Stop()
-}
 
 // launchNATS starts a NATS server in a process of its own.
 func launchNATS(listen, dir string) (victim, error) {
-	cmd := exec.Command(os.Args[0], dir)
-	cmd.Env = append(os.Environ(), asNATS+"="+listen)
+	cmd := exec.Command(os.Args[0], listen)
+	cmd.Env = append(os.Environ(), asNATS+"="+dir)
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 
 	"gesta/eventstore/postgres/cluster"
@@ -48,11 +47,14 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 }
 
 func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.Logger, out io.Writer) error {
-	ns, err := natsembed.Start(natsembed.Options{Dir: filepath.Join(s.Data, "nats"), Listen: c.NATSListen, Guarded: true, Log: log})
+	ns, err := natsembed.Start(natsembed.Options{Dir: s.natsDir(), Listen: c.NATSListen, Guarded: true, Log: log})
 	if err != nil {
 		return err
 	}
 	defer ns.Stop()
+	if err := s.keepNATSPlace(ns); err != nil {
+		return err
+	}
 	nc, err := ns.Connect(natsOptions(log)...)
 	if err != nil {
 		return err

@@ -14,8 +14,9 @@ import (
 
 // eventsCmd prints the history in its published form.
 type eventsCmd struct {
-	Tail   eventsTail   `cmd:"" help:"Print new events as they come, until interrupted."`
-	Export eventsExport `cmd:"" help:"Print all events there are."`
+	Tail      eventsTail      `cmd:"" help:"Print new events as they come, until interrupted."`
+	Export    eventsExport    `cmd:"" help:"Print all events there are."`
+	ForkEpoch eventsForkEpoch `cmd:"" help:"Part the history from one that was published and is lost, after a restore from an older backup."`
 }
 
 type (
@@ -73,16 +74,16 @@ func (c eventsExport) Run(ctx context.Context, s *Settings, std streams) error {
 func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after int64, types string) (int64, error) {
 	out := bufio.NewWriter(w)
 	for {
-		head, err := store.Head(ctx)
-		if err != nil {
-			return after, err
-		}
 		events, err := store.Read(ctx, after, exportPage)
 		if err != nil {
 			return after, err
 		}
+		epochs, err := eventstore.LoadEpochs(ctx, store) // They know of whatever was read.
+		if err != nil {
+			return after, err
+		}
 		for _, e := range events {
-			if err := printEvent(out, e, head.Epoch, types); err != nil {
+			if err := printEvent(out, e, epochs.At(e.Position), types); err != nil {
 				return after, err
 			}
 		}

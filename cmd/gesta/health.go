@@ -61,7 +61,7 @@ func (n *node) relayDetail(head int64) map[string]any {
 		detail["position"], detail["lag"] = s.Position, head-s.Position
 	}
 	if s.Err != nil {
-		detail["error"] = s.Err.Error()
+		detail["error"], detail["forked"] = s.Err.Error(), s.Forked != nil
 	}
 	return detail
 }
@@ -84,6 +84,7 @@ func (n *node) observe() {
 		return
 	}
 	gauge("gesta_relay_leading", "Whether this process publishes.", func() float64 { return truth(n.relay.Status().Leading) })
+	gauge("gesta_relay_forked", "Whether nothing is published until 'gesta events fork-epoch' has parted the history from what was published and is lost.", func() float64 { return truth(n.relay.Status().Forked != nil) })
 	gauge("gesta_relay_position", "Position of the last published event.", func() float64 { return float64(n.relay.Status().Position) })
 	gauge("gesta_relay_lag", "How many events the stream is behind the history; 0 where another process leads.", func() float64 { return float64(n.relayLag()) })
 }

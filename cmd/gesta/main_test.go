@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	if listen := os.Getenv(asNATS); listen != "" {
-		serveNATS(listen, os.Args[1])
+	if os.Getenv(asNATS) != "" {
+		serveNATS()
 		return
 	}
 	pgtest.Main(m)

@@ -51,10 +51,7 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 	if n.executor != nil {
 		n.executor.Settle = n.fence.Await
 	}
-	n.relay = &relay.Relay{
-		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log,
-		Checkpoint: checkpoint.Row{DB: a.store.Pool(), Follower: "relay"}, Leader: n.leader("relay"),
-	}
+	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
 	n.projector.Feed = &feed.Feed{Store: a.store, NC: nc, Handoff: a.handoff, Log: a.log}
 	n.observe()
@@ -67,6 +64,13 @@ func (a *app) limits() (map[string]web.Limit, error) {
 		over = web.LimitCredentials(a.surfaces, credentialLimit)
 	}
 	return web.ParseLimits(a.RateLimits, over, a.surfaces...)
+}
+
+func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
+	return &relay.Relay{
+		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log,
+		Checkpoint: checkpoint.Row{DB: a.store.Pool(), Follower: "relay"}, Leader: a.leader("relay"),
+	}
 }
 
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(eventstore.Mark)) *projections.Projector {

@@ -61,9 +61,10 @@ func (t Table) Move(ctx context.Context, db Querier, follower string, from, to e
 func (t Table) move(
 	ctx context.Context, db Querier, follower string, from, to eventstore.Mark,
 ) (pgconn.CommandTag, error) {
-	if from == (eventstore.Mark{}) {
-		return db.Exec(ctx, "insert into "+t.name()+` (follower, position, event_id)
-			values ($1, $2, $3) on conflict do nothing`, follower, to.Position, [16]byte(to.Event.ID))
+	if from == (eventstore.Mark{}) { // It has no row yet, or was taken back to the beginning.
+		return db.Exec(ctx, "insert into "+t.name()+` as c (follower, position, event_id) values ($1, $2, $3)
+			on conflict (follower) do update set position = $2, event_id = $3, moved_at = now()
+			where c.position = 0`, follower, to.Position, [16]byte(to.Event.ID))
 	}
 	return db.Exec(ctx, "update "+t.name()+` set position = $2, event_id = $3, moved_at = now()
 		where follower = $1 and position = $4 and event_id = $5`,

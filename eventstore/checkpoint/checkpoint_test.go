@@ -56,6 +56,10 @@ func TestMovesOnlyFromWhereItWasLeft(t *testing.T) {
 			is(t, p, second)
 			moves(t, p, second, first)
 			is(t, p, first)
+			moves(t, p, first, eventstore.Mark{})
+			refuses(t, p, first, second)
+			moves(t, p, eventstore.Mark{}, second)
+			is(t, p, second)
 		})
 	}
 }

@@ -13,8 +13,12 @@ import (
 type Forked struct{ Seen, Stored eventstore.Mark }
 
 func (f *Forked) Error() string {
-	return fmt.Sprintf("forked: event %s was seen at position %d, where the store has %s at %d",
-		f.Seen.Event, f.Seen.Position, f.Stored.Event, f.Stored.Position)
+	seen := "event " + f.Seen.Event.String()
+	if f.Seen.Event.IsZero() {
+		seen = "a message that is no event"
+	}
+	return fmt.Sprintf("forked: %s was seen at position %d, where the store has %s at %d; "+
+		"'gesta events fork-epoch' repairs this", seen, f.Seen.Position, f.Stored.Event, f.Stored.Position)
 }
 
 // Verify answers *Forked unless the store has the event where it was seen. The zero Mark is in every

@@ -30,11 +30,15 @@ func some(events []eventstore.Recorded, after int64, limit int) []eventstore.Rec
 	return slices.Clone(left[:min(max(limit, 0), len(left))])
 }
 
-// Head is always in the first epoch.
+// Head is in the epoch that the events of eventstore.EpochStream say.
 func (s *Store) Head(ctx context.Context) (eventstore.Head, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	h := eventstore.Head{Epoch: epoch}
+	epochs, err := eventstore.EpochsOf(s.streams[eventstore.EpochStream])
+	if err != nil {
+		return eventstore.Head{}, err
+	}
+	h := eventstore.Head{Epoch: epochs.Current()}
 	if n := len(s.events); n > 0 {
 		h.Mark, h.RecordedAt = s.events[n-1].Mark(), s.events[n-1].RecordedAt
 	}

@@ -27,9 +27,6 @@ type Store struct {
 
 var _ eventstore.Store = (*Store)(nil)
 
-// epoch is the only one a history can be in that nothing ever restores.
-const epoch = 1
-
 // Append judges a under a lock, so that appends are admitted one after the other.
 func (s *Store) Append(ctx context.Context, a eventstore.Append) (eventstore.Receipt, error) {
 	if err := a.Check(); err != nil {

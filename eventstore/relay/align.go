@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
 )
 
 // missing says that the store has no event at a position below its head. Positions are dense: this is
@@ -29,6 +32,15 @@ type end struct {
 	nameless bool
 }
 
+// epochOf is the epoch that a message was published in; 0 where it tells none that could be.
+func epochOf(h nats.Header) int64 {
+	epoch, err := strconv.ParseUint(h.Get(envelope.HeaderEpoch), 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int64(epoch)
+}
+
 // align finds where the stream ends, and answers *checkpoint.Forked unless it ends within the store's
 // history.
 func (l *link) align(ctx context.Context) (end, error) {
@@ -41,8 +53,10 @@ func (l *link) align(ctx context.Context) (end, error) {
 	if err != nil {
 		return end{}, err
 	}
-	l.epoch = head.Epoch
 	l.relay.status.heard(head.Position)
+	if l.epochs, err = eventstore.LoadEpochs(ctx, l.relay.Store); err != nil {
+		return end{}, err
+	}
 	if err := l.weigh(ctx); err != nil {
 		return end{}, err
 	}
@@ -66,22 +80,36 @@ func (l *link) compare(ctx context.Context, last int64, head eventstore.Mark) (e
 		return end{}, err
 	}
 	if last > head.Position {
-		return end{}, &checkpoint.Forked{Seen: is.Mark, Stored: head}
+		return end{}, l.parted(is, head)
 	}
 	stored, err := at(ctx, l.relay.Store, last)
 	if err != nil {
 		return end{}, err
 	}
-	if is.known && is.Mark != stored.Mark() {
-		return end{}, &checkpoint.Forked{Seen: is.Mark, Stored: stored.Mark()}
+	if is.known && (is.Mark != stored.Mark() || is.epoch != l.epochs.At(last)) {
+		return end{}, l.parted(is, stored.Mark())
 	}
 	return end{Mark: stored.Mark(), nameless: is.nameless}, nil
+}
+
+// parted says what to do about a stream that is not of the store's history. It is given up where its end
+// is what the last fork names as lost, or where its last event has been given another epoch since. Any
+// other may be that of another store, and nobody but an operator knows.
+func (l *link) parted(is ending, stored eventstore.Mark) error {
+	last, forked := l.epochs.Last()
+	lost := forked && is.Position == last.LostPosition &&
+		(is.Event == last.LostEvent || is.Event.IsZero() || last.LostEvent.IsZero())
+	if lost || is.Mark == stored && is.epoch < l.epochs.At(is.Position) {
+		return errGivenUp
+	}
+	return &checkpoint.Forked{Seen: is.Mark, Stored: stored}
 }
 
 // ending is what the stream itself tells about its end.
 type ending struct {
 	end
-	known bool // whether it tells which event is its last
+	known bool  // whether it tells which event is its last
+	epoch int64 // the one that this was published in
 }
 
 // ending reads the last message. When that has expired, the last refusal may tell its id; else what
@@ -91,7 +119,7 @@ func (l *link) ending(ctx context.Context, last int64) (ending, error) {
 	m, err := l.stream.GetMsg(ctx, uint64(last))
 	switch {
 	case err == nil:
-		is.Event, is.known = messageID(m.Header), true
+		is.Event, is.known, is.epoch = messageID(m.Header), true, epochOf(m.Header)
 	case !errors.Is(err, jetstream.ErrMsgNotFound):
 		return is, err
 	default:

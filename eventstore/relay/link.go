@@ -24,6 +24,9 @@ const (
 var (
 	errSilent = errors.New("the stream acknowledges nothing")
 	errAstray = errors.New("the stream does not end where it was left")
+	// errGivenUp is about a stream whose loss an operator has acknowledged by raising the epoch.
+	errGivenUp  = errors.New("the stream is of an epoch that was given up; it is thrown away and filled anew")
+	errNewEpoch = errors.New("a new epoch has begun")
 )
 
 // link is one session with the stream: from an alignment to the first failure.
@@ -33,7 +36,7 @@ type link struct {
 	stream  jetstream.Stream
 	fresh   bool // this session has made the stream
 	anchor  eventstore.Mark
-	epoch   int64
+	epochs  eventstore.Epochs
 	end     end // where the stream will end once all that was sent has arrived
 }
 
@@ -60,7 +63,10 @@ func (l *link) open(ctx context.Context) (err error) {
 	if l.stream, l.fresh, err = l.relay.ensure(ctx, l.js); err != nil {
 		return err
 	}
-	if l.end, err = l.align(ctx); err != nil {
+	if l.end, err = l.align(ctx); errors.Is(err, errGivenUp) {
+		return errors.Join(err, l.js.DeleteStream(ctx, envelope.Stream)) // The next session makes another.
+	}
+	if err != nil {
 		return err
 	}
 	l.acks.begin(l.end.Mark)

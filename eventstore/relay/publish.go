@@ -127,6 +127,9 @@ func (l *link) publishAll(ctx context.Context, events []eventstore.Recorded) err
 		if r.Position != l.end.Position+1 {
 			return &missing{l.end.Position + 1}
 		}
+		if !l.epochs.Know(r) {
+			return errNewEpoch // What was published since the common event may belong to it.
+		}
 		if err := l.publish(ctx, r); err != nil {
 			return err
 		}
@@ -160,7 +163,7 @@ func (l *link) publish(ctx context.Context, r eventstore.Recorded) error {
 
 // message says which message it follows, so that the stream refuses it anywhere else.
 func (l *link) message(r eventstore.Recorded) *nats.Msg {
-	m := envelope.Message(r, l.epoch)
+	m := envelope.Message(r, l.epochs.At(r.Position))
 	m.Header[jetstream.MsgIDHeader] = []string{r.ID.String()}
 	m.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatInt(r.Position-1, 10)}
 	if !l.end.nameless {

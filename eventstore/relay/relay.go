@@ -50,7 +50,7 @@ const (
 	defaultPoll = 500 * time.Millisecond
 	firstPause  = 20 * time.Millisecond // after a failure, doubled with each further one up to
 	lastPause   = 500 * time.Millisecond
-	slowly      = 10 // times Poll between two looks at a fork
+	slowly      = 4 // times Poll between two looks at a fork
 )
 
 // Run relays until ctx ends, and answers its error, or the one that Leader can't begin with. A relay

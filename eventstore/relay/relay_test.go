@@ -86,22 +86,26 @@ func (s *setup) isHistoryIn(stream jetstream.Stream, first int64) {
 	if n := info.State.Msgs; n != uint64(len(all))-uint64(first)+1 {
 		s.t.Fatalf("%d messages of %d from %d", n, len(all), first)
 	}
+	epochs, err := eventstore.LoadEpochs(ctx, s.history)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	for _, r := range all[first-1:] {
 		m, err := stream.GetMsg(ctx, uint64(r.Position))
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if diff := differs(m, r); diff != "" {
+		if diff := differs(m, r, epochs.At(r.Position)); diff != "" {
 			s.t.Fatalf("position %d: %s", r.Position, diff)
 		}
 	}
 }
 
-func differs(m *jetstream.RawStreamMsg, r eventstore.Recorded) string {
-	if m.Subject != envelope.Subject(r) || !bytes.Equal(m.Data, envelope.Encode(r, 1)) {
+func differs(m *jetstream.RawStreamMsg, r eventstore.Recorded, epoch int64) string {
+	if m.Subject != envelope.Subject(r) || !bytes.Equal(m.Data, envelope.Encode(r, epoch)) {
 		return fmt.Sprintf("%s %s", m.Subject, m.Data)
 	}
-	want := envelope.Headers(r, 1)
+	want := envelope.Headers(r, epoch)
 	want.Set(jetstream.MsgIDHeader, r.ID.String())
 	want.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatInt(r.Position-1, 10))
 	for name := range want {

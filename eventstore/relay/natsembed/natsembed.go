@@ -84,6 +84,9 @@ func (s *Server) URL() string {
 	return ""
 }
 
+// ID tells this server from any other that was ever started.
+func (s *Server) ID() string { return s.ns.ID() }
+
 // InProcessConn makes Server a nats.InProcessConnProvider.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.InProcessConn() }
 

@@ -140,6 +140,42 @@ func (h *History) Read(ctx context.Context, after int64, limit int) ([]eventstor
 	return h.store().Read(ctx, after, limit)
 }
 
+// ReadStream is Store.ReadStream.
+func (h *History) ReadStream(
+	ctx context.Context, s domain.Stream, after int64, limit int,
+) ([]eventstore.Recorded, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.away != nil {
+		return nil, errors.Join(eventstore.ErrUnavailable, h.away)
+	}
+	return h.store().ReadStream(ctx, s, after, limit)
+}
+
+// Fork appends the fact that a fork was repaired.
+func (h *History) Fork(f eventstore.EpochForked) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ctx := context.Background()
+	known, err := h.store().ReadStream(ctx, eventstore.EpochStream, 0, math.MaxInt32)
+	if err != nil {
+		panic(err)
+	}
+	fact := h.One(h.head + 1).NewEvent
+	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f)
+	if err != nil {
+		panic(err)
+	}
+	fact.Type, fact.Data, fact.Secret = enc.Type, enc.Data, nil
+	_, err = h.store().Append(ctx, eventstore.Append{Writes: []eventstore.Write{{
+		Stream: eventstore.EpochStream, Expect: int64(len(known)), Events: []eventstore.NewEvent{fact},
+	}}})
+	if err != nil {
+		panic(err)
+	}
+	h.head++
+}
+
 // Head is Store.Head.
 func (h *History) Head(ctx context.Context) (eventstore.Head, error) {
 	h.mu.Lock()

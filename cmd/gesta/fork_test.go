@@ -1,0 +1,288 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gesta/eventstore"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/relay"
+)
+
+func (c client) register(names ...string) {
+	c.t.Helper()
+	for _, n := range names {
+		c.expect(201, "POST", "/users", "", registration(n+"@example.com"))
+	}
+}
+
+// relayDetail is what /readyz tells of the relay.
+func (c client) relayDetail() map[string]any {
+	c.t.Helper()
+	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+	of, _ := detail["relay"].(map[string]any)
+	return of
+}
+
+// awaitForked waits until health and metrics name the fork and what repairs it.
+func (c client) awaitForked() {
+	c.t.Helper()
+	eventually(c.t, "the relay says that it is forked", func() bool {
+		text, _ := c.relayDetail()["error"].(string)
+		return c.relayDetail()["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
+			strings.Contains(c.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_relay_forked 1\n")
+	})
+}
+
+// forkedBy makes an installation whose store was put back to a backup, after more was published. It
+// answers the messages that were.
+func forkedBy(t *testing.T, schemas []string) (i installation, b backup, common uint64, published []string) {
+	t.Helper()
+	i = install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	api.register("before1", "before2")
+	common = i.level(t, api)
+	p.stop()
+	b = i.backup(t, schemas...)
+	p, api = i.serve(t, "api,relay,projector")
+	api.register("lost1", "lost2", "lost3")
+	published = i.messages(t, i.level(t, api))
+	p.stop()
+	i.restore(t, b, schemas...)
+	return i, b, common, published
+}
+
+// A restored store behind the stream: nothing is published until the fork is repaired, while everything
+// runs; and again after a second restore, which takes the fact of the first fork with it.
+func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
+	t.Parallel()
+	i, b, common, published := forkedBy(t, wholeDatabase)
+	for _, epoch := range []string{"2", "3"} {
+		p, api := i.serve(t, "api,relay,projector")
+		api.awaitForked()
+		api.register("after" + epoch)
+		if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
+			t.Errorf("the stream has changed (-before +after):\n%s", diff)
+		}
+		out := mustGesta(t, i.env, "events", "fork-epoch")
+		if !strings.Contains(out, "epoch "+epoch+" begins after position "+fmt.Sprint(common)) {
+			t.Error(out)
+		}
+		i.checkEpochs(t, api, common, epoch)
+		if out := mustGesta(t, i.env, "events", "fork-epoch"); !strings.Contains(out, "nothing was changed") {
+			t.Errorf("a second time: %s", out)
+		}
+		i.checkEpochs(t, api, common, epoch)
+		api.register("late" + epoch)
+		published = i.messages(t, i.level(t, api))
+		p.stop()
+		i.restore(t, b, wholeDatabase...)
+	}
+}
+
+// checkEpochs waits until all is level, and compares stream and export: the same bodies, in the first
+// epoch up to the common position and in the new one after it.
+func (i installation) checkEpochs(t *testing.T, api client, common uint64, epoch string) {
+	t.Helper()
+	head := i.level(t, api)
+	messages := i.messages(t, head)
+	printed := strings.Split(strings.TrimSpace(mustGesta(t, i.env, "events", "export")), "\n")
+	if len(printed) != int(head) {
+		t.Fatalf("%d events are printed, %d are in the stream", len(printed), head)
+	}
+	for n, m := range messages {
+		want := `"epoch":"1"`
+		if uint64(n) >= common {
+			want = `"epoch":"` + epoch + `"`
+		}
+		if !strings.Contains(m, printed[n]) || !strings.Contains(printed[n], want) {
+			t.Errorf("position %d: stream %s\nexport %s", n+1, m, printed[n])
+		}
+	}
+	if !strings.Contains(strings.Join(printed[common:], "\n"), `"type":"store.epoch.forked"`) {
+		t.Errorf("no event tells of epoch %s", epoch)
+	}
+}
+
+// The truth alone was restored and has grown past what followers saw: relay and projector stop, requests
+// go on, and the command repairs it while nobody serves, in two runs if need be.
+func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
+	t.Parallel()
+	i, _, common, published := forkedBy(t, truthAlone)
+	p, api := i.serve(t, "api,relay,projector")
+	for n := range 6 {
+		a := api.expect(201, "POST", "/users", "", registration(fmt.Sprintf("after%d@example.com", n)))
+		if a.header.Get("X-Read-Model") != "pending" {
+			t.Errorf("the read models follow another history: %v", a.header)
+		}
+	}
+	api.awaitForked()
+	detail, _ := api.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+	if head, _ := detail["head"].(float64); int(head) <= len(published) {
+		t.Fatalf("the store has not grown past the stream: %v", detail)
+	}
+	if text, _ := detail["projector_error"].(string); !strings.Contains(text, "gesta events fork-epoch") {
+		t.Errorf("the projector says %q", text)
+	}
+	if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
+		t.Errorf("the stream has changed (-before +after):\n%s", diff)
+	}
+	p.stop()
+	i.raiseAlone(t)
+	if out := mustGesta(t, i.env, "events", "fork-epoch"); strings.Contains(out, "begins") || !strings.Contains(out, "filled anew") {
+		t.Errorf("the second half: %s", out)
+	}
+	_, api = i.serve(t, "api,relay,projector")
+	i.checkEpochs(t, api, common, "2")
+	if rows := strings.Join(i.rows(t), "\n"); strings.Contains(rows, "lost1@") || !strings.Contains(rows, "after5@") {
+		t.Errorf("read models: %s", rows)
+	}
+}
+
+// raiseAlone is a fork-epoch that is cut off as soon as the new epoch is there.
+func (i installation) raiseAlone(t *testing.T) {
+	t.Helper()
+	s := parse(t, "--database-url", i.env1(t, "DATABASE_URL="), "--nats-url", i.env1(t, "NATS_URL="))
+	var out strings.Builder
+	std := streams{strings.NewReader(""), &out, &out}
+	err := s.with(t.Context(), std, func(a *app) error {
+		line, err := a.line()
+		if err != nil {
+			return err
+		}
+		defer line.close()
+		r := &repair{app: a, line: line, out: &out}
+		if err := r.look(t.Context()); err != nil {
+			return err
+		}
+		common, _, err := r.common(t.Context(), -1)
+		if err != nil {
+			return err
+		}
+		return r.raise(t.Context(), common)
+	})
+	if err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+}
+
+// env1 is one setting of the installation.
+func (i installation) env1(t *testing.T, name string) string {
+	t.Helper()
+	n := slices.IndexFunc(i.env, func(e string) bool { return strings.HasPrefix(e, name) })
+	return strings.TrimPrefix(i.env[n], name)
+}
+
+// Without NATS nobody knows what was published, unless an operator does; where nothing is forked, nothing
+// changes.
+func TestForkEpochAsksWhoKnows(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	api.register("a", "b", "c")
+	head := i.level(t, api)
+	before := i.messages(t, head)
+	if out := mustGesta(t, i.env, "events", "fork-epoch"); !strings.Contains(out, "nothing was changed") {
+		t.Error(out)
+	}
+	away := append(slices.Clone(i.env), "NATS_URL=nats://user:hush@127.0.0.1:1")
+	_, err := gesta(t, away, "", "events", "fork-epoch")
+	if err == nil || !strings.Contains(err.Error(), "only the stream knows") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("without NATS: %v", err)
+	}
+	if diff := cmp.Diff(before, i.messages(t, i.level(t, api))); diff != "" {
+		t.Errorf("something has changed (-before +after):\n%s", diff)
+	}
+	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", fmt.Sprint(head+1)); err == nil {
+		t.Error("a position beyond the store's end is taken")
+	}
+	for range 2 { // The second one changes nothing.
+		mustGesta(t, away, "events", "fork-epoch", "--common", "2")
+		i.checkEpochs(t, api, 2, "2")
+	}
+	if now := i.level(t, api); now != head+1 {
+		t.Errorf("the history has grown to %d", now)
+	}
+	i.foreign(t, api)
+	p.stop()
+}
+
+// foreign puts into the stream what is none of ours, which the same command heals.
+func (i installation) foreign(t *testing.T, api client) {
+	t.Helper()
+	head := i.level(t, api)
+	if _, err := i.stream(t).Publish(t.Context(), "gesta.events.a.b.c.d", nil); err != nil {
+		t.Fatal(err)
+	}
+	api.awaitForked()
+	if text, _ := api.relayDetail()["error"].(string); !strings.Contains(text, "a message that is no event") {
+		t.Errorf("the relay says %q", text)
+	}
+	mustGesta(t, i.env, "events", "fork-epoch")
+	i.level(t, api)
+	if m := i.messages(t, head+1); !strings.Contains(m[head], `"epoch":"3"`) || !strings.Contains(m[head], "store.epoch.forked") {
+		t.Errorf("the message after the common position: %s", m[head])
+	}
+	if p, err := relay.Part(t.Context(), storeOf(t, i), i.stream(t)); err != nil || p.Forked {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+// A `gesta dev` whose Postgres folder was put back, repaired while it runs and while it does not.
+func TestARestoredDevIsRepaired(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	env := []string{"GESTA_DATA=" + data}
+	d := startDev(t, env)
+	d.register("before")
+	d.stop()
+	saved := filepath.Join(t.TempDir(), "saved")
+	shell(t, "cp", "-a", filepath.Join(data, "postgres"), saved)
+	for _, running := range []bool{true, false} {
+		d = startDev(t, env)
+		d.register("lost1", "lost2")
+		installation{}.level(t, d.client)
+		d.stop()
+		shell(t, "rm", "-r", filepath.Join(data, "postgres"))
+		shell(t, "cp", "-a", saved, filepath.Join(data, "postgres"))
+		if running {
+			d = startDev(t, env)
+			d.awaitForked()
+		}
+		if out := mustGesta(t, env, "events", "fork-epoch"); !strings.Contains(out, "filled anew") {
+			t.Error(out)
+		}
+		if !running {
+			d = startDev(t, env)
+		}
+		head := installation{}.level(t, d.client)
+		lines := strings.Split(strings.TrimSpace(mustGesta(t, env, "events", "export")), "\n")
+		if uint64(len(lines)) != head || strings.Contains(strings.Join(lines, ""), "lost1@") {
+			t.Errorf("%d events of %d: %v", len(lines), head, lines)
+		}
+		d.stop()
+	}
+}
+
+func shell(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", name, err, out)
+	}
+}
+
+func storeOf(t *testing.T, i installation) eventstore.Store {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: i.owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	return store
+}
