@@ -184,7 +184,7 @@ func (w *Work) commit() error {
 		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
 	}
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
-	noteReceipt(w.ctx, receipt.Last, w.x.Settle(w.ctx, receipt.Last))
+	w.settle(receipt.Last)
 	return nil
 }
 

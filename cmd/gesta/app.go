@@ -81,6 +81,7 @@ func (a *app) openCommands(ctx context.Context) error {
 
 func (a *app) openSurfaces() {
 	realm := accounts.Realm(a.signUp())
+	realm.FailedSignIns = a.Accounts.FailedSignIns
 	a.realms = map[string]identity.Realm{realm.Name: realm}
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,

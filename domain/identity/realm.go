@@ -13,7 +13,7 @@ import (
 )
 
 // Types lists every fact of this context, once.
-var Types = slices.Concat(userTypes, sessionTypes, rosterTypes)
+var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes)
 
 // Role is a realm's word for what a user is there.
 type Role string
@@ -26,6 +26,7 @@ type Realm struct {
 	Administrator Role // runs the realm; its last active holder can't go
 	MinPassword   int  // characters
 	SignUp        SignUp
+	FailedSignIns FailureRule
 }
 
 // SignUp says who may register as an administrator without being invited by one.
