@@ -180,6 +180,7 @@ func (w *Work) commit() error {
 	if err != nil {
 		return w.refused(err)
 	}
+	w.spend()
 	for _, t := range w.tracks {
 		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
 	}
@@ -191,6 +192,9 @@ func (w *Work) commit() error {
 func (w *Work) append() (a eventstore.Append, err error) {
 	meta, err := json.Marshal(domain.MetaOf(w.ctx))
 	if err != nil {
+		return a, err
+	}
+	if a.Idempotency, err = w.record(); err != nil {
 		return a, err
 	}
 	for _, t := range w.tracks {

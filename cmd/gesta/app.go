@@ -83,6 +83,7 @@ func (a *app) openSurfaces() {
 	realm := accounts.Realm(a.signUp())
 	realm.FailedSignIns = a.Accounts.FailedSignIns
 	a.realms = map[string]identity.Realm{realm.Name: realm}
+	a.identity.Realms = a.realms
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,
 		Users:    projections.Users{DB: a.reads, Realm: realm.Name},

@@ -45,7 +45,7 @@ func (t Table) Get(ctx context.Context, db Querier, follower string) (eventstore
 	return eventstore.Mark{Position: position, Event: id.Event{ID: event}}, nil
 }
 
-// Move takes a follower from one place to another; the zero Mark is where all begin. It answers
+// Move takes a follower from one place to another; the zero Mark is where all begin, with a row or none. It answers
 // ErrMoved when the follower is anywhere else.
 func (t Table) Move(ctx context.Context, db Querier, follower string, from, to eventstore.Mark) error {
 	tag, err := t.move(ctx, db, follower, from, to)
@@ -63,7 +63,9 @@ func (t Table) move(
 ) (pgconn.CommandTag, error) {
 	if from == (eventstore.Mark{}) {
 		return db.Exec(ctx, "insert into "+t.name()+` (follower, position, event_id)
-			values ($1, $2, $3) on conflict do nothing`, follower, to.Position, [16]byte(to.Event.ID))
+			values ($1, $2, $3) on conflict (follower) do update
+			set position = excluded.position, event_id = excluded.event_id, moved_at = now()
+			where `+t.name()+`.position = 0`, follower, to.Position, [16]byte(to.Event.ID))
 	}
 	return db.Exec(ctx, "update "+t.name()+` set position = $2, event_id = $3, moved_at = now()
 		where follower = $1 and position = $4 and event_id = $5`,
