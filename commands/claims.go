@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -29,6 +30,12 @@ func (h Hasher) Fingerprint() []byte {
 func (h Hasher) Hash(c domain.Claim) eventstore.Claim {
 	scope := h.Scope(c.Scope)
 	return eventstore.Claim{Scope: scope, Name: h.sum("name", string(scope[:]), c.Name)}
+}
+
+// ID is an id that follows from a claim, for whoever has the key.
+func (h Hasher) ID(c domain.Claim) id.ID {
+	name := h.Hash(c).Name
+	return id.Named(string(name[:]))
 }
 
 // HashAll hashes several.

@@ -3,6 +3,8 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,9 +17,16 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
+	"gesta/eventstore/postgres/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	pgtest.Main(m)
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // A counter is all that the executor's own rules need. It holds a claim on its name.
 type (

@@ -8,6 +8,7 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
+	"gesta/eventstore"
 )
 
 // Identity is what can be asked of the identity context.
@@ -15,6 +16,7 @@ type Identity struct {
 	Executor  *Executor
 	Passwords *Passwords
 	Tokens    *Tokens
+	Realms    map[string]identity.Realm // whose rules policies go by
 }
 
 // Registration asks for a new user.
@@ -263,6 +265,22 @@ func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u ide
 		s = nobody
 	}
 	return State[identity.User](ctx, i.Executor, s)
+}
+
+// suspectSignIn follows a failure that may have been one too many.
+func (i *Identity) suspectSignIn(ctx context.Context, r eventstore.Recorded, e identity.SignInFailed) error {
+	_, err := Execute(ctx, i.Executor, identity.SuspectSignIn{
+		SignIn: identity.SignInID{ID: r.Stream.ID}, Failed: e, At: r.OccurredAt, Rule: i.Realms[e.Realm].FailedSignIns,
+	})
+	return err
+}
+
+// endSuspicion follows a suspicion whose time has come.
+func (i *Identity) endSuspicion(ctx context.Context, r eventstore.Recorded, e identity.SignInSuspected) error {
+	_, err := Execute(ctx, i.Executor, identity.EndSuspicion{
+		SignIn: identity.SignInID{ID: r.Stream.ID}, Realm: e.Realm, Until: e.Until,
+	})
+	return err
 }
 
 // Get answers a user of a realm from the write side.

@@ -64,7 +64,7 @@ func (p *population) member(email string) identity.UserID {
 
 func (p *population) signIn(email string) commands.Grant {
 	p.t.Helper()
-	g, err := p.SignIn(p.t.Context(), commands.Credentials{Realm: "r", Email: value.Email(email), Password: "password"})
+	g, err := p.SignIn(p.t.Context(), commands.Credentials{Realm: realm, Email: value.Email(email), Password: "password"})
 	must(p.t, err)
 	return g
 }
@@ -186,7 +186,7 @@ func TestNobodySlipsInWhileBeingPutOut(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 3 {
 			all.Go(func() {
-				g, err := processes[i%2].SignIn(t.Context(), commands.Credentials{Realm: "r", Email: value.Email(email), Password: "password"})
+				g, err := processes[i%2].SignIn(t.Context(), commands.Credentials{Realm: realm, Email: value.Email(email), Password: "password"})
 				if err == nil {
 					mu.Lock()
 					defer mu.Unlock()

@@ -23,6 +23,19 @@ func noteReceipt(ctx context.Context, position int64, settled bool) {
 	}
 }
 
+type asideKey struct{}
+
+// Aside answers a context for what is executed on the side: nobody waits until readers see it, and no
+// receipt notes it.
+func Aside(ctx context.Context) context.Context { return context.WithValue(ctx, asideKey{}, true) }
+
+// settle waits until readers see a work that was appended, and notes both in the receipt.
+func (w *Work) settle(position int64) {
+	if w.ctx.Value(asideKey{}) == nil {
+		noteReceipt(w.ctx, position, w.x.Settle(w.ctx, position))
+	}
+}
+
 // IsSettled tells whether something was executed under ctx and readers see it.
 func IsSettled(ctx context.Context) bool {
 	r, ok := ctx.Value(receiptKey{}).(*Receipt)

@@ -18,7 +18,7 @@ var ErrCredentials = &domain.Fault{
 
 // Credentials ask for a session.
 type Credentials struct {
-	Realm    string
+	Realm    identity.Realm
 	Email    value.Email
 	Password string
 }
@@ -33,26 +33,55 @@ type Grant struct {
 }
 
 // SignIn opens a session for the right password. It decides on the write side, so that it is exact,
-// and takes as long for an address that nobody has.
+// and takes as long for an address that nobody has. An attempt that it refuses with ErrCredentials is a
+// fact.
 func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
-	known, err := i.find(ctx, c.Realm, c.Email)
+	known, err := i.find(ctx, c.Realm.Name, c.Email)
 	if err != nil {
 		return Grant{}, err
 	}
-	ok, err := i.Passwords.Match(ctx, known.PasswordHash, c.Password)
+	g, err := i.signIn(ctx, known, c.Password)
+	if errors.Is(err, ErrCredentials) {
+		if unrecorded := i.failSignIn(ctx, c, known.ID); unrecorded != nil {
+			return Grant{}, unrecorded
+		}
+	}
+	return g, err
+}
+
+func (i *Identity) signIn(ctx context.Context, known identity.User, password string) (g Grant, err error) {
+	ok, err := i.Passwords.Match(ctx, known.PasswordHash, password)
 	if err != nil {
-		return Grant{}, err
+		return g, err
 	}
 	if !ok || !known.Active {
-		return Grant{}, ErrCredentials
+		return g, ErrCredentials
 	}
 	var rehash string
 	if i.Passwords.IsStale(known.PasswordHash) {
-		if rehash, err = i.Passwords.Hash(ctx, c.Password); err != nil {
-			return Grant{}, err
+		if rehash, err = i.Passwords.Hash(ctx, password); err != nil {
+			return g, err
 		}
 	}
 	return i.open(ctx, known, rehash)
+}
+
+// failSignIn asks the store as often for an address that nobody has, and leaves nothing in the answer:
+// neither may tell whether the address is known.
+func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity.UserID) error {
+	if c.Realm.FailedSignIns.IsOff() {
+		return nil
+	}
+	s := identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(c.Realm.Name, string(c.Email)))}
+	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", c.Realm.Name)), func(w *Work) error {
+		if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
+			return err // Only now is it this attempt's turn, and the time to be told.
+		}
+		_, err := Decide(w, identity.FailSignIn{
+			SignIn: s, Realm: c.Realm.Name, User: known, At: w.At(), Rule: c.Realm.FailedSignIns,
+		})
+		return err
+	})
 }
 
 // open records the sign-in and the session it opens.

@@ -180,17 +180,21 @@ func (w *Work) commit() error {
 	if err != nil {
 		return w.refused(err)
 	}
+	w.spend()
 	for _, t := range w.tracks {
 		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
 	}
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
-	noteReceipt(w.ctx, receipt.Last, w.x.Settle(w.ctx, receipt.Last))
+	w.settle(receipt.Last)
 	return nil
 }
 
 func (w *Work) append() (a eventstore.Append, err error) {
 	meta, err := json.Marshal(domain.MetaOf(w.ctx))
 	if err != nil {
+		return a, err
+	}
+	if a.Idempotency, err = w.record(); err != nil {
 		return a, err
 	}
 	for _, t := range w.tracks {

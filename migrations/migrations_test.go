@@ -270,6 +270,27 @@ func TestEveryMigrationCanBeUndone(t *testing.T) {
 	}
 }
 
+// To what happened before there were policies nobody reacts.
+func TestPoliciesBeginWhereTheHistoryEnds(t *testing.T) {
+	url := pgtest.Database(t)
+	conn := connect(t, url)
+	const where = "select position from gesta.checkpoints where follower = 'policies'"
+	if at := ask[int](t, conn, where); at != 0 {
+		t.Errorf("in an empty history they begin at %d", at)
+	}
+	for status(t, url, "gesta").Version >= 3 {
+		if err := migrations.Down(patience(t), url, "gesta", 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(t, conn, `insert into gesta.events select n, 'k', gen_random_uuid(), 1, gen_random_uuid(), 't', 1, '{}', null, '{}', now(), now()
+		from generate_series(1, 3) n`)
+	up(t, url, "gesta")
+	if at := ask[int](t, conn, where+" and event_id = (select event_id from gesta.events where position = 3)"); at != 3 {
+		t.Errorf("after three events they begin at %d", at)
+	}
+}
+
 const forbidden = "42501"
 
 func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
@@ -286,6 +307,9 @@ func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
 		"delete from idempotency where key = 'k'",
 		"insert into checkpoints values ('f', 1, gen_random_uuid())",
 		"update checkpoints set position = 2 where follower = 'f'",
+		"insert into timers values ('p', gen_random_uuid(), 1, now())",
+		"update timers set attempts = 1 where policy = 'p'",
+		"delete from timers where policy = 'p'",
 		"insert into gesta_keys.subject_keys values (gen_random_uuid(), '')",
 		"update gesta_keys.subject_keys set wrapped = 'x' where true",
 		"delete from gesta_keys.subject_keys where true",
@@ -306,6 +330,7 @@ func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
 		"update claims set stream_kind = 'u'",
 		"update idempotency set result = '{}'",
 		"delete from checkpoints",
+		"truncate timers",
 		"update schema_migrations set version = 0",
 		"create role accomplice",
 	} {

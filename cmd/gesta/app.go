@@ -98,7 +98,9 @@ func (a *app) openHasher(ctx context.Context) error {
 
 func (a *app) openSurfaces() {
 	realm := accounts.Realm(a.signUp())
+	realm.FailedSignIns = a.Accounts.FailedSignIns
 	a.realms = map[string]identity.Realm{realm.Name: realm}
+	a.identity.Realms = a.realms
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,
 		Users:    projections.Users{DB: a.reads, Realm: realm.Name},

@@ -50,6 +50,9 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 	if n.has("relay") {
 		detail["relay"] = n.relayDetail(head.Position)
 	}
+	if n.has("policies") {
+		detail["policies"] = n.policies.detail(ctx, head.Position)
+	}
 	return server.Readiness{Ready: true, Detail: detail}
 }
 
@@ -66,7 +69,7 @@ func (n *node) relayDetail(head int64) map[string]any {
 	return detail
 }
 
-// observe makes the positions of the relay and the projector metrics.
+// observe makes the positions of the relay, the projector and the policies metrics.
 func (n *node) observe() {
 	gauge := func(name, help string, value func() float64) {
 		n.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
@@ -80,6 +83,9 @@ func (n *node) observe() {
 	gauge("gesta_nats_connected", "Whether NATS is there.", func() float64 { return truth(n.nc.Status() == nats.CONNECTED) })
 	gauge("gesta_projector_position", "Position of the last event in the read models.", func() float64 { return float64(n.projected()) })
 	gauge("gesta_projector_lag", "How many events the read models are behind the history.", func() float64 { return float64(n.lag()) })
+	if n.has("policies") {
+		n.observePolicies(gauge)
+	}
 	if !n.has("relay") {
 		return
 	}

@@ -22,13 +22,14 @@ import (
 )
 
 // node is a process that runs roles: api, relay, projector, policies. Any number of processes may run
-// any of them; of relays and projectors one leads and the others stand by.
+// any of them; of relays, projectors and policies one leads and the others stand by.
 type node struct {
 	*app
 	roles     []string
 	nc        *nats.Conn
 	relay     *relay.Relay
 	projector *projections.Projector
+	policies  *policies // nil without that role
 	fence     *projections.Fence
 	limits    map[string]web.Limit
 	listeners []net.Listener
@@ -54,6 +55,7 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
 	n.projector.Feed = &feed.Feed{Store: a.store, NC: nc, Handoff: a.handoff, Log: a.log}
+	n.policies = n.newPolicies()
 	n.observe()
 	return n, nil
 }
@@ -126,6 +128,9 @@ func (n *node) work(ctx context.Context, workers *errgroup.Group) {
 	}
 	if n.has("projector") {
 		start(n.projector.Run)
+	}
+	if n.has("policies") {
+		start(n.policies.Run)
 	}
 }
 

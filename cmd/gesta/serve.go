@@ -28,7 +28,7 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 	if s.database() == "" {
 		return errNoDatabase
 	}
-	if _, err := s.secrets(); err != nil && slices.Contains(c.Roles, "api") {
+	if _, err := s.secrets(); err != nil && decides(c.Roles) {
 		return err
 	}
 	sys, err := s.system(ctx)
@@ -49,6 +49,11 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		log.Info("serving", "roles", c.Roles, "addresses", n.addresses())
 		return nil
 	})
+}
+
+// decides tells whether any of the roles needs commands, and their secrets.
+func decides(roles []string) bool {
+	return slices.Contains(roles, "api") || slices.Contains(roles, "policies")
 }
 
 // warn says what is weak in these settings.
@@ -99,7 +104,7 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 		return err
 	}
 	defer a.close()
-	if slices.Contains(roles, "api") {
+	if decides(roles) {
 		if err := a.openCommands(ctx); err != nil {
 			return err
 		}

@@ -58,6 +58,8 @@ type accountsSettings struct {
 type realmSettings struct {
 	AccessTTL  time.Duration `name:"access-ttl" env:"ACCESS_TTL" default:"15m" help:"How long access tokens are good for."`
 	RefreshTTL time.Duration `name:"refresh-ttl" env:"REFRESH_TTL" default:"168h" help:"How long refresh tokens are good for."`
+
+	FailedSignIns identity.FailureRule `name:"failed-sign-ins" env:"FAILED_SIGN_INS" default:"5/1m" help:"How many failed sign-ins on one address within which time are suspect; 'off' records none."`
 }
 
 // streamSettings are those of the JetStream stream; without limits it holds the whole history.

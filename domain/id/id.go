@@ -22,6 +22,7 @@ type (
 	Event   struct{ ID }
 	User    struct{ ID }
 	Session struct{ ID }
+	SignIn  struct{ ID }
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.

@@ -13,7 +13,7 @@ import (
 )
 
 // Types lists every fact of this context, once.
-var Types = slices.Concat(userTypes, sessionTypes, rosterTypes)
+var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes)
 
 // Aggregates are the kinds of streams that these events are on.
 var Aggregates = []domain.Aggregate{
@@ -33,6 +33,7 @@ type Realm struct {
 	Administrator Role // runs the realm; its last active holder can't go
 	MinPassword   int  // characters
 	SignUp        SignUp
+	FailedSignIns FailureRule
 }
 
 // SignUp says who may register as an administrator without being invited by one.

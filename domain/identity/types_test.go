@@ -28,6 +28,7 @@ var examples = []domain.Event{
 	opened, refreshed,
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
 	signedOut, annJoined, annLeft,
+	annFailed(5), annSuspected, annSuspicionEnded,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
@@ -87,5 +88,6 @@ func FuzzDecode(f *testing.F) {
 		identity.User{}.Evolve(e, spec.At)
 		identity.Session{}.Evolve(e, time.Time{})
 		identity.Roster{}.Evolve(e, spec.At)
+		identity.SignIns{}.Evolve(e, spec.At)
 	})
 }

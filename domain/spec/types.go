@@ -115,7 +115,7 @@ func readGolden(t *testing.T, path string) (g golden) {
 	return g
 }
 
-var typeName = regexp.MustCompile(`^[a-z]+\.[a-z]+\.[a-z_]+$`)
+var typeName = regexp.MustCompile(`^[a-z]+\.[a-z_]+\.[a-z_]+$`)
 
 // checkType finds names that no subject could be made of, and fields that could be published by mistake.
 func checkType(t *testing.T, typ domain.Type) {

@@ -101,6 +101,19 @@ func TestFollowersMoveApart(t *testing.T) {
 	is(t, checkpoint.Row{DB: conn, Table: truth, Follower: "proof"}, proof)
 }
 
+// A row may say that its follower is at the beginning.
+func TestMovesFromTheBeginningOnce(t *testing.T) {
+	conn, ctx := connect(t), context.Background()
+	if _, err := conn.Exec(ctx, `insert into gesta.checkpoints (follower, position, event_id) values ('relay', 0, $1)`, [16]byte{}); err != nil {
+		t.Fatal(err)
+	}
+	row, first := checkpoint.Row{DB: conn, Table: truth, Follower: "relay"}, mark(3)
+	is(t, row, eventstore.Mark{})
+	moves(t, row, eventstore.Mark{}, first)
+	refuses(t, row, eventstore.Mark{}, mark(8))
+	is(t, row, first)
+}
+
 func TestRolledBackMoveIsNone(t *testing.T) {
 	conn, ctx := connect(t), context.Background()
 	tx, err := conn.Begin(ctx)

@@ -85,7 +85,7 @@ func (a api) credentials(r *web.Request) (commands.Credentials, error) {
 	}
 	var f web.Fields
 	return commands.Credentials{
-		Realm:    a.realm.Name,
+		Realm:    a.realm,
 		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
 		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
 	}, f.Err()

@@ -1,0 +1,478 @@
+package commands_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/eventstore"
+	"gesta/eventstore/feed"
+	"gesta/eventstore/memory"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/timers"
+)
+
+// office is where policies work: a history, timers, and a clock that the test moves.
+type office struct {
+	t        *testing.T
+	store    eventstore.Store
+	timers   commands.Timers
+	x        *commands.Executor
+	handoff  *eventstore.Handoff
+	clock    atomic.Int64 // nanoseconds after the start
+	mu       sync.Mutex
+	outcomes map[string]int
+}
+
+func newOffice(t *testing.T) *office {
+	handoff := &eventstore.Handoff{}
+	return furnish(t, &memory.Store{Handoff: handoff}, &timers.Memory{}, handoff)
+}
+
+// newPostgresOffice has its history and its timers in a database.
+func newPostgresOffice(t *testing.T) *office {
+	handoff := &eventstore.Handoff{}
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t), Handoff: handoff})
+	must(t, err)
+	t.Cleanup(store.Close)
+	return furnish(t, store, timers.Table{DB: store.Pool(), Follower: "policies"}, handoff)
+}
+
+func furnish(t *testing.T, s eventstore.Store, all commands.Timers, h *eventstore.Handoff) *office {
+	return &office{t: t, store: s, timers: all, x: executor(t, s), handoff: h, outcomes: map[string]int{}}
+}
+
+var start = time.Now()
+
+func (o *office) now() time.Time { return start.Add(time.Duration(o.clock.Load())) }
+
+// worker is a new process' worker; nothing keeps two from working at once.
+func (o *office) worker(policies ...commands.Policy) *commands.PolicyWorker {
+	return &commands.PolicyWorker{
+		Policies: policies, Store: o.store, Timers: o.timers, Now: o.now,
+		Catalogue: o.x.Catalogue, Feed: &feed.Feed{Store: o.store, Handoff: o.handoff},
+		Lead:    func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
+		Reacted: o.reacted, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (o *office) reacted(policy, outcome string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.outcomes[policy+" "+outcome]++
+}
+
+func (o *office) times(what string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.outcomes[what]
+}
+
+// run has a worker react until the test ends, or stop is called.
+func (o *office) run(w *commands.PolicyWorker) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.Run(ctx) }()
+	stop = sync.OnceFunc(func() { cancel(); <-done })
+	o.t.Cleanup(stop)
+	return stop
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// level waits until the policies are where the history ends.
+func (o *office) level() {
+	o.t.Helper()
+	eventually(o.t, "the policies are level", func() bool {
+		head, err := o.store.Head(o.t.Context())
+		must(o.t, err)
+		return o.status().Position == head.Position
+	})
+}
+
+func (o *office) status() timers.Status {
+	o.t.Helper()
+	s, err := o.timers.(interface {
+		Status(context.Context) (timers.Status, error)
+	}).Status(o.t.Context())
+	must(o.t, err)
+	return s
+}
+
+var (
+	causes  = stream("causes")
+	effects = stream("effects")
+)
+
+func (o *office) cause(n int) {
+	o.t.Helper()
+	for range n {
+		_, err := commands.Execute(o.t.Context(), o.x, count{causes, 1, ""})
+		must(o.t, err)
+	}
+}
+
+func (o *office) effects() int {
+	o.t.Helper()
+	s, err := commands.State[counter](o.t.Context(), executor(o.t, o.store), effects)
+	must(o.t, err)
+	return s.Sum
+}
+
+// echo counts one effect for each cause.
+func (o *office) echo(ctx context.Context, _ commands.Contexts, r eventstore.Recorded, _ counted) error {
+	if r.Stream != causes {
+		return nil
+	}
+	_, err := commands.Execute(ctx, executor(o.t, o.store), count{effects, 1, ""})
+	return err
+}
+
+// everywhere runs a test over both kinds of store.
+func everywhere(t *testing.T, f func(t *testing.T, o *office)) {
+	t.Run("memory", func(t *testing.T) { t.Parallel(); f(t, newOffice(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); f(t, newPostgresOffice(t)) })
+}
+
+func TestEachEventIsReactedToOnce(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, o *office) {
+		o.cause(3)
+		stop := o.run(o.worker(commands.When("echo", o.echo)))
+		o.cause(2)
+		o.level()
+		stop()
+		o.cause(4)
+		o.run(o.worker(commands.When("echo", o.echo)))
+		eventually(t, "9 effects", func() bool { return o.effects() == 9 })
+		o.level()
+		if o.effects() != 9 || o.status().Waiting != 0 {
+			t.Errorf("%d effects, %+v", o.effects(), o.status())
+		}
+	})
+}
+
+// crashing timers fail to move the checkpoint, as if the process had died before it could.
+type crashing struct {
+	timers.Memory
+	crashes atomic.Int64
+}
+
+func (c *crashing) Move(ctx context.Context, from, to eventstore.Mark, set []timers.Timer) error {
+	if c.crashes.Add(-1) >= 0 {
+		return errors.New("the process dies")
+	}
+	return c.Memory.Move(ctx, from, to, set)
+}
+
+func TestAReactionWhoseCheckpointWasLostIsOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	all := &crashing{}
+	all.crashes.Store(2)
+	o.timers = all
+	o.cause(5)
+	o.run(o.worker(commands.When("echo", o.echo)))
+	o.level()
+	if o.effects() != 5 || o.times("echo repeated") < 5 {
+		t.Errorf("%d effects, %v", o.effects(), o.outcomes)
+	}
+}
+
+// Two that react at once, against all leadership, have one effect.
+func TestTwoWorkersHaveOneEffect(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, o *office) {
+		for range 2 {
+			o.run(o.worker(commands.When("echo", o.echo)))
+		}
+		o.cause(60)
+		eventually(t, "60 effects", func() bool { return o.effects() >= 60 })
+		o.level()
+		if o.effects() != 60 {
+			t.Errorf("%d effects", o.effects())
+		}
+	})
+}
+
+// What follows says what it follows, and who decided it.
+func TestAnEffectNamesItsCause(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	ctx := domain.WithMeta(t.Context(), domain.Meta{Actor: "user/1", Realm: "r", Correlation: "c", Request: "q"})
+	_, err := commands.Execute(ctx, o.x, count{causes, 1, ""})
+	must(t, err)
+	o.run(o.worker(commands.When("echo", o.echo)))
+	eventually(t, "an effect", func() bool { return o.effects() == 1 })
+	events, err := o.store.Read(t.Context(), 0, 2)
+	must(t, err)
+	want := fmt.Sprintf(`{"actor":"policy/echo","realm":"r","correlation":"c","causation":"%s"}`, events[0].ID)
+	if string(events[1].Meta) != want {
+		t.Errorf("%s, not %s", events[1].Meta, want)
+	}
+}
+
+// A refusal of the business is an answer.
+func TestARefusedReactionIsDone(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.run(o.worker(commands.When("ask", func(context.Context, commands.Contexts, eventstore.Recorded, counted) error {
+		return errNameTaken
+	})))
+	o.cause(1)
+	o.level()
+	if o.times("ask refused") != 1 || o.status().Waiting != 0 {
+		t.Errorf("%v %+v", o.outcomes, o.status())
+	}
+}
+
+// What goes wrong with one event holds up no other, is named, and is tried again at growing distances.
+func TestAMistakeIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	for name, mistake := range map[string]func() error{
+		"error": func() error { return errors.New("a bug\x00") },
+		"panic": func() error { panic("a bug") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, func(t *testing.T, o *office) {
+				var mended atomic.Bool
+				o.cause(3)
+				o.run(o.worker(commands.When("echo", func(ctx context.Context, c commands.Contexts, r eventstore.Recorded, e counted) error {
+					if r.Position == 2 && !mended.Load() {
+						return mistake()
+					}
+					return o.echo(ctx, c, r, e)
+				})))
+				eventually(t, "2 effects", func() bool { return o.effects() == 2 })
+				o.level()
+				for attempts, pause := 1, time.Second; attempts <= 3; attempts, pause = attempts+1, 2*pause {
+					eventually(t, "a failure is named", func() bool {
+						s := o.status()
+						return s.Failing == 1 && s.Oldest[0].Attempts == attempts && s.Oldest[0].Cause.Position == 2
+					})
+					if left := o.status().Oldest[0].Due.Sub(o.now()); left > pause || left < pause-time.Millisecond {
+						t.Errorf("after %d attempts it waits for %s", attempts, left)
+					}
+					mended.Store(attempts == 3)
+					o.clock.Add(int64(pause))
+				}
+				eventually(t, "3 effects", func() bool { return o.effects() == 3 })
+				eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+			})
+		})
+	}
+}
+
+// damage appends an event whose data is no such event's.
+func (o *office) damage() {
+	o.t.Helper()
+	_, err := o.store.Append(o.t.Context(), eventstore.Append{Writes: []eventstore.Write{{
+		Stream: stream("damaged"), Events: []eventstore.NewEvent{{
+			ID: id.Event{ID: id.New(time.Now())}, Type: "test.counter.counted", Schema: 1,
+			Data: json.RawMessage(`{"by":"x"}`), Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
+		}},
+	}}})
+	must(o.t, err)
+}
+
+func TestDamageHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.damage()
+	o.cause(1)
+	o.run(o.worker(
+		commands.When("echo", o.echo),
+		commands.At("later", func(counted) time.Time { return start.Add(time.Hour) }, o.echo),
+	))
+	eventually(t, "an effect", func() bool { return o.effects() == 1 })
+	eventually(t, "both failures are named", func() bool { return o.status().Failing == 2 })
+}
+
+// absent is a store that takes no appends while it is away.
+type absent struct {
+	eventstore.Store
+	away atomic.Bool
+}
+
+func (a *absent) Append(ctx context.Context, x eventstore.Append) (eventstore.Receipt, error) {
+	if a.away.Load() {
+		return eventstore.Receipt{}, eventstore.ErrUnavailable
+	}
+	return a.Store.Append(ctx, x)
+}
+
+func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	store := &absent{Store: o.store}
+	o.store = store
+	o.cause(3)
+	store.away.Store(true)
+	w := o.worker(commands.When("echo", o.echo))
+	o.run(w)
+	eventually(t, "the worker says why it waits", func() bool { return errors.Is(w.Err(), eventstore.ErrUnavailable) })
+	if s := o.status(); s.Position != 0 || s.Waiting != 0 {
+		t.Errorf("%+v", s)
+	}
+	store.away.Store(false)
+	eventually(t, "3 effects", func() bool { return o.effects() == 3 })
+	o.level()
+	eventually(t, "the worker gets on", func() bool { return w.Err() == nil })
+}
+
+func inAnHour(counted) time.Time { return start.Add(time.Hour) }
+
+// A time that comes while nobody works is kept when somebody does.
+func TestTimesAreKeptAfterDowntime(t *testing.T) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, o *office) {
+		o.cause(3)
+		stop := o.run(o.worker(commands.At("echo", inAnHour, o.echo)))
+		o.level()
+		if o.effects() != 0 || o.status().Waiting != 3 {
+			t.Errorf("%d effects, %+v", o.effects(), o.status())
+		}
+		stop()
+		o.clock.Store(int64(2 * time.Hour))
+		for range 2 {
+			o.run(o.worker(commands.At("echo", inAnHour, o.echo)))
+		}
+		eventually(t, "3 effects", func() bool { return o.effects() == 3 })
+		eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+		if o.effects() != 3 {
+			t.Errorf("%d effects", o.effects())
+		}
+	})
+}
+
+// Timers that were lost are set anew, and to what lies before nobody reacts.
+func TestLostTimersAreSetAnewInSilence(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	lost := &timers.Memory{}
+	o.timers = lost
+	policies := []commands.Policy{
+		commands.When("at_once", o.echo),
+		commands.At("in_an_hour", inAnHour, o.echo),
+		commands.At("done", func(counted) time.Time { return start }, o.echo),
+	}
+	o.cause(2)
+	stop := o.run(o.worker(policies...))
+	eventually(t, "what is due is done", func() bool { return o.effects() == 4 })
+	o.level()
+	eventually(t, "only the future waits", func() bool { return o.status().Waiting == 2+4 })
+	stop()
+	lost.Lose()
+	o.cause(1) // While nobody works; it is before the end of the history.
+	o.run(o.worker(policies...))
+	eventually(t, "the time of the third cause is kept", func() bool { return o.effects() == 5 })
+	o.level()
+	eventually(t, "only the future waits", func() bool { return o.status().Waiting == 3+5 })
+	o.cause(1)
+	eventually(t, "the fourth cause is reacted to", func() bool { return o.effects() == 7 })
+	o.clock.Store(int64(2 * time.Hour))
+	eventually(t, "the hour has come for four", func() bool { return o.effects() == 11 })
+}
+
+// A timer of a policy that this program does not know waits for one that does.
+func TestATimerOfAnotherVersionIsKept(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.cause(1)
+	stop := o.run(o.worker(commands.At("newer", inAnHour, o.echo)))
+	o.level()
+	stop()
+	o.clock.Store(int64(2 * time.Hour))
+	stop = o.run(o.worker())
+	eventually(t, "the timer is named", func() bool { return o.status().Failing == 1 })
+	stop()
+	o.clock.Store(int64(4 * time.Hour))
+	o.run(o.worker(commands.At("newer", inAnHour, o.echo)))
+	eventually(t, "an effect", func() bool { return o.effects() == 1 })
+}
+
+func TestOnceIsForOneAppend(t *testing.T) {
+	t.Parallel()
+	store := &memory.Store{}
+	x := executor(t, store)
+	first := commands.Once(t.Context(), "policy/p", "1")
+	_, err := commands.Execute(first, x, count{effects, 0, ""})
+	must(t, err) // Nothing was decided, and nothing is recorded.
+	_, err = commands.Execute(first, x, count{effects, 1, ""})
+	must(t, err)
+	if _, err := commands.Execute(first, x, count{effects, 1, ""}); err == nil {
+		t.Error("two appends under one Once")
+	}
+	var repeated *eventstore.Repeated
+	if _, err := commands.Execute(commands.Once(t.Context(), "policy/p", "1"), x, count{effects, 1, ""}); !errors.As(err, &repeated) {
+		t.Errorf("again: %v", err)
+	}
+	_, err = commands.Execute(commands.Once(t.Context(), "policy/q", "1"), x, count{effects, 1, ""})
+	must(t, err)
+}
+
+// The first policies: as many failed sign-ins as the realm allows are suspect, until their time is over.
+func TestGuessingIsSuspectedOnceAndForAWhile(t *testing.T) {
+	t.Parallel()
+	store := &memory.Store{Handoff: &eventstore.Handoff{}}
+	p := populate(t, store)
+	p.Realms = map[string]identity.Realm{guarded.Name: guarded}
+	o := furnish(t, store, &timers.Memory{}, store.Handoff)
+	work := func() (stop func()) {
+		w := o.worker(commands.Policies...)
+		w.Contexts, w.Catalogue = commands.Contexts{Identity: p.Identity}, p.Executor.Catalogue
+		w.Now = p.Executor.Now
+		return o.run(w)
+	}
+	stop := work()
+	work()
+	p.guess("ann@example.com")
+	p.guess("ann@example.com")
+	o.level()
+	if got := facts(t, store, "identity.sign_in"); len(got) != 2 {
+		t.Fatalf("%d facts after two failures", len(got))
+	}
+	for range 3 {
+		p.guess("ann@example.com")
+	}
+	eventually(t, "the suspicion", func() bool { return len(facts(t, store, "identity.sign_in")) == 4 })
+	o.level()
+	stop()
+	p.clock.Store(int64(time.Minute + time.Second))
+	eventually(t, "its end", func() bool { return len(facts(t, store, "identity.sign_in")) == 5 })
+	o.level()
+	got := facts(t, store, "identity.sign_in")
+	for n, typ := range map[int]string{2: "failed", 3: "suspected", 4: "suspicion_ended"} {
+		if got[n].Type != "identity.sign_in."+typ {
+			t.Errorf("fact %d is %s", n, got[n].Type)
+		}
+		var meta domain.Meta
+		must(t, json.Unmarshal(got[n].Meta, &meta))
+		if n > 2 && meta.Causation != got[n-1].ID.String() || meta.Realm != "r" {
+			t.Errorf("fact %d: %+v", n, meta)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package commands
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gesta/domain"
+	"gesta/eventstore"
+	"gesta/eventstore/timers"
+)
+
+// PolicyWorker follows the history and has policies react to it: to each event from its checkpoint on,
+// and to no event before it. All fields are needed.
+type PolicyWorker struct {
+	Policies  []Policy
+	Contexts  Contexts
+	Store     eventstore.Store
+	Catalogue domain.Catalogue
+	Feed      Feed
+	Timers    Timers
+	Lead      func(ctx context.Context, lead func(context.Context) error) error // one worker at a time
+	Now       func() time.Time
+	Reacted   func(policy, outcome string) // told after each reaction
+	Log       *slog.Logger
+
+	leading atomic.Bool
+	failure atomic.Pointer[error] // why it does not get on; nil while it does
+}
+
+// Feed hands on the history after a mark, each event once and in order, at most max at a time, until
+// ctx ends or handle fails.
+type Feed interface {
+	Follow(ctx context.Context, from eventstore.Mark, max int, handle func(context.Context, []eventstore.Recorded) error) error
+}
+
+// Timers keep the checkpoint and what is yet to be done. timers.Table and timers.Memory are such.
+type Timers interface {
+	Begin(context.Context) (at eventstore.Mark, whole bool, err error)
+	Restore(context.Context, []timers.Timer) error
+	Start(context.Context, eventstore.Mark) error
+	Move(ctx context.Context, from, to eventstore.Mark, set []timers.Timer) error
+	Due(ctx context.Context, now time.Time, limit int) ([]timers.Timer, error)
+	Done(context.Context, timers.Timer) error
+	Postpone(context.Context, timers.Timer) error
+}
+
+const (
+	policyBatch      = 100                    // events after which the checkpoint moves, at the latest
+	timerBatch       = 100                    // timers that are looked at together
+	timersEvery      = 250 * time.Millisecond // between two looks at what is due
+	restAfterFailure = 250 * time.Millisecond // so that a database that is away is not stormed
+	policyLogEvery   = time.Minute            // an error that stays the same
+	standingBy       = 2 * time.Second        // without leading means that another one leads
+)
+
+// Err is why the worker does not get on at the moment; nil while it does, or stands by.
+func (w *PolicyWorker) Err() error {
+	if err := w.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Leading tells whether this worker is the one that reacts.
+func (w *PolicyWorker) Leading() bool { return w.leading.Load() }
+
+// Run reacts until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
+func (w *PolicyWorker) Run(ctx context.Context) error {
+	var logged time.Time
+	for ctx.Err() == nil {
+		err := w.turnOrStandby(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		before := w.Err()
+		w.failure.Store(&err)
+		if before == nil || before.Error() != err.Error() || time.Since(logged) > policyLogEvery {
+			w.Log.Warn("policies stopped, trying again", "error", err)
+			logged = time.Now()
+		}
+		rest(ctx, restAfterFailure)
+	}
+	return nil
+}
+
+// turnOrStandby leads when it is its turn. While another leads, this worker's last failure is past.
+func (w *PolicyWorker) turnOrStandby(ctx context.Context) error {
+	standby := time.AfterFunc(standingBy, func() { w.failure.Store(nil) })
+	defer standby.Stop()
+	return w.Lead(ctx, func(ctx context.Context) error {
+		standby.Stop()
+		w.leading.Store(true)
+		defer w.leading.Store(false)
+		return w.follow(ctx)
+	})
+}
+
+// follow is one turn of leading: from where the policies are, until something goes wrong.
+func (w *PolicyWorker) follow(ctx context.Context) error {
+	from, err := w.begin(ctx)
+	if err != nil {
+		return err
+	}
+	t := &policyTurn{PolicyWorker: w, at: from}
+	following, ctx := errgroup.WithContext(ctx)
+	following.Go(func() error { return w.keepTime(ctx) })
+	following.Go(func() error { return w.Feed.Follow(ctx, from, policyBatch, t.handle) })
+	return following.Wait()
+}
+
+// begin answers where the policies are. Where that was lost, or their timers were, nobody reacts to
+// what lies before the end of the history: only times that events tell are kept, also those that have
+// come, since nobody knows which of them were.
+func (w *PolicyWorker) begin(ctx context.Context) (eventstore.Mark, error) {
+	at, whole, err := w.Timers.Begin(ctx)
+	if err != nil || whole {
+		return at, err
+	}
+	if at == (eventstore.Mark{}) {
+		head, err := w.Store.Head(ctx)
+		if err != nil {
+			return at, err
+		}
+		at = head.Mark
+	}
+	w.Log.Info("the timers of policies were lost and are set anew from the history", "up_to", at.Position)
+	if err := w.restore(ctx, at.Position); err != nil {
+		return at, err
+	}
+	return at, w.Timers.Start(ctx, at)
+}
+
+func (w *PolicyWorker) restore(ctx context.Context, last int64) error {
+	const page = 1000
+	for after := int64(0); after < last; {
+		events, err := w.Store.Read(ctx, after, int(min(page, last-after)))
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		if err := w.Timers.Restore(ctx, w.timed(events)); err != nil {
+			return err
+		}
+		after = events[len(events)-1].Position
+	}
+	return nil
+}
+
+// timed answers the timers of the policies that have a time.
+func (w *PolicyWorker) timed(events []eventstore.Recorded) (set []timers.Timer) {
+	for _, r := range events {
+		for _, p := range w.Policies {
+			if p.Type == r.Type && p.due != nil {
+				set = append(set, w.timer(p, r))
+			}
+		}
+	}
+	return set
+}
+
+// policyTurn is where one turn of leading has come to.
+type policyTurn struct {
+	*PolicyWorker
+	at eventstore.Mark
+}
+
+// handle reacts to events and moves the checkpoint beyond them, together with what is left to do.
+func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) error {
+	set := t.timed(events)
+	for _, r := range events {
+		for _, p := range t.Policies {
+			if p.Type != r.Type || p.due != nil {
+				continue
+			}
+			failed, err := t.attempt(ctx, p, r)
+			if err != nil {
+				return err
+			}
+			if failed != nil {
+				set = append(set, t.postponed(timers.Timer{Name: p.Name, Cause: r.Mark()}, failed))
+			}
+		}
+	}
+	to := events[len(events)-1].Mark()
+	if err := t.Timers.Move(ctx, t.at, to, set); err != nil {
+		return err
+	}
+	t.at = to
+	t.failure.Store(nil)
+	return nil
+}

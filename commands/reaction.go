@@ -1,0 +1,195 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"gesta/domain"
+	"gesta/eventstore"
+	"gesta/eventstore/envelope"
+	"gesta/eventstore/timers"
+)
+
+// Outcomes of a reaction.
+const (
+	reactionDone     = "done"
+	reactionRepeated = "repeated" // it had been done
+	reactionRefused  = "refused"  // by the business
+	reactionFailed   = "failed"   // and is tried again
+)
+
+// attempt reacts to an event. A store that is away is waited for; err is the end of ctx alone. Failed is
+// why it must be tried again later: a mistake, and none of the event's doing.
+func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recorded) (failed, err error) {
+	for waited := false; ; waited = true {
+		reaction := w.react(ctx, p, r)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		outcome, again := judged(reaction)
+		if again {
+			w.waits(waited, reaction)
+			rest(ctx, restAfterFailure)
+			continue
+		}
+		w.told(p, r, outcome, reaction)
+		if outcome == reactionFailed {
+			failed = reaction
+		}
+		return failed, nil
+	}
+}
+
+func (w *PolicyWorker) waits(waited bool, err error) {
+	w.failure.Store(&err)
+	if !waited {
+		w.Log.Warn("policies wait for the store", "error", err)
+	}
+}
+
+// judged answers what became of a reaction, or that it must be tried again at once.
+func judged(err error) (outcome string, again bool) {
+	var repeated *eventstore.Repeated
+	var fault *domain.Fault
+	switch {
+	case err == nil:
+		return reactionDone, false
+	case errors.As(err, &repeated):
+		return reactionRepeated, false
+	case errors.Is(err, eventstore.ErrUnavailable):
+		return "", true
+	case errors.As(err, &fault):
+		return reactionRefused, fault.Kind == domain.Unavailable
+	}
+	return reactionFailed, false
+}
+
+func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err error) {
+	w.Reacted(p.Name, outcome)
+	switch outcome {
+	case reactionRefused:
+		w.Log.Info("a policy was refused", "policy", p.Name, "position", r.Position, "refusal", err)
+	case reactionFailed:
+		w.Log.Error("a policy failed, and is tried again later", "policy", p.Name, "position", r.Position, "error", err)
+	}
+}
+
+// react does what a policy asks for, in its own name and once. A policy that panics has failed.
+func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorded) (err error) {
+	defer w.survive(p, &err)
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	if err != nil {
+		return err
+	}
+	ctx = domain.WithMeta(ctx, causedBy(p, r))
+	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
+}
+
+func (w *PolicyWorker) survive(p Policy, err *error) {
+	if v := recover(); v != nil {
+		w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("commands: policy %s panicked: %v", p.Name, v)
+	}
+}
+
+// causedBy says of what follows that the policy did it because of the event.
+func causedBy(p Policy, r eventstore.Recorded) domain.Meta {
+	var of domain.Meta
+	_ = json.Unmarshal(r.Meta, &of) // What is no metadata tells nothing, and is no reason to do nothing.
+	return domain.Meta{
+		Actor: "policy/" + p.Name, Realm: of.Realm, Causation: r.ID.String(),
+		Correlation: cmp.Or(of.Correlation, r.ID.String()), Traceparent: of.Traceparent,
+	}
+}
+
+// timer is when a policy with a time is to react. An event that does not tell is due at once, so that
+// what is wrong with it comes to light.
+func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
+	t := timers.Timer{Name: p.Name, Cause: r.Mark(), Due: w.Now()}
+	var err error
+	defer w.survive(p, &err)
+	if e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil); err == nil {
+		t.Due = p.due(e)
+	}
+	return t
+}
+
+// keepTime does what is due until ctx ends.
+func (w *PolicyWorker) keepTime(ctx context.Context) error {
+	for ctx.Err() == nil {
+		due, err := w.Timers.Due(ctx, w.Now(), timerBatch)
+		if err != nil {
+			return err
+		}
+		for _, t := range due {
+			if err := w.ring(ctx, t); err != nil {
+				return err
+			}
+		}
+		if len(due) == timerBatch {
+			continue
+		}
+		if rest(ctx, timersEvery); ctx.Err() == nil {
+			w.failure.Store(nil)
+		}
+	}
+	return ctx.Err()
+}
+
+// ring does what a timer was set for, and removes it or sets it anew.
+func (w *PolicyWorker) ring(ctx context.Context, t timers.Timer) error {
+	failed, err := w.keep(ctx, t)
+	switch {
+	case err != nil:
+		return err
+	case failed != nil:
+		return w.Timers.Postpone(ctx, w.postponed(t, failed))
+	}
+	return w.Timers.Done(ctx, t)
+}
+
+// Why a timer can't be kept at the moment: another version of this program may.
+var (
+	errNoPolicy = errors.New("commands: there is no such policy")
+	errNoCause  = errors.New("commands: the history has another event in its place")
+)
+
+func (w *PolicyWorker) keep(ctx context.Context, t timers.Timer) (failed, err error) {
+	n := slices.IndexFunc(w.Policies, func(p Policy) bool { return p.Name == t.Name })
+	if n < 0 {
+		return errNoPolicy, nil
+	}
+	events, err := w.Store.Read(ctx, t.Cause.Position-1, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 || events[0].Mark() != t.Cause {
+		return errNoCause, nil
+	}
+	return w.attempt(ctx, w.Policies[n], envelope.Published(events[0]))
+}
+
+// How long a reaction that failed is left alone: twice as long after each failure.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Hour
+)
+
+// maxErrorText is as much as is kept of what went wrong.
+const maxErrorText = 500
+
+func (w *PolicyWorker) postponed(t timers.Timer, failed error) timers.Timer {
+	pause := firstRetry << min(t.Attempts, 12)
+	t.Attempts++
+	t.Due = w.Now().Add(min(pause, lastRetry))
+	text := failed.Error()
+	t.Error = strings.ToValidUTF8(strings.ReplaceAll(text[:min(len(text), maxErrorText)], "\x00", ""), "")
+	return t
+}

@@ -1,0 +1,172 @@
+package identity
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gesta/domain"
+	"gesta/domain/id"
+)
+
+// SignInID names the attempts to sign in with one address in one realm, whether anybody has it or not.
+// Only who has the key that made it can tell which address that is.
+type SignInID = id.SignIn
+
+// Facts. UserID is empty where nobody has the address.
+type (
+	SignInFailed struct {
+		Realm  string `json:"realm" privacy:"public"`
+		UserID UserID `json:"user_id,omitzero" privacy:"public"`
+		Number int    `json:"number" privacy:"public"` // of the failures within the realm's window, this one included
+	}
+	SignInSuspected struct {
+		Realm         string    `json:"realm" privacy:"public"`
+		UserID        UserID    `json:"user_id,omitzero" privacy:"public"`
+		Failures      int       `json:"failures" privacy:"public"`
+		WithinSeconds int       `json:"within_seconds" privacy:"public"`
+		Until         time.Time `json:"until" privacy:"public"`
+	}
+	SignInSuspicionEnded struct {
+		Realm  string `json:"realm" privacy:"public"`
+		UserID UserID `json:"user_id,omitzero" privacy:"public"`
+	}
+)
+
+func (SignInFailed) EventType() string         { return "identity.sign_in.failed" }
+func (SignInSuspected) EventType() string      { return "identity.sign_in.suspected" }
+func (SignInSuspicionEnded) EventType() string { return "identity.sign_in.suspicion_ended" }
+
+var signInTypes = []domain.Type{
+	domain.TypeOf[SignInFailed](),
+	domain.TypeOf[SignInSuspected](),
+	domain.TypeOf[SignInSuspicionEnded](),
+}
+
+// Ends is when the suspicion is over.
+func (e SignInSuspected) Ends() time.Time { return e.Until }
+
+// SignIns are the recent attempts to sign in with one address that failed.
+type SignIns struct {
+	failures  []time.Time // as many as the last one counted
+	user      UserID
+	until     time.Time // of the last suspicion
+	suspected bool
+}
+
+// SignInStream is where the facts about the attempts on an address are.
+func SignInStream(s SignInID) domain.Stream { return domain.Stream{Kind: "identity.sign_in", ID: s.ID} }
+
+// SignInClaim is what a SignInID is made from.
+func SignInClaim(realm, address string) domain.Claim {
+	return domain.Claim{Scope: "sign_in/" + realm, Name: address}
+}
+
+// Evolve is what each fact means for the attempts.
+func (s SignIns) Evolve(e domain.Event, at time.Time) SignIns {
+	switch e := e.(type) {
+	case SignInFailed:
+		all := append(slices.Clone(s.failures), at)
+		s.failures = all[len(all)-min(max(e.Number, 0), len(all), maxFailures):]
+	case SignInSuspected:
+		s.user, s.until, s.suspected = e.UserID, e.Until, true
+	case SignInSuspicionEnded:
+		s.suspected = false
+	}
+	return s
+}
+
+// Commands.
+type (
+	// FailSignIn records an attempt that was refused, if the rule still counts it: who goes on guessing
+	// makes no stream grow faster than the rule's failures in each window.
+	FailSignIn struct {
+		SignIn SignInID
+		Realm  string
+		User   UserID
+		At     time.Time
+		Rule   FailureRule
+	}
+	// SuspectSignIn follows a failure.
+	SuspectSignIn struct {
+		SignIn SignInID
+		Failed SignInFailed
+		At     time.Time // of the failure
+		Rule   FailureRule
+	}
+	// EndSuspicion follows a suspicion, when its time has come.
+	EndSuspicion struct {
+		SignIn SignInID
+		Realm  string
+		Until  time.Time
+	}
+)
+
+func (c FailSignIn) Target() domain.Stream    { return SignInStream(c.SignIn) }
+func (c SuspectSignIn) Target() domain.Stream { return SignInStream(c.SignIn) }
+func (c EndSuspicion) Target() domain.Stream  { return SignInStream(c.SignIn) }
+
+// Decide counts the failures within the window that ends now.
+func (c FailSignIn) Decide(s SignIns) ([]domain.Event, error) {
+	number := 1
+	for _, at := range s.failures {
+		if at.After(c.At.Add(-c.Rule.Within)) {
+			number++
+		}
+	}
+	if number > c.Rule.Failures {
+		return nil, nil
+	}
+	return []domain.Event{SignInFailed{Realm: c.Realm, UserID: c.User, Number: number}}, nil
+}
+
+// Decide suspects an address once for as long as the failures lie within the window.
+func (c SuspectSignIn) Decide(s SignIns) ([]domain.Event, error) {
+	if c.Rule.IsOff() || c.Failed.Number < c.Rule.Failures || c.At.Before(s.until) {
+		return nil, nil
+	}
+	return []domain.Event{SignInSuspected{
+		Realm: c.Failed.Realm, UserID: c.Failed.UserID, Failures: c.Failed.Number,
+		WithinSeconds: int(c.Rule.Within.Seconds()), Until: c.At.Add(c.Rule.Within),
+	}}, nil
+}
+
+// Decide ends the suspicion that was to last until then, and no later one.
+func (c EndSuspicion) Decide(s SignIns) ([]domain.Event, error) {
+	if !s.suspected || !s.until.Equal(c.Until) {
+		return nil, nil
+	}
+	return []domain.Event{SignInSuspicionEnded{Realm: c.Realm, UserID: s.user}}, nil
+}
+
+// FailureRule says how many failures within which time make a sign-in suspect. The zero rule is off:
+// failures are not even recorded.
+type FailureRule struct {
+	Failures int
+	Within   time.Duration // whole seconds
+}
+
+// maxFailures bounds what is remembered of an address.
+const maxFailures = 100
+
+// IsOff tells whether the realm counts no failures.
+func (r FailureRule) IsOff() bool { return r.Failures == 0 }
+
+// UnmarshalText reads "5/1m", or "off".
+func (r *FailureRule) UnmarshalText(text []byte) (err error) {
+	*r = FailureRule{}
+	if string(text) == "off" {
+		return nil
+	}
+	count, within, _ := strings.Cut(string(text), "/")
+	r.Failures, err = strconv.Atoi(count)
+	if err == nil {
+		r.Within, err = time.ParseDuration(within)
+	}
+	if err != nil || r.Failures < 1 || r.Failures > maxFailures || r.Within < time.Second || r.Within%time.Second != 0 {
+		return fmt.Errorf("%q is neither off nor such as 5/1m: 1 to %d failures within whole seconds", text, maxFailures)
+	}
+	return nil
+}

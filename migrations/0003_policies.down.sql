@@ -1,0 +1,2 @@
+delete from checkpoints where follower = 'policies';
+drop table timers;
