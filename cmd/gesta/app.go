@@ -18,6 +18,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/http/accounts"
 	"gesta/http/web"
+	"gesta/migrations"
 	"gesta/projections"
 )
 
@@ -73,6 +74,7 @@ func (a *app) openCommands(ctx context.Context) error {
 	if err := a.store.CheckKey(ctx, hasher.Fingerprint()); err != nil {
 		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
 	}
+	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
 	a.executor = commands.NewExecutor(a.store, a.catalogue, hasher)
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
 	a.openSurfaces()
@@ -106,6 +108,9 @@ func (s *Settings) with(ctx context.Context, out streams, do func(*app) error) e
 			if err := sys.migrate(ctx); err != nil {
 				return err
 			}
+		}
+		if err := migrations.Check(ctx, sys.url, sys.schema); err != nil {
+			return err
 		}
 		a, err := s.open(ctx, sys, s.logger(out.err))
 		if err != nil {
