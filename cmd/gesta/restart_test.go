@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // balancer hands each connection to the next backend that takes it. It knows nothing of HTTP.
@@ -63,12 +65,17 @@ type customer struct {
 	asked                   int
 }
 
-// live goes on until told to end, or something goes wrong.
+// live goes on until told to end, or something goes wrong. It takes breaks: an idle connection is what a
+// server closes without a word.
 func (c *customer) live(end context.Context) error {
 	defer c.close()
 	for n := 0; end.Err() == nil; n++ {
 		if err := c.step(n); err != nil {
 			return fmt.Errorf("%s, after %d requests: %w", c.email, c.asked, err)
+		}
+		select {
+		case <-end.Done():
+		case <-time.After(rand.N(50 * time.Millisecond)):
 		}
 	}
 	return nil
@@ -122,8 +129,8 @@ func (c *customer) ask(status int, request []byte) (answer, error) {
 func TestARollingRestartFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	i.env = append(slices.Clone(i.env), "GESTA_DRAIN=1s")
-	const replicas, clients = 3, 6
+	i.env = append(slices.Clone(i.env), "GESTA_DRAIN=500ms")
+	const replicas, clients = 3, 24
 	b := &balancer{}
 	var running []*process
 	for range replicas {
@@ -154,6 +161,9 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	}
 	stop()
 	all.Wait()
+	if t.Failed() {
+		return
+	}
 	for _, c := range last {
 		for _, backend := range b.backends {
 			api := client{t, "http://" + backend}
