@@ -3,7 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: run build test crash lint fuzz golden clean
+.PHONY: run build test crash overload lint fuzz golden clean
 
 run: build
 	@exec bin/gesta dev
@@ -32,6 +32,10 @@ fuzz:
 	go test -fuzz FuzzParse -fuzztime $(FUZZTIME) ./domain/id
 	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/web
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./eventstore/envelope
+
+# Two minutes of twice what a process can do, with a summary; `make test` has a few seconds of it.
+overload:
+	GESTA_TEST_OVERLOAD=2m go test -count 1 -timeout 15m -run TestOverload -v ./cmd/gesta
 
 # Writes the golden files anew; read the difference before committing it.
 golden:

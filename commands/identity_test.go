@@ -405,3 +405,41 @@ func TestUsersOfOtherRealmsAreUnknown(t *testing.T) {
 		t.Errorf("get: %v", err)
 	}
 }
+
+// Who would wait for too long is told at once, and the others are served.
+func TestAFullLineOfPasswordsRefusesAtOnce(t *testing.T) {
+	for name, c := range map[string]struct{ cost, line int }{
+		"as many wait as may": {10, 2}, "the last would wait for too long": {13, 1000},
+	} {
+		p, err := commands.NewPasswords(c.cost)
+		must(t, err)
+		p.Line = c.line
+		ctx, leave := context.WithCancel(t.Context())
+		const many, busy = 200, 100
+		told, begin := make(chan error, many), time.Now()
+		for range many {
+			go func() {
+				_, err := p.Match(ctx, "", "password")
+				told <- err
+			}()
+		}
+		served := 0
+		for refused := 0; refused < busy; {
+			switch err := <-told; {
+			case err == nil:
+				served++
+			case errors.Is(err, commands.ErrBusy):
+				refused++
+			default:
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begin); took > 1900*time.Millisecond {
+			t.Errorf("%s: the refusals took %v", name, took)
+		}
+		leave()
+		for range many - busy - served {
+			<-told
+		}
+	}
+}

@@ -22,7 +22,7 @@ type atomic struct {
 func (a *atomic) Version() (int, bool, error) {
 	version, dirty, err := a.Driver.Version()
 	if err == nil && version > int(latest()) {
-		err = fmt.Errorf("schema version %d is newer than this binary knows (%d)", version, latest())
+		err = newer(a.schema, uint(version))
 	}
 	return version, dirty, err
 }

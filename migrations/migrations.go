@@ -45,10 +45,38 @@ type Progress struct {
 // once: one waits for the other, as long as ctx lasts. A schema that is newer than this binary is
 // refused, for the rules in here may not be the ones it keeps.
 func Up(ctx context.Context, databaseURL, schema string) error {
-	if err := inTransaction(ctx, databaseURL, schema, createSchema); err != nil {
-		return err
+	err := inTransaction(ctx, databaseURL, schema, createSchema)
+	if err == nil {
+		err = migrateTo(ctx, databaseURL, schema, (*migrate.Migrate).Up)
 	}
-	return migrateTo(ctx, databaseURL, schema, (*migrate.Migrate).Up)
+	var refusal *pgconn.PgError
+	if errors.As(err, &refusal) && refusal.Code == insufficientPrivilege {
+		return fmt.Errorf("%w; %w", err, Check(ctx, databaseURL, schema))
+	}
+	return err
+}
+
+// insufficientPrivilege is what Postgres says to a login that may not migrate.
+const insufficientPrivilege = "42501"
+
+// Check refuses a schema that this binary was not written for. It needs no more rights than the app's.
+func Check(ctx context.Context, databaseURL, schema string) error {
+	at, err := Status(ctx, databaseURL, schema)
+	switch {
+	case err != nil:
+		return err
+	case at.Version > at.Latest:
+		return fmt.Errorf("migrations: %w", newer(schema, at.Version))
+	case at.Version < at.Latest:
+		return fmt.Errorf("migrations: schema %s has version %d, older than this binary needs (%d); "+
+			"run 'gesta migrate up' as the owner of its tables (MIGRATE_DATABASE_URL)", schema, at.Version, at.Latest)
+	}
+	return nil
+}
+
+func newer(schema string, version uint) error {
+	return fmt.Errorf("schema %s has version %d, newer than this binary knows (%d); run a newer gesta, or let that one "+
+		"take it back with 'gesta migrate down'", schema, version, latest())
 }
 
 // Down undoes the last migrations: as many as steps says, or as there are. It takes what they made

@@ -148,15 +148,31 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	url := pgtest.Database(t)
 	tell(t, connect(t, url), "update gesta.schema_migrations set version = 4711")
 	for name, refused := range map[string]error{
-		"up":   migrations.Up(patience(t), url, "gesta"),
-		"down": migrations.Down(patience(t), url, "gesta", 1),
+		"up":    migrations.Up(patience(t), url, "gesta"),
+		"down":  migrations.Down(patience(t), url, "gesta", 1),
+		"check": migrations.Check(patience(t), url, "gesta"),
 	} {
-		if refused == nil || !strings.Contains(refused.Error(), "schema version 4711 is newer than this binary knows (") {
+		if refused == nil || !strings.Contains(refused.Error(), "has version 4711, newer than this binary knows (") {
 			t.Errorf("%s: %v", name, refused)
 		}
 	}
 	if got := status(t, url, "gesta"); got.Version != 4711 || got.Latest == 0 {
 		t.Errorf("the status is %+v", got)
+	}
+}
+
+// A login that may not migrate is told who may.
+func TestAnOlderSchemaIsRefused(t *testing.T) {
+	url := pgtest.Database(t)
+	tell(t, connect(t, url), "truncate gesta.schema_migrations")
+	app := pgtest.AppLogin(t, url)
+	for name, refused := range map[string]error{
+		"up":    migrations.Up(patience(t), app, "gesta"),
+		"check": migrations.Check(patience(t), app, "gesta"),
+	} {
+		if refused == nil || !strings.Contains(refused.Error(), "has version 0, older than this binary needs (") || !strings.Contains(refused.Error(), "MIGRATE_DATABASE_URL") {
+			t.Errorf("%s: %v", name, refused)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gesta/domain"
+	"gesta/eventstore/postgres"
 )
 
 // Page is a part of a list: the first page is 1.
@@ -25,6 +26,7 @@ func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
+	postgres.Impatient(config)
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

@@ -18,6 +18,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/http/accounts"
 	"gesta/http/web"
+	"gesta/migrations"
 	"gesta/projections"
 )
 
@@ -75,6 +76,7 @@ func (a *app) openCommands(ctx context.Context) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
+	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
 	a.executor = commands.NewExecutor(a.store, a.catalogue, a.hasher)
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
 	a.openSurfaces()
@@ -125,6 +127,9 @@ func (s *Settings) with(ctx context.Context, out streams, do func(*app) error) e
 			if err := sys.migrate(ctx); err != nil {
 				return err
 			}
+		}
+		if err := migrations.Check(ctx, sys.url, sys.schema); err != nil {
+			return err
 		}
 		a, err := s.open(ctx, sys, s.logger(out.err))
 		if err != nil {

@@ -222,7 +222,8 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret, key, "BCRYPT_COST=3"}, "BCRYPT_COST"},
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
-		{[]string{database, secret, key}, "127.0.0.1"},
+		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=0"}, "GESTA_MAX_REQUESTS"},
+		{[]string{database, secret, key, "GESTA_WAIT=0s"}, "127.0.0.1"},
 	} {
 		_, err := gesta(t, c.env, "", "serve", "--listen", "localhost:0")
 		if err == nil || !strings.Contains(err.Error(), c.says) {

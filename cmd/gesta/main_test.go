@@ -51,7 +51,7 @@ type process struct {
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), end: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4"), env...)
+	p.cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4", "GESTA_DRAIN=0s"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -117,12 +117,18 @@ func (p *process) kill() {
 func (p *process) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGINT)
+	p.awaitExit(0)
+}
+
+// awaitExit waits until the process has ended; -1 stands for one that a signal has ended.
+func (p *process) awaitExit(with int) {
+	p.t.Helper()
 	select {
 	case <-p.end:
 	case <-time.After(patience):
 		p.t.Fatal("gesta does not stop")
 	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+	if code := p.cmd.ProcessState.ExitCode(); code != with {
 		p.t.Errorf("gesta ended with %d:\n%s", code, p.said())
 	}
 }
@@ -133,7 +139,7 @@ func gesta(t *testing.T, env []string, stdin string, args ...string) (string, er
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
-	cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4"), env...)
+	cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4", "GESTA_DRAIN=0s"), env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

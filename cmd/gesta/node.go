@@ -25,7 +25,7 @@ import (
 // any of them; of relays, projectors and policies one leads and the others stand by.
 type node struct {
 	*app
-	roles     []string
+	plan
 	nc        *nats.Conn
 	relay     *relay.Relay
 	projector *projections.Projector
@@ -38,11 +38,11 @@ type node struct {
 // credentialLimit is how often one address may try a credential under the hardened profile.
 var credentialLimit = web.Limit{Requests: 10, Per: time.Minute}
 
-func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
-	if len(roles) == 0 {
+func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
+	if len(p.roles) == 0 {
 		return nil, errors.New("a process without any role does nothing; see --roles")
 	}
-	n = &node{app: a, roles: roles, nc: nc}
+	n = &node{app: a, plan: p, nc: nc}
 	if n.has("api") {
 		if n.limits, err = a.limits(); err != nil {
 			return nil, err
@@ -99,13 +99,13 @@ func (n *node) has(role string) bool { return slices.Contains(n.roles, role) }
 
 // run runs the roles until ctx ends, or one of them can't go on. Requests finish before anything they
 // wait for stops.
-func (n *node) run(ctx context.Context, started func(context.Context, *node) error) error {
+func (n *node) run(ctx context.Context) error {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	workers, working := errgroup.WithContext(working)
 	n.work(working, workers)
 	serving, ctx := errgroup.WithContext(ctx)
-	serving.Go(func() error { return started(ctx, n) })
+	serving.Go(func() error { return n.started(ctx, n) })
 	serving.Go(func() error { return n.serve(ctx) })
 	serving.Go(func() error { return failureOf(ctx, working) })
 	err := serving.Wait()
@@ -166,7 +166,9 @@ func (n *node) hearProjected(ctx context.Context) error {
 func (n *node) serve(ctx context.Context) error {
 	s := &server.Server{
 		Ready: n.ready, Metrics: n.metrics, Log: n.log,
-		Host: web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
+		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
+		Limits: server.Limits{Requests: n.MaxRequests, Connections: n.MaxConnections},
+		Times:  server.Times{Grace: n.drain},
 	}
 	if n.has("api") {
 		s.Surfaces = n.surfaces

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
 
 	"gesta/http/server"
@@ -14,8 +16,10 @@ import (
 
 // serveCmd runs against a Postgres and a NATS that somebody else runs.
 type serveCmd struct {
-	Listen []string `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on: the APIs where the role api runs, health and metrics everywhere."`
-	Roles  []string `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
+	Listen []string      `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on: the APIs where the role api runs, health and metrics everywhere."`
+	Roles  []string      `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
+	Drain  time.Duration `env:"GESTA_DRAIN" default:"3s" help:"How long a process that ends still takes new connections, while /readyz says 503, so that what sends them here can notice."`
+	Wait   time.Duration `env:"GESTA_WAIT" default:"1m" help:"How long to wait at the start for a Postgres that is not there yet."`
 }
 
 var (
@@ -23,8 +27,16 @@ var (
 	errNATS       = errors.New("NATS_URL is not a list of addresses such as nats://user:password@host:4222")
 )
 
-// Run serves until ctx ends.
+// Run serves until ctx ends. Who is told to end while it still starts has not failed by ending.
 func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
+	err := c.serve(ctx, s, std)
+	if ctx.Err() != nil {
+		return ended(err)
+	}
+	return err
+}
+
+func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 	if s.database() == "" {
 		return errNoDatabase
 	}
@@ -37,6 +49,9 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 	}
 	log := s.logger(std.err)
 	s.warn(log)
+	if err := sys.await(ctx, log, c.Wait); err != nil {
+		return err
+	}
 	if err := sys.ready(ctx, log); err != nil {
 		return err
 	}
@@ -45,10 +60,10 @@ func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		return errNATS // What is wrong with it could say the password in it.
 	}
 	defer nc.Close()
-	return s.serve(ctx, sys, log, nc, c.Roles, c.Listen, func(_ context.Context, n *node) error {
+	return s.serve(ctx, sys, log, nc, plan{roles: c.Roles, listen: c.Listen, drain: c.Drain, started: func(_ context.Context, n *node) error {
 		log.Info("serving", "roles", c.Roles, "addresses", n.addresses())
 		return nil
-	})
+	}})
 }
 
 // decides tells whether any of the roles needs commands, and their secrets.
@@ -61,6 +76,49 @@ func (s *Settings) warn(log *slog.Logger) {
 	if weak := s.weaknesses(); len(weak) > 0 {
 		log.Warn("these settings are weak; GESTA_PROFILE=hardened is less so", "profile", s.Profile, "weak", weak)
 	}
+}
+
+// await waits for a Postgres that does not answer yet, for a while: what starts everything at once starts
+// things in any order, and who starts what has ended again would sooner or later give up. What answers
+// with a refusal will not think better of it.
+func (s *system) await(ctx context.Context, log *slog.Logger, patience time.Duration) error {
+	until := time.Now().Add(patience)
+	for said := false; ; said = true {
+		err := s.answers(ctx)
+		if err == nil || ctx.Err() != nil || !isComing(err) || time.Now().After(until) {
+			return errors.Join(err, ctx.Err())
+		}
+		if !said {
+			log.Warn("waiting for Postgres", "error", err, "for", patience.String())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(awaitEvery):
+		}
+	}
+}
+
+// How often a Postgres that is not there is asked, and how long it may take to answer.
+const (
+	awaitEvery = 500 * time.Millisecond
+	awaitTime  = 5 * time.Second
+)
+
+func (s *system) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitTime)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// isComing tells a server that does not answer, is starting, or has no room for another connection from
+// one that refuses.
+func isComing(err error) bool {
+	var refused *pgconn.PgError
+	return !errors.As(err, &refused) || refused.Code == "57P03" || refused.Code == "53300"
 }
 
 // ready migrates as the owner, and warns when the app's login is the owner: then only the triggers keep
@@ -97,24 +155,32 @@ func natsOptions(log *slog.Logger) []nats.Option {
 	}
 }
 
-// serve runs roles on a system until ctx ends; started is called once they run.
-func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc *nats.Conn, roles, addresses []string, started func(context.Context, *node) error) error {
+// plan is what a process does.
+type plan struct {
+	roles   []string
+	listen  []string
+	drain   time.Duration
+	started func(context.Context, *node) error // is called once the roles run
+}
+
+// serve runs a plan on a system until ctx ends.
+func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc *nats.Conn, p plan) error {
 	a, err := s.open(ctx, sys, log)
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	if decides(roles) {
+	if decides(p.roles) {
 		if err := a.openCommands(ctx); err != nil {
 			return err
 		}
 	}
-	n, err := newNode(a, nc, roles)
+	n, err := newNode(a, nc, p)
 	if err != nil {
 		return err
 	}
-	if n.listeners, err = server.Listen(ctx, addresses); err != nil {
+	if n.listeners, err = server.Listen(ctx, p.listen); err != nil {
 		return err
 	}
-	return n.run(ctx, started)
+	return n.run(ctx)
 }

@@ -48,7 +48,12 @@ func install(t *testing.T) installation {
 // serve starts a process with some of the roles.
 func (i installation) serve(t *testing.T, roles string) (*process, client) {
 	t.Helper()
-	p := start(t, i.env, "serve", "--listen", "127.0.0.1:0", "--roles", roles)
+	return i.serveAt(t, "127.0.0.1:0", roles)
+}
+
+func (i installation) serveAt(t *testing.T, address, roles string) (*process, client) {
+	t.Helper()
+	p := start(t, i.env, "serve", "--listen", address, "--roles", roles)
 	p.await(`("msg":"serving")`)
 	return p, client{t, "http://" + p.await(`"addresses":\["([^"]+)"`)}
 }

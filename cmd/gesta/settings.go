@@ -44,6 +44,9 @@ type Settings struct {
 	Profile    string `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
 	LogLevel   string `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
 
+	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"256" help:"Requests at work at once. As many again wait up to a second; the next ones get 503."`
+	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
+
 	Accounts accountsSettings `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
 	Stream   streamSettings   `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
 }
@@ -124,6 +127,9 @@ func (s *Settings) lifetimes() map[string]commands.Lifetimes {
 func (s *Settings) check() error {
 	if s.BcryptCost < 4 || s.BcryptCost > 31 {
 		return fmt.Errorf("BCRYPT_COST must be from 4 to 31, not %d", s.BcryptCost)
+	}
+	if s.MaxRequests < 1 || s.MaxConnections < 1 {
+		return errors.New("GESTA_MAX_REQUESTS and GESTA_MAX_CONNECTIONS must be 1 or more")
 	}
 	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 {
 		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS 1 or more")

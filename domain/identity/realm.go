@@ -20,6 +20,7 @@ var Aggregates = []domain.Aggregate{
 	domain.AggregateOf[User]("identity.user"),
 	domain.AggregateOf[Session]("identity.session"),
 	domain.AggregateOf[Roster]("identity.roster"),
+	domain.AggregateOf[SignIns]("identity.sign_in"),
 }
 
 // Role is a realm's word for what a user is there.

@@ -16,7 +16,7 @@ func (s *Store) Append(ctx context.Context, a eventstore.Append) (eventstore.Rec
 		return eventstore.Receipt{}, late(ctx)
 	}
 	j := newJob(ctx, a)
-	if err := s.appender.queue.put(ctx, j); err != nil {
+	if err := s.appender.queue.put(j); err != nil {
 		return eventstore.Receipt{}, err
 	}
 	return j.wait(ctx)

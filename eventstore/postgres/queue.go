@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -15,7 +14,10 @@ const (
 	maxQueued = 4096
 )
 
-var errClosed = fmt.Errorf("%w: the store is closed", eventstore.ErrUnavailable)
+var (
+	errClosed = fmt.Errorf("%w: the store is closed", eventstore.ErrUnavailable)
+	errFull   = fmt.Errorf("%w: too many appends wait", eventstore.ErrUnavailable)
+)
 
 // queue is where appends wait for the appender.
 type queue struct {
@@ -25,8 +27,9 @@ type queue struct {
 	closed bool
 }
 
-// put waits for room as long as the caller does.
-func (q *queue) put(ctx context.Context, j *job) error {
+// put refuses at once when the queue is full: it holds more than the appender commits while anybody
+// would wait.
+func (q *queue) put(j *job) error {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if q.closed {
@@ -35,8 +38,8 @@ func (q *queue) put(ctx context.Context, j *job) error {
 	select {
 	case q.jobs <- j:
 		return nil
-	case <-ctx.Done():
-		return late(ctx)
+	default:
+		return errFull
 	}
 }
 

@@ -94,6 +94,7 @@ func poolConfig(o Options) (*pgxpool.Config, error) {
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = quote(o.Schema)
 	config.ConnConfig.Tracer = o.Tracer
+	Impatient(config)
 	return config, nil
 }
 

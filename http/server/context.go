@@ -30,7 +30,7 @@ var (
 	traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$`)
 )
 
-// identifyRequest gives a request its id, its trace and its time, and notes them for every event and
+// identifyRequest gives a request its id and its trace, and notes them for every event and
 // every line of the log that it leads to.
 func (s *Server) identifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -44,9 +44,7 @@ func (s *Server) identifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
 		owner, _ := web.Owner(s.Surfaces, r.URL.Path)
 		meta.Surface, meta.Realm = owner.Name, owner.Realm
 		c.Response().Header().Set(requestID, meta.Request)
-		ctx, cancel := context.WithTimeout(domain.WithMeta(r.Context(), meta), requestTime)
-		defer cancel()
-		c.SetRequest(r.WithContext(ctx))
+		c.SetRequest(r.WithContext(domain.WithMeta(r.Context(), meta)))
 		return next(c)
 	}
 }

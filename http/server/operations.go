@@ -30,6 +30,9 @@ func (s *Server) mountOperations(e *echo.Echo) {
 const readyTime = 2 * time.Second
 
 func (s *Server) readyz(c echo.Context) error {
+	if s.draining.Load() {
+		return c.JSON(http.StatusServiceUnavailable, Readiness{Detail: map[string]any{"draining": true}})
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTime)
 	defer cancel()
 	r := s.Ready(ctx)
@@ -37,6 +40,20 @@ func (s *Server) readyz(c echo.Context) error {
 		return c.JSON(http.StatusServiceUnavailable, r)
 	}
 	return c.JSON(http.StatusOK, r)
+}
+
+// countRefusals counts what could not be answered at the moment, by why.
+func (s *Server) countRefusals() {
+	s.refusals = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gesta_http_refused_total", Help: "Requests that could not be served at the moment, by the refusal's code.",
+	}, []string{"reason"})
+	s.Metrics.MustRegister(s.refusals)
+}
+
+func (s *Server) countRefusal(f *domain.Fault) {
+	if f.Kind == domain.Unavailable {
+		s.refusals.WithLabelValues(f.Code).Inc()
+	}
 }
 
 // observe counts and times every request by the template of its route, never by its path: paths and

@@ -5,15 +5,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"gesta/domain"
 	"gesta/http/web"
@@ -26,16 +24,21 @@ type Server struct {
 	Ready    func(context.Context) Readiness
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger
-}
+	Limits   Limits
+	Times    Times
 
-// The time a request has, and the time that open ones get to finish when the server stops.
-const (
-	requestTime = 10 * time.Second
-	drainTime   = 15 * time.Second
-)
+	gate     *gate
+	bodies   bodies
+	refusals *prometheus.CounterVec
+	draining atomic.Bool
+}
 
 // Handler answers requests to every path.
 func (s *Server) Handler() http.Handler {
+	s.Limits, s.Times = s.Limits.orDefault(), s.Times.orDefault()
+	s.gate = newGate(s.Limits.Requests, s.Times.Wait)
+	s.gate.observe(s.Metrics)
+	s.countRefusals()
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
@@ -51,37 +54,12 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	for _, route := range surface.Routes {
-		h := s.Host.Serve(surface, route)
+		h := s.readBody(s.admit(s.Host.Serve(surface, route)))
 		e.Add(route.Method, route.Path, h)
 		if route.Method == http.MethodGet {
 			e.HEAD(route.Path, h) // The server leaves the body out.
 		}
 	}
-}
-
-// Serve answers on all listeners until ctx ends; then it lets open requests finish.
-func (s *Server) Serve(ctx context.Context, listeners []net.Listener) error {
-	server := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, l := range listeners {
-		group.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
-	}
-	group.Go(func() error {
-		<-ctx.Done()
-		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-		defer cancel()
-		return server.Shutdown(draining)
-	})
-	return group.Wait()
 }
 
 // refuse says an error in the words of the surface that owns the path.
@@ -90,6 +68,7 @@ func (s *Server) refuse(err error, c echo.Context) {
 		return
 	}
 	fault := faultOf(err)
+	s.countRefusal(fault)
 	if fault.Kind == domain.Internal && !errors.Is(err, errPanic) {
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "error", err)
 	}
@@ -111,9 +90,12 @@ var faults = map[int]*domain.Fault{
 	http.StatusMethodNotAllowed: {Kind: domain.NotAllowed, Code: "method_not_allowed", Text: "method not allowed"},
 }
 
+// errLeft is what nobody hears: the client has left, and nobody failed.
+var errLeft = &domain.Fault{Kind: domain.Unavailable, Code: "client_left", Text: "the client has left"}
+
 func faultOf(err error) *domain.Fault {
 	if errors.Is(err, context.Canceled) {
-		return domain.ErrUnavailable // The client has left; nobody failed.
+		return errLeft
 	}
 	var he *echo.HTTPError
 	if errors.As(err, &he) && faults[he.Code] != nil {

@@ -35,8 +35,8 @@ type Request struct {
 // Context says who asks and where, for whatever acts on the request.
 func (r *Request) Context() context.Context { return r.ctx }
 
-// maxBody is the largest body that is read, in bytes.
-const maxBody = 1 << 20
+// MaxBody is the largest body that is read, in bytes.
+const MaxBody = 1 << 20
 
 // Refusals of what a request says.
 var (
@@ -51,7 +51,7 @@ func (r *Request) Body(into any) error {
 	if !isJSON(r.echo.Request().Header.Get("Content-Type")) {
 		return ErrNotJSON
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, MaxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

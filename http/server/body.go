@@ -1,0 +1,70 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+
+	"gesta/http/web"
+)
+
+// maxBodies is as much of bodies as is held at once, in bytes.
+const maxBodies = 64 << 20
+
+// bodies counts the bytes of the bodies that are held.
+type bodies struct{ held atomic.Int64 }
+
+// readBody reads the body before the request is let in: who sends slowly must not work meanwhile. What
+// is wrong with the body, the row is told when it reads it.
+func (s *Server) readBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Body == nil || r.Body == http.NoBody {
+			return next(c)
+		}
+		in := &counted{Reader: http.MaxBytesReader(c.Response().Writer, r.Body, web.MaxBody), held: &s.bodies.held}
+		defer in.forget()
+		text, err := io.ReadAll(in)
+		if errors.Is(err, errOverloaded) {
+			return err
+		}
+		r.Body = io.NopCloser(&said{text: bytes.NewReader(text), err: err})
+		return next(c)
+	}
+}
+
+// counted refuses to read on when too much is held.
+type counted struct {
+	io.Reader
+	held *atomic.Int64
+	own  int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.own += int64(n)
+	if c.held.Add(int64(n)) > maxBodies {
+		return n, errOverloaded
+	}
+	return n, err
+}
+
+func (c *counted) forget() { c.held.Add(-c.own) }
+
+// said is a body that was read, with the error that ended it.
+type said struct {
+	text *bytes.Reader
+	err  error
+}
+
+func (s *said) Read(p []byte) (int, error) {
+	n, err := s.text.Read(p)
+	if err == io.EOF && s.err != nil {
+		err = s.err
+	}
+	return n, err
+}
