@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,11 +115,12 @@ func checkFailing(t *testing.T, i installation, c client) {
 	}
 }
 
-// A refused sign-in answers the same whether the address is known or not.
+// A refused sign-in answers the same whether the address is known or not, however many try at once.
 func TestARefusedSignInTellsNothing(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	_, api := i.serve(t, "api,projector,policies")
+	_, other := i.serve(t, "api")
 	api.expect(201, "POST", "/users", "", registration("ann@example.com"))
 	same := func(a answer) string {
 		for _, own := range []string{"Date", "X-Request-Id"} {
@@ -135,6 +137,19 @@ func TestARefusedSignInTellsNothing(t *testing.T) {
 		if known != unknown || strings.Contains(known, "Position") {
 			t.Errorf("%s\n%s", known, unknown)
 		}
+	}
+	var all sync.WaitGroup
+	for n := range 40 {
+		all.Go(func() {
+			wrong := map[string]string{"email": "carl@example.com", "password": "guess"}
+			if a := []client{api, other}[n%2].do("POST", "/auth/login", "", wrong); a.status != 401 {
+				t.Errorf("%d %s", a.status, a.text)
+			}
+		})
+	}
+	all.Wait()
+	if failed := i.exported(t, "identity.sign_in.failed"); len(failed) != 15 {
+		t.Errorf("%d failures are recorded of three addresses", len(failed))
 	}
 }
 
