@@ -107,17 +107,19 @@ func (o *office) level() {
 	o.t.Helper()
 	eventually(o.t, "the policies are level", func() bool {
 		head, err := o.store.Head(o.t.Context())
-		must(o.t, err)
-		return o.status().Position == head.Position
+		return err == nil && o.status().Position == head.Position
 	})
 }
 
+// status is where policies are; -1 while the store is away.
 func (o *office) status() timers.Status {
 	o.t.Helper()
 	s, err := o.timers.(interface {
 		Status(context.Context) (timers.Status, error)
 	}).Status(o.t.Context())
-	must(o.t, err)
+	if err != nil {
+		return timers.Status{Position: -1, Waiting: -1}
+	}
 	return s
 }
 
@@ -129,14 +131,27 @@ var (
 func (o *office) cause(n int) {
 	o.t.Helper()
 	for range n {
-		_, err := commands.Execute(o.t.Context(), o.x, count{causes, 1, ""})
-		must(o.t, err)
+		key := id.New(time.Now()).String()
+		eventually(o.t, "a cause is appended", func() bool {
+			_, err := commands.Execute(commands.Once(o.t.Context(), "test", key), o.x, count{causes, 1, ""})
+			if errors.Is(err, domain.ErrUnavailable) {
+				return false
+			}
+			if repeated := (*eventstore.Repeated)(nil); !errors.As(err, &repeated) {
+				must(o.t, err)
+			}
+			return true
+		})
 	}
 }
 
+// effects are how many there are; -1 while the store is away.
 func (o *office) effects() int {
 	o.t.Helper()
 	s, err := commands.State[counter](o.t.Context(), executor(o.t, o.store), effects)
+	if errors.Is(err, domain.ErrUnavailable) {
+		return -1
+	}
 	must(o.t, err)
 	return s.Sum
 }
@@ -341,6 +356,99 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 	eventually(t, "3 effects", func() bool { return o.effects() == 3 })
 	o.level()
 	eventually(t, "the worker gets on", func() bool { return w.Err() == nil })
+}
+
+// storm is a store whose answers get lost: every third append is done without anybody hearing of it,
+// or not done at all, while it lasts.
+type storm struct {
+	eventstore.Store
+	lasts atomic.Int64
+}
+
+func (s *storm) Append(ctx context.Context, a eventstore.Append) (eventstore.Receipt, error) {
+	left := s.lasts.Add(-1)
+	if left < 0 || left%3 == 2 {
+		return s.Store.Append(ctx, a)
+	}
+	if left%3 == 1 {
+		_, _ = s.Store.Append(ctx, a) // What it answers is what gets lost.
+	}
+	return eventstore.Receipt{}, eventstore.ErrUnavailable
+}
+
+// stormy timers fail at every second question, while it lasts.
+type stormy struct {
+	timers.Memory
+	lasts atomic.Int64
+}
+
+func (s *stormy) fails() bool { left := s.lasts.Add(-1); return left >= 0 && left%2 == 0 }
+
+var errStorm = errors.New("a storm")
+
+func (s *stormy) Move(ctx context.Context, from, to eventstore.Mark, set []timers.Timer) error {
+	if s.fails() {
+		return errStorm
+	}
+	return s.Memory.Move(ctx, from, to, set)
+}
+
+func (s *stormy) Done(ctx context.Context, t timers.Timer) error {
+	if s.fails() {
+		return errStorm
+	}
+	return s.Memory.Done(ctx, t)
+}
+
+func (s *stormy) Due(ctx context.Context, now time.Time, limit int) ([]timers.Timer, error) {
+	if s.fails() {
+		return nil, errStorm
+	}
+	return s.Memory.Due(ctx, now, limit)
+}
+
+// Whatever is lost on the way, each cause has each effect once.
+func TestEffectsAreOnceInAStorm(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.cause(8)
+	store, all := &storm{Store: o.store}, &stormy{}
+	o.store, o.timers = store, all
+	store.lasts.Store(12)
+	all.lasts.Store(8)
+	for range 2 {
+		o.run(o.worker(
+			commands.When("at_once", o.echo),
+			commands.At("at_its_time", func(counted) time.Time { return start }, o.echo),
+		))
+	}
+	eventually(t, "16 effects", func() bool { return o.effects() >= 16 })
+	eventually(t, "the storm is over", func() bool { return store.lasts.Load() <= 0 && all.lasts.Load() <= 0 })
+	o.level()
+	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if o.effects() != 16 {
+		t.Errorf("%d effects", o.effects())
+	}
+}
+
+// Connections that are cut double nothing and lose nothing.
+func TestEffectsAreOnceWhileConnectionsAreCut(t *testing.T) {
+	t.Parallel()
+	o := newPostgresOffice(t)
+	for range 2 {
+		o.run(o.worker(commands.When("at_once", o.echo), commands.At("at_its_time", func(counted) time.Time { return start }, o.echo)))
+	}
+	for range 4 {
+		o.cause(5)
+		_, _ = o.timers.(timers.Table).DB.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = current_database()`) // Its own is cut as well, and so it fails.
+	}
+	eventually(t, "40 effects", func() bool { return o.effects() >= 40 })
+	o.level()
+	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if o.effects() != 40 {
+		t.Errorf("%d effects", o.effects())
+	}
 }
 
 func inAnHour(counted) time.Time { return start.Add(time.Hour) }
