@@ -88,6 +88,9 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	if err != nil {
 		return err
 	}
+	if p.due != nil && p.due(e).After(w.Now()) {
+		return errEarly
+	}
 	ctx = domain.WithMeta(ctx, causedBy(p, r))
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
 }
@@ -112,13 +115,20 @@ func causedBy(p Policy, r eventstore.Recorded) domain.Meta {
 // timer is when a policy with a time is to react. An event that does not tell is due at once, so that
 // what is wrong with it comes to light.
 func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
-	t := timers.Timer{Name: p.Name, Cause: r.Mark(), Due: w.Now()}
-	var err error
-	defer w.survive(p, &err)
-	if e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil); err == nil {
-		t.Due = p.due(e)
+	due, err := w.due(p, r)
+	if err != nil {
+		due = w.Now()
 	}
-	return t
+	return timers.Timer{Name: p.Name, Cause: r.Mark(), Due: due}
+}
+
+func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err error) {
+	defer w.survive(p, &err)
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	if err != nil {
+		return due, err
+	}
+	return p.due(e), nil
 }
 
 // keepTime does what is due until ctx ends.
@@ -155,8 +165,9 @@ func (w *PolicyWorker) ring(ctx context.Context, t timers.Timer) error {
 	return w.Timers.Done(ctx, t)
 }
 
-// Why a timer can't be kept at the moment: another version of this program may.
+// Why a timer can't be kept at the moment. Another version of this program may, or has set it.
 var (
+	errEarly    = errors.New("commands: its time has not come")
 	errNoPolicy = errors.New("commands: there is no such policy")
 	errNoCause  = errors.New("commands: the history has another event in its place")
 )
