@@ -382,10 +382,10 @@ func TestOnceIsForOneAppend(t *testing.T) {
 	must(t, err) // Nothing was decided, and nothing is recorded.
 	_, err = commands.Execute(first, x, count{effects, 1, ""})
 	must(t, err)
-	if _, err := commands.Execute(first, x, count{effects, 1, ""}); err == nil {
-		t.Error("two appends under one Once")
-	}
 	var repeated *eventstore.Repeated
+	if _, err := commands.Execute(first, x, count{effects, 1, ""}); err == nil || errors.As(err, &repeated) {
+		t.Errorf("two appends under one Once: %v", err)
+	}
 	if _, err := commands.Execute(commands.Once(t.Context(), "policy/p", "1"), x, count{effects, 1, ""}); !errors.As(err, &repeated) {
 		t.Errorf("again: %v", err)
 	}

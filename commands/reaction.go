@@ -63,8 +63,6 @@ func judged(err error) (outcome string, again bool) {
 		return reactionDone, false
 	case errors.As(err, &repeated):
 		return reactionRepeated, false
-	case errors.Is(err, eventstore.ErrUnavailable):
-		return "", true
 	case errors.As(err, &fault):
 		return reactionRefused, fault.Kind == domain.Unavailable
 	}

@@ -210,3 +210,13 @@ func (i installation) timers(t *testing.T) (n int) {
 	}
 	return n
 }
+
+func TestTheRuleOfFailuresIsASetting(t *testing.T) {
+	t.Parallel()
+	if r := parse(t).Accounts.FailedSignIns; r.Failures != 5 || r.Within != time.Minute {
+		t.Errorf("%+v", r)
+	}
+	if r := parse(t, "--accounts-failed-sign-ins", "off").Accounts.FailedSignIns; !r.IsOff() {
+		t.Errorf("%+v", r)
+	}
+}
