@@ -302,6 +302,21 @@ func TestEffectsAreOnceWhileConnectionsAreCut(t *testing.T) {
 	}
 }
 
+// A reaction that can't be done, though the store is there, holds up the others for moments only.
+func TestAReactionThatWaitsAloneIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.cause(2)
+	o.run(o.worker(commands.When("echo", func(ctx context.Context, c commands.Contexts, r eventstore.Recorded, e counted) error {
+		if r.Position == 1 {
+			return fmt.Errorf("%w (a queue that never ends)", domain.ErrUnavailable)
+		}
+		return o.echo(ctx, c, r, e)
+	})))
+	eventually(t, "the other has its effect", func() bool { return o.effects() == 1 })
+	eventually(t, "the failure is named", func() bool { return o.status().Failing == 1 })
+}
+
 func inAnHour(counted) time.Time { return start.Add(time.Hour) }
 
 // A time that comes while nobody works is kept when somebody does.

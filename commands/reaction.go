@@ -28,14 +28,14 @@ const (
 // attempt reacts to an event. A store that is away is waited for; err is the end of ctx alone. Failed is
 // why it must be tried again later: a mistake, and none of the event's doing.
 func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recorded) (failed, err error) {
-	for waited := false; ; waited = true {
+	for tries := 1; ; tries++ {
 		reaction := w.react(ctx, p, r)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		outcome, again := judged(reaction)
-		if again {
-			w.waits(waited, reaction)
+		if again && !w.isAlone(ctx, tries) {
+			w.waits(tries, reaction)
 			rest(ctx, restAfterFailure)
 			continue
 		}
@@ -47,14 +47,27 @@ func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recor
 	}
 }
 
-func (w *PolicyWorker) waits(waited bool, err error) {
+// maxTries is how often a reaction that can't be done at the moment is tried before the store is asked
+// whether it is away at all.
+const maxTries = 20
+
+// isAlone tells whether a reaction waits for what nobody else waits for. It must not hold up the others.
+func (w *PolicyWorker) isAlone(ctx context.Context, tries int) bool {
+	if tries < maxTries {
+		return false
+	}
+	_, err := w.Store.Head(ctx)
+	return err == nil
+}
+
+func (w *PolicyWorker) waits(tries int, err error) {
 	w.failure.Store(&err)
-	if !waited {
+	if tries == 1 {
 		w.Log.Warn("policies wait for the store", "error", err)
 	}
 }
 
-// judged answers what became of a reaction, or that it must be tried again at once.
+// judged answers what became of a reaction, and whether it should be tried again at once.
 func judged(err error) (outcome string, again bool) {
 	var repeated *eventstore.Repeated
 	var fault *domain.Fault
@@ -63,10 +76,12 @@ func judged(err error) (outcome string, again bool) {
 		return reactionDone, false
 	case errors.As(err, &repeated):
 		return reactionRepeated, false
-	case errors.As(err, &fault):
-		return reactionRefused, fault.Kind == domain.Unavailable
+	case !errors.As(err, &fault):
+		return reactionFailed, false
+	case fault.Kind == domain.Unavailable:
+		return reactionFailed, true
 	}
-	return reactionFailed, false
+	return reactionRefused, false
 }
 
 func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err error) {
