@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,145 +14,9 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/eventstore"
-	"gesta/eventstore/feed"
 	"gesta/eventstore/memory"
-	"gesta/eventstore/postgres"
-	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/timers"
 )
-
-// office is where policies work: a history, timers, and a clock that the test moves.
-type office struct {
-	t        *testing.T
-	store    eventstore.Store
-	timers   commands.Timers
-	x        *commands.Executor
-	handoff  *eventstore.Handoff
-	clock    atomic.Int64 // nanoseconds after the start
-	mu       sync.Mutex
-	outcomes map[string]int
-}
-
-func newOffice(t *testing.T) *office {
-	handoff := &eventstore.Handoff{}
-	return furnish(t, &memory.Store{Handoff: handoff}, &timers.Memory{}, handoff)
-}
-
-// newPostgresOffice has its history and its timers in a database.
-func newPostgresOffice(t *testing.T) *office {
-	handoff := &eventstore.Handoff{}
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t), Handoff: handoff})
-	must(t, err)
-	t.Cleanup(store.Close)
-	return furnish(t, store, timers.Table{DB: store.Pool(), Follower: "policies"}, handoff)
-}
-
-func furnish(t *testing.T, s eventstore.Store, all commands.Timers, h *eventstore.Handoff) *office {
-	return &office{t: t, store: s, timers: all, x: executor(t, s), handoff: h, outcomes: map[string]int{}}
-}
-
-var start = time.Now()
-
-func (o *office) now() time.Time { return start.Add(time.Duration(o.clock.Load())) }
-
-// worker is a new process' worker; nothing keeps two from working at once.
-func (o *office) worker(policies ...commands.Policy) *commands.PolicyWorker {
-	return &commands.PolicyWorker{
-		Policies: policies, Store: o.store, Timers: o.timers, Now: o.now,
-		Catalogue: o.x.Catalogue, Feed: &feed.Feed{Store: o.store, Handoff: o.handoff},
-		Lead:    func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
-		Reacted: o.reacted, Log: slog.New(slog.DiscardHandler),
-	}
-}
-
-func (o *office) reacted(policy, outcome string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.outcomes[policy+" "+outcome]++
-}
-
-func (o *office) times(what string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.outcomes[what]
-}
-
-// run has a worker react until the test ends, or stop is called.
-func (o *office) run(w *commands.PolicyWorker) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() { defer close(done); _ = w.Run(ctx) }()
-	stop = sync.OnceFunc(func() { cancel(); <-done })
-	o.t.Cleanup(stop)
-	return stop
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
-// level waits until the policies are where the history ends.
-func (o *office) level() {
-	o.t.Helper()
-	eventually(o.t, "the policies are level", func() bool {
-		head, err := o.store.Head(o.t.Context())
-		must(o.t, err)
-		return o.status().Position == head.Position
-	})
-}
-
-func (o *office) status() timers.Status {
-	o.t.Helper()
-	s, err := o.timers.(interface {
-		Status(context.Context) (timers.Status, error)
-	}).Status(o.t.Context())
-	must(o.t, err)
-	return s
-}
-
-var (
-	causes  = stream("causes")
-	effects = stream("effects")
-)
-
-func (o *office) cause(n int) {
-	o.t.Helper()
-	for range n {
-		_, err := commands.Execute(o.t.Context(), o.x, count{causes, 1, ""})
-		must(o.t, err)
-	}
-}
-
-func (o *office) effects() int {
-	o.t.Helper()
-	s, err := commands.State[counter](o.t.Context(), executor(o.t, o.store), effects)
-	must(o.t, err)
-	return s.Sum
-}
-
-// echo counts one effect for each cause.
-func (o *office) echo(ctx context.Context, _ commands.Contexts, r eventstore.Recorded, _ counted) error {
-	if r.Stream != causes {
-		return nil
-	}
-	_, err := commands.Execute(ctx, executor(o.t, o.store), count{effects, 1, ""})
-	return err
-}
-
-// everywhere runs a test over both kinds of store.
-func everywhere(t *testing.T, f func(t *testing.T, o *office)) {
-	t.Run("memory", func(t *testing.T) { t.Parallel(); f(t, newOffice(t)) })
-	t.Run("postgres", func(t *testing.T) { t.Parallel(); f(t, newPostgresOffice(t)) })
-}
 
 func TestEachEventIsReactedToOnce(t *testing.T) {
 	t.Parallel()
@@ -305,10 +167,14 @@ func TestDamageHoldsUpNothing(t *testing.T) {
 	o.cause(1)
 	o.run(o.worker(
 		commands.When("echo", o.echo),
-		commands.At("later", func(counted) time.Time { return start.Add(time.Hour) }, o.echo),
+		commands.At("later", inAnHour, o.echo),
+		commands.At("never", func(counted) time.Time { panic("no time") }, o.echo),
 	))
 	eventually(t, "an effect", func() bool { return o.effects() == 1 })
-	eventually(t, "both failures are named", func() bool { return o.status().Failing == 2 })
+	eventually(t, "all failures are named", func() bool { return o.status().Failing == 2+3 })
+	if o.level(); o.effects() != 1 {
+		t.Errorf("%d effects", o.effects())
+	}
 }
 
 // absent is a store that takes no appends while it is away.
@@ -341,6 +207,114 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 	eventually(t, "3 effects", func() bool { return o.effects() == 3 })
 	o.level()
 	eventually(t, "the worker gets on", func() bool { return w.Err() == nil })
+}
+
+// storm is a store whose answers get lost: every third append is done without anybody hearing of it,
+// or not done at all, while it lasts.
+type storm struct {
+	eventstore.Store
+	lasts atomic.Int64
+}
+
+func (s *storm) Append(ctx context.Context, a eventstore.Append) (eventstore.Receipt, error) {
+	left := s.lasts.Add(-1)
+	if left < 0 || left%3 == 2 {
+		return s.Store.Append(ctx, a)
+	}
+	if left%3 == 1 {
+		_, _ = s.Store.Append(ctx, a) // What it answers is what gets lost.
+	}
+	return eventstore.Receipt{}, eventstore.ErrUnavailable
+}
+
+// stormy timers fail at every second question, while it lasts.
+type stormy struct {
+	timers.Memory
+	lasts atomic.Int64
+}
+
+func (s *stormy) fails() bool { left := s.lasts.Add(-1); return left >= 0 && left%2 == 0 }
+
+var errStorm = errors.New("a storm")
+
+func (s *stormy) Move(ctx context.Context, from, to eventstore.Mark, set []timers.Timer) error {
+	if s.fails() {
+		return errStorm
+	}
+	return s.Memory.Move(ctx, from, to, set)
+}
+
+func (s *stormy) Done(ctx context.Context, t timers.Timer) error {
+	if s.fails() {
+		return errStorm
+	}
+	return s.Memory.Done(ctx, t)
+}
+
+func (s *stormy) Due(ctx context.Context, now time.Time, limit int) ([]timers.Timer, error) {
+	if s.fails() {
+		return nil, errStorm
+	}
+	return s.Memory.Due(ctx, now, limit)
+}
+
+// Whatever is lost on the way, each cause has each effect once.
+func TestEffectsAreOnceInAStorm(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.cause(8)
+	store, all := &storm{Store: o.store}, &stormy{}
+	o.store, o.timers = store, all
+	store.lasts.Store(12)
+	all.lasts.Store(8)
+	for range 2 {
+		o.run(o.worker(
+			commands.When("at_once", o.echo),
+			commands.At("at_its_time", func(counted) time.Time { return start }, o.echo),
+		))
+	}
+	eventually(t, "16 effects", func() bool { return o.effects() >= 16 })
+	eventually(t, "the storm is over", func() bool { return store.lasts.Load() <= 0 && all.lasts.Load() <= 0 })
+	o.level()
+	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if o.effects() != 16 {
+		t.Errorf("%d effects", o.effects())
+	}
+}
+
+// Connections that are cut double nothing and lose nothing.
+func TestEffectsAreOnceWhileConnectionsAreCut(t *testing.T) {
+	t.Parallel()
+	o := newPostgresOffice(t)
+	for range 2 {
+		o.run(o.worker(commands.When("at_once", o.echo), commands.At("at_its_time", func(counted) time.Time { return start }, o.echo)))
+	}
+	for range 4 {
+		o.cause(5)
+		_, _ = o.timers.(timers.Table).DB.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = current_database()`) // Its own is cut as well, and so it fails.
+	}
+	eventually(t, "40 effects", func() bool { return o.effects() >= 40 })
+	o.level()
+	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if o.effects() != 40 {
+		t.Errorf("%d effects", o.effects())
+	}
+}
+
+// A reaction that can't be done, though the store is there, holds up the others for moments only.
+func TestAReactionThatWaitsAloneIsTriedAgainLater(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.cause(2)
+	o.run(o.worker(commands.When("echo", func(ctx context.Context, c commands.Contexts, r eventstore.Recorded, e counted) error {
+		if r.Position == 1 {
+			return fmt.Errorf("%w (a queue that never ends)", domain.ErrUnavailable)
+		}
+		return o.echo(ctx, c, r, e)
+	})))
+	eventually(t, "the other has its effect", func() bool { return o.effects() == 1 })
+	eventually(t, "the failure is named", func() bool { return o.status().Failing == 1 })
 }
 
 func inAnHour(counted) time.Time { return start.Add(time.Hour) }
@@ -423,10 +397,10 @@ func TestOnceIsForOneAppend(t *testing.T) {
 	must(t, err) // Nothing was decided, and nothing is recorded.
 	_, err = commands.Execute(first, x, count{effects, 1, ""})
 	must(t, err)
-	if _, err := commands.Execute(first, x, count{effects, 1, ""}); err == nil {
-		t.Error("two appends under one Once")
-	}
 	var repeated *eventstore.Repeated
+	if _, err := commands.Execute(first, x, count{effects, 1, ""}); err == nil || errors.As(err, &repeated) {
+		t.Errorf("two appends under one Once: %v", err)
+	}
 	if _, err := commands.Execute(commands.Once(t.Context(), "policy/p", "1"), x, count{effects, 1, ""}); !errors.As(err, &repeated) {
 		t.Errorf("again: %v", err)
 	}

@@ -28,14 +28,14 @@ const (
 // attempt reacts to an event. A store that is away is waited for; err is the end of ctx alone. Failed is
 // why it must be tried again later: a mistake, and none of the event's doing.
 func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recorded) (failed, err error) {
-	for waited := false; ; waited = true {
+	for tries := 1; ; tries++ {
 		reaction := w.react(ctx, p, r)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		outcome, again := judged(reaction)
-		if again {
-			w.waits(waited, reaction)
+		if again && !w.isAlone(ctx, tries) {
+			w.waits(tries, reaction)
 			rest(ctx, restAfterFailure)
 			continue
 		}
@@ -47,14 +47,27 @@ func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recor
 	}
 }
 
-func (w *PolicyWorker) waits(waited bool, err error) {
+// maxTries is how often a reaction that can't be done at the moment is tried before the store is asked
+// whether it is away at all.
+const maxTries = 20
+
+// isAlone tells whether a reaction waits for what nobody else waits for. It must not hold up the others.
+func (w *PolicyWorker) isAlone(ctx context.Context, tries int) bool {
+	if tries < maxTries {
+		return false
+	}
+	_, err := w.Store.Head(ctx)
+	return err == nil
+}
+
+func (w *PolicyWorker) waits(tries int, err error) {
 	w.failure.Store(&err)
-	if !waited {
+	if tries == 1 {
 		w.Log.Warn("policies wait for the store", "error", err)
 	}
 }
 
-// judged answers what became of a reaction, or that it must be tried again at once.
+// judged answers what became of a reaction, and whether it should be tried again at once.
 func judged(err error) (outcome string, again bool) {
 	var repeated *eventstore.Repeated
 	var fault *domain.Fault
@@ -63,12 +76,12 @@ func judged(err error) (outcome string, again bool) {
 		return reactionDone, false
 	case errors.As(err, &repeated):
 		return reactionRepeated, false
-	case errors.Is(err, eventstore.ErrUnavailable):
-		return "", true
-	case errors.As(err, &fault):
-		return reactionRefused, fault.Kind == domain.Unavailable
+	case !errors.As(err, &fault):
+		return reactionFailed, false
+	case fault.Kind == domain.Unavailable:
+		return reactionFailed, true
 	}
-	return reactionFailed, false
+	return reactionRefused, false
 }
 
 func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err error) {
@@ -87,6 +100,9 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
 	if err != nil {
 		return err
+	}
+	if p.due != nil && p.due(e).After(w.Now()) {
+		return errEarly
 	}
 	ctx = domain.WithMeta(ctx, causedBy(p, r))
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
@@ -112,13 +128,20 @@ func causedBy(p Policy, r eventstore.Recorded) domain.Meta {
 // timer is when a policy with a time is to react. An event that does not tell is due at once, so that
 // what is wrong with it comes to light.
 func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
-	t := timers.Timer{Name: p.Name, Cause: r.Mark(), Due: w.Now()}
-	var err error
-	defer w.survive(p, &err)
-	if e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil); err == nil {
-		t.Due = p.due(e)
+	due, err := w.due(p, r)
+	if err != nil {
+		due = w.Now()
 	}
-	return t
+	return timers.Timer{Name: p.Name, Cause: r.Mark(), Due: due}
+}
+
+func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err error) {
+	defer w.survive(p, &err)
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	if err != nil {
+		return due, err
+	}
+	return p.due(e), nil
 }
 
 // keepTime does what is due until ctx ends.
@@ -155,8 +178,9 @@ func (w *PolicyWorker) ring(ctx context.Context, t timers.Timer) error {
 	return w.Timers.Done(ctx, t)
 }
 
-// Why a timer can't be kept at the moment: another version of this program may.
+// Why a timer can't be kept at the moment. Another version of this program may, or has set it.
 var (
+	errEarly    = errors.New("commands: its time has not come")
 	errNoPolicy = errors.New("commands: there is no such policy")
 	errNoCause  = errors.New("commands: the history has another event in its place")
 )

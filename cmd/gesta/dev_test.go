@@ -223,6 +223,9 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
 		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=0"}, "GESTA_MAX_REQUESTS"},
+		{[]string{database, secret, key, "ACCOUNTS_FAILED_SIGN_INS=5"}, "failed-sign-ins"},
+		{[]string{database, "GESTA_ROLES=policies"}, "JWT_SECRET"},
+		{[]string{database, "GESTA_ROLES=relay", "GESTA_WAIT=0s"}, "127.0.0.1"},
 		{[]string{database, secret, key, "GESTA_WAIT=0s"}, "127.0.0.1"},
 	} {
 		_, err := gesta(t, c.env, "", "serve", "--listen", "localhost:0")

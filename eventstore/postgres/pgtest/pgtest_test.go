@@ -45,8 +45,8 @@ func tell(t *testing.T, url, statement string) {
 func TestEachDatabaseIsNewAndMigrated(t *testing.T) {
 	for range 2 {
 		url := Database(t)
-		tell(t, url, "insert into gesta.checkpoints values ('only', 1, gen_random_uuid())")
-		if rows := ask(t, url, "select follower from gesta.checkpoints"); len(rows) != 1 {
+		tell(t, url, "insert into gesta.idempotency values ('only', 'k', '', '{}')")
+		if rows := ask(t, url, "select scope from gesta.idempotency"); len(rows) != 1 {
 			t.Errorf("it holds %v", rows)
 		}
 		progress, err := migrations.Status(t.Context(), url, migrations.DefaultSchema)
