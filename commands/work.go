@@ -184,8 +184,18 @@ func (w *Work) commit() error {
 		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
 	}
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
-	noteReceipt(w.ctx, receipt.Last, w.x.Settle(w.ctx, receipt.Last))
+	noteReceipt(w.ctx, receipt.Last, w.x.Settle(w.ctx, receipt.Last, w.written()))
 	return nil
+}
+
+// written are the streams that have new events.
+func (w *Work) written() (streams []domain.Stream) {
+	for _, t := range w.tracks {
+		if len(t.events) > 0 {
+			streams = append(streams, t.stream)
+		}
+	}
+	return streams
 }
 
 func (w *Work) append() (a eventstore.Append, err error) {

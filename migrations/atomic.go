@@ -21,8 +21,8 @@ type atomic struct {
 // Version refuses a schema that is newer than we are. It is asked under the library's lock.
 func (a *atomic) Version() (int, bool, error) {
 	version, dirty, err := a.Driver.Version()
-	if err == nil && version > int(latest()) {
-		err = fmt.Errorf("schema version %d is newer than this binary knows (%d)", version, latest())
+	if err == nil && version > int(Latest()) {
+		err = fmt.Errorf("schema version %d is newer than this binary knows (%d)", version, Latest())
 	}
 	return version, dirty, err
 }

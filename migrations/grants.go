@@ -16,6 +16,7 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "claims", "select, insert, delete"},
 	{"", "idempotency", "select, insert, delete"},
 	{"", "checkpoints", "select, insert, update"},
+	{"", "rebuilds", "select, insert, update"},
 	{"", "schema_migrations", "select"},
 	{keys, "subject_keys", "select, insert, update, delete"},
 }

@@ -73,7 +73,7 @@ func Down(ctx context.Context, databaseURL, schema string, steps int) error {
 // Status tells how far a schema has come; one that is absent has version zero. It changes nothing
 // and needs no more rights than the app's.
 func Status(ctx context.Context, databaseURL, schema string) (Progress, error) {
-	progress := Progress{Latest: latest()}
+	progress := Progress{Latest: Latest()}
 	err := inTransaction(ctx, databaseURL, schema, func(ctx context.Context, tx pgx.Tx, schema string) error {
 		return tx.QueryRow(ctx, "select version, dirty from "+versionTable(schema)).Scan(&progress.Version, &progress.Dirty)
 	})
@@ -114,7 +114,8 @@ func names() []string {
 	return names
 }
 
-func latest() (version uint) {
+// Latest is the last migration that this binary knows.
+func Latest() (version uint) {
 	for _, name := range names() {
 		if m, err := source.DefaultParse(name); err == nil {
 			version = max(version, m.Version)

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -25,10 +24,13 @@ type Projector struct {
 	Catalogue   domain.Catalogue
 	Projections []Projection
 	Feed        Feed
+	Store       eventstore.Store                                                  // what is held or built anew is read from it
 	Lead        func(ctx context.Context, lead func(context.Context) error) error // one projector at a time
-	Passed      func(eventstore.Mark)                                             // told after each commit
+	Passed      func(Standing)                                                    // told after each commit
 	Log         *slog.Logger
 
+	logged  time.Time             // when a failure was
+	careful atomic.Bool           // see models
 	failure atomic.Pointer[error] // why it does not get on; nil while it does
 }
 
@@ -60,21 +62,25 @@ const logEvery = time.Minute
 
 // Run projects until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
 func (p *Projector) Run(ctx context.Context) error {
-	var logged time.Time
 	for ctx.Err() == nil {
 		err := p.turnOrStandby(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		before := p.Err()
-		p.failure.Store(&err)
-		if before == nil || before.Error() != err.Error() || time.Since(logged) > logEvery {
-			p.Log.Warn("projector stopped, trying again", "error", err)
-			logged = time.Now()
-		}
+		p.failed(err)
 		rest(ctx, restAfterFailure)
 	}
 	return nil
+}
+
+// failed says why the projector does not get on.
+func (p *Projector) failed(err error) {
+	before := p.Err()
+	p.failure.Store(&err)
+	if before == nil || before.Error() != err.Error() || time.Since(p.logged) > logEvery {
+		p.Log.Warn("projector stopped, trying again", "error", err)
+		p.logged = time.Now()
+	}
 }
 
 // standingBy is how long it takes, once leading was asked for, to see that another one leads.
@@ -86,43 +92,84 @@ func (p *Projector) turnOrStandby(ctx context.Context) error {
 	defer standby.Stop()
 	return p.Lead(ctx, func(ctx context.Context) error {
 		standby.Stop()
-		return p.follow(ctx)
+		return (&term{Projector: p}).lead(ctx)
 	})
 }
 
-// follow is one turn of leading: from where the read models are, until something goes wrong.
-func (p *Projector) follow(ctx context.Context) error {
-	conn, err := p.connect(ctx)
+// term is a time of leading.
+type term struct {
+	*Projector
+	mu   sync.Mutex // one at a time uses the connection of live
+	live *models    // nil while they stand still
+	conn *pgx.Conn
+}
+
+// lead keeps the read models true, and builds them anew when that is asked for. While that is to be done
+// it goes on leading whatever happens: it may be what helps.
+func (t *term) lead(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	var rebuilding sync.WaitGroup
+	defer rebuilding.Wait()
+	defer stop()
+	rebuilding.Go(func() { t.rebuilds(ctx) })
+	for {
+		err := t.follow(ctx)
+		if ctx.Err() != nil || !t.isAsked(ctx) {
+			return err
+		}
+		t.failed(err)
+		rest(ctx, restAfterFailure)
+	}
+}
+
+// follow keeps the read models true from where they are, until something goes wrong.
+func (t *term) follow(ctx context.Context) error {
+	conn, err := t.connect(ctx, ReadSchema(t.Schema))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	from, err := p.prepare(ctx, conn)
+	from, err := t.begin(ctx, conn)
 	if err != nil {
 		return err
 	}
-	p.Passed(from)
-	t := &turn{Projector: p, conn: conn, at: from}
+	defer t.end()
 	following, ctx := errgroup.WithContext(ctx)
 	following.Go(func() error { return t.watch(ctx) })
-	following.Go(func() error { return p.Feed.Follow(ctx, from, maxBatch, t.apply) })
+	following.Go(func() error { return t.Feed.Follow(ctx, from, maxBatch, t.apply) })
 	return following.Wait()
 }
 
-// turn is a connection and what it has written so far.
-type turn struct {
-	*Projector
-	mu   sync.Mutex // one at a time uses the connection
-	conn *pgx.Conn
-	at   eventstore.Mark
+func (t *term) begin(ctx context.Context, conn *pgx.Conn) (eventstore.Mark, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	live, err := t.prepare(ctx, conn)
+	if errors.Is(err, errOutdated) {
+		err = errors.Join(err, t.requests(conn).need(ctx, t.fingerprint(), 0))
+	}
+	if err == nil && live.stale {
+		err = t.requests(conn).need(ctx, t.fingerprint(), live.rebuild)
+	}
+	if err != nil {
+		return eventstore.Mark{}, err
+	}
+	t.live, t.conn = live, conn
+	t.Passed(live.standing())
+	return live.at, nil
 }
 
-// errMoved ends a turn whose read models somebody else has emptied or written.
-var errMoved = errors.New("projections: the checkpoint was moved by another")
+func (t *term) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live, t.conn = nil, nil
+}
 
-// watch looks whether the checkpoint is still where this turn left it. While events arrive every batch
-// finds out; without any, a rebuild would never begin.
-func (t *turn) watch(ctx context.Context) error {
+// errMoved ends a turn whose read models somebody else has taken over.
+var errMoved = errors.New("projections: another projector has taken over")
+
+// watch looks whether the checkpoint is still where this turn left it, which every batch finds out while
+// events arrive, and whether parked streams are to be tried again.
+func (t *term) watch(ctx context.Context) error {
 	for {
 		rest(ctx, watchEvery)
 		if ctx.Err() != nil {
@@ -134,71 +181,51 @@ func (t *turn) watch(ctx context.Context) error {
 	}
 }
 
-func (t *turn) check(ctx context.Context) error {
+func (t *term) check(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var there bool
-	err := t.conn.QueryRow(ctx, `select exists (select from checkpoints where follower = $1 and position = $2 and event_id = $3)`,
-		follower, t.at.Position, [16]byte(t.at.Event.ID)).Scan(&there)
-	if err == nil && !there {
-		err = errMoved
+	var ours, retry bool
+	err := t.conn.QueryRow(ctx, `select exists (select from checkpoints
+		where follower = $1 and turn = $2 and position = $3 and event_id = $4), exists (select from parked where retry)`,
+		follower, t.live.turn, t.live.at.Position, [16]byte(t.live.at.Event.ID)).Scan(&ours, &retry)
+	switch {
+	case err != nil:
+		return err
+	case !ours:
+		return errMoved
+	case retry:
+		if err := t.live.release(ctx, t.conn, t.Store); err != nil {
+			return err
+		}
 	}
+	t.moved()
+	return nil
+}
+
+func (t *term) apply(ctx context.Context, events []eventstore.Recorded) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := t.live.apply(ctx, events)
 	if err == nil {
-		t.failure.Store(nil)
+		t.moved()
 	}
 	return err
 }
 
-// apply writes a batch and moves the checkpoint, in one transaction and one round trip.
-func (t *turn) apply(ctx context.Context, events []eventstore.Recorded) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	to := events[len(events)-1].Mark()
-	batch := &pgx.Batch{}
-	batch.Queue(`select advance($1, $2, $3, $4, $5)`, follower,
-		t.at.Position, [16]byte(t.at.Event.ID), to.Position, [16]byte(to.Event.ID))
-	for _, r := range events {
-		if err := t.write(batch, r); err != nil {
-			return err
-		}
-	}
-	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, to.Position, err)
-	}
-	t.at = to
+// moved tells that all is well, and how far.
+func (t *term) moved() {
 	t.failure.Store(nil)
-	t.Passed(to)
-	return nil
-}
-
-// write lets every rule for the event have its say. A type nobody here has heard of is no damage:
-// there is no rule for it.
-func (p *Projector) write(batch *pgx.Batch, r eventstore.Recorded) error {
-	e, err := p.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
-	if errors.Is(err, domain.ErrUnknownType) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("projections: event %d: %w", r.Position, err)
-	}
-	for _, one := range p.Projections {
-		for _, rule := range one.Rules {
-			if rule.Type == r.Type {
-				rule.apply(Write{Event: r, batch: batch}, e)
-			}
-		}
-	}
-	return nil
+	t.Passed(t.live.standing())
 }
 
 // connect answers a connection whose commits don't wait for the disk: a crash only moves the
 // checkpoint back, together with what was written.
-func (p *Projector) connect(ctx context.Context) (*pgx.Conn, error) {
+func (p *Projector) connect(ctx context.Context, schema string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(p.URL)
 	if err != nil {
 		return nil, err
 	}
-	config.RuntimeParams["search_path"] = ReadSchema(p.Schema)
+	config.RuntimeParams["search_path"] = schema
 	config.RuntimeParams["synchronous_commit"] = "off"
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return pgx.ConnectConfig(ctx, config)

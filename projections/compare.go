@@ -1,0 +1,236 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/domain/id"
+	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/envelope"
+)
+
+// Difference is a row that is not what the history says. It names no values.
+type Difference struct {
+	Table   string   `json:"table"`
+	Key     []string `json:"key"`               // of its primary key
+	Columns []string `json:"columns,omitempty"` // that differ, when both have the row
+	Only    string   `json:"only,omitempty"`    // "old" for a row that should not be there, "new" for a missing one
+}
+
+// String names the row and what is wrong with it.
+func (d Difference) String() string {
+	row := d.Table + " " + strings.Join(d.Key, " ")
+	switch d.Only {
+	case "old":
+		return row + ": should not be there"
+	case "new":
+		return row + ": is missing"
+	}
+	return row + ": " + strings.Join(d.Columns, ", ")
+}
+
+// How many rows are compared in one transaction, and how many differences are enough.
+const (
+	compareChunk   = 2000
+	maxDifferences = 100
+)
+
+// errBehind says that the read models are not yet where those are that were built anew.
+var errBehind = errors.New("projections: the read models are behind")
+
+// comparison holds tables that are read against tables built anew. Each chunk is one short transaction:
+// it sees the old tables at the position of their checkpoint, and moves the new ones to that position.
+// So both are seen at the same place of the history while the old ones move on, and nobody holds a
+// snapshot for long.
+type comparison struct {
+	conn     *pgx.Conn
+	store    eventstore.Store
+	old, new string  // schemas
+	shadow   *models // what writes the new ones, over conn
+	found    []Difference
+}
+
+// table compares one table.
+func (c *comparison) table(ctx context.Context, name string) error {
+	shape, err := shapeOf(ctx, c.conn, c.new, name)
+	if err != nil {
+		return err
+	}
+	for from := []string(nil); ; {
+		err := c.level(ctx, func(tx pgx.Tx) (err error) {
+			from, err = c.chunk(ctx, tx, shape, from)
+			return err
+		})
+		if err != nil || from == nil || len(c.found) >= maxDifferences {
+			return err
+		}
+	}
+}
+
+// level does something while both are at the same position.
+func (c *comparison) level(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, c.conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		at, err := markIn(ctx, tx, c.old)
+		if err != nil {
+			return err
+		}
+		if at.Position < c.shadow.at.Position {
+			return errBehind
+		}
+		defer func(db database) { c.shadow.db = db }(c.shadow.db)
+		c.shadow.db = tx
+		if err := c.shadow.follow(ctx, c.store, at); err != nil {
+			return err
+		}
+		return do(tx)
+	})
+}
+
+// markIn reads where the read models of a schema are.
+func markIn(ctx context.Context, db querier, schema string) (m eventstore.Mark, err error) {
+	var event [16]byte
+	err = db.QueryRow(ctx, `select position, event_id from `+pgx.Identifier{schema, "checkpoints"}.Sanitize()+
+		` where follower = $1`, follower).Scan(&m.Position, &event)
+	m.Event = id.Event{ID: event}
+	return m, err
+}
+
+// follow moves models up to a mark, which must be one of the store's history.
+func (m *models) follow(ctx context.Context, store eventstore.Store, to eventstore.Mark) error {
+	for m.at.Position < to.Position {
+		events, err := after(ctx, store, m.at, int(min(maxBatch, to.Position-m.at.Position)))
+		if err == nil && len(events) == 0 {
+			err = checkpoint.Verify(ctx, store, to)
+		}
+		if err == nil {
+			err = m.apply(ctx, events)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if m.at != to {
+		return &checkpoint.Forked{Seen: to, Stored: m.at}
+	}
+	return nil
+}
+
+// after reads what follows in the store, as it is published.
+func after(ctx context.Context, store eventstore.Store, at eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
+	events, err := checkpoint.After(ctx, store, at, limit)
+	for i, r := range events {
+		events[i] = envelope.Published(r)
+	}
+	return events, err
+}
+
+// chunk compares the rows that follow a key, and answers the key to go on after; nil at the end.
+func (c *comparison) chunk(ctx context.Context, tx pgx.Tx, s shape, from []string) (last []string, err error) {
+	args := []any{}
+	for _, k := range from {
+		args = append(args, k)
+	}
+	// Tables that were just filled have no statistics: without this they might be read from end to end.
+	if _, err := tx.Exec(ctx, `set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off`); err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, s.sql(c.old, c.new, from != nil), args...)
+	if err != nil {
+		return nil, err
+	}
+	d, total, differs := Difference{Table: s.name}, 0, false
+	_, err = pgx.ForEachRow(rows, []any{&d.Key, &d.Only, &d.Columns, &differs, &total}, func() error {
+		if last = slices.Clone(d.Key); differs && len(c.found) < maxDifferences {
+			c.found = append(c.found, Difference{Table: d.Table, Key: last, Only: d.Only, Columns: slices.Clone(d.Columns)})
+		}
+		return nil
+	})
+	if total < compareChunk {
+		last = nil
+	}
+	return last, err
+}
+
+// shape is what there is to know about a table to compare it.
+type shape struct {
+	name    string
+	key     []column // the primary key's, in its order
+	columns []column
+}
+
+type column struct{ name, typ string }
+
+func (c column) quoted() string { return pgx.Identifier{c.name}.Sanitize() }
+
+func shapeOf(ctx context.Context, db querier, schema, table string) (shape, error) {
+	s := shape{name: table}
+	rows, err := db.Query(ctx, `select a.attname::text, format_type(a.atttypid, a.atttypmod),
+			coalesce(array_position(i.indkey::int2[], a.attnum), -1)::int
+		from pg_attribute a join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+		where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped
+		order by 3, a.attnum`, pgx.Identifier{schema, table}.Sanitize())
+	if err != nil {
+		return s, err
+	}
+	var one column
+	var place int
+	_, err = pgx.ForEachRow(rows, []any{&one.name, &one.typ, &place}, func() error {
+		if s.columns = append(s.columns, one); place >= 0 {
+			s.key = append(s.key, one)
+		}
+		return nil
+	})
+	if err == nil && len(s.key) == 0 {
+		err = fmt.Errorf("%w: %s", errNoKey, table)
+	}
+	return s, err
+}
+
+// sql answers, for the next keys of either side, those rows that differ and the last one.
+func (s shape) sql(old, new string, bounded bool) string {
+	var keys, texts, bounds, cases []string
+	for i, k := range s.key {
+		keys, texts = append(keys, k.quoted()), append(texts, "k."+k.quoted()+"::text")
+		bounds = append(bounds, fmt.Sprintf("$%d::text::%s", i+1, k.typ))
+	}
+	for _, c := range s.columns {
+		cases = append(cases, fmt.Sprintf("case when %s then %s end", c.differs(), literal(c.name)))
+	}
+	where, key := "", strings.Join(keys, ", ")
+	if bounded {
+		where = "where (" + key + ") > (" + strings.Join(bounds, ", ") + ")"
+	}
+	side := func(schema string) string {
+		return fmt.Sprintf("(select %[1]s from %[2]s %[3]s order by %[1]s limit %[4]d)", key, s.in(schema), where, compareChunk)
+	}
+	first := s.key[0].quoted()
+	return fmt.Sprintf(`
+with keys as (select * from (%[1]s union %[2]s) u order by %[3]s limit %[4]d),
+rows as (select array[%[5]s] as key, row_number() over (order by %[6]s) as n, count(*) over () as total,
+	case when l.%[7]s is null then 'new' when s.%[7]s is null then 'old' else '' end as side,
+	array_remove(array[%[8]s], null) as columns
+	from keys k left join %[9]s l using (%[3]s) left join %[10]s s using (%[3]s))
+select key, side, case when side = '' then columns end, side <> '' or columns <> '{}', total
+from rows where n = total or side <> '' or columns <> '{}' order by n`,
+		side(old), side(new), key, compareChunk, strings.Join(texts, ", "), "k."+strings.Join(keys, ", k."), first,
+		strings.Join(cases, ", "), s.in(old), s.in(new))
+}
+
+func (s shape) in(schema string) string { return pgx.Identifier{schema, s.name}.Sanitize() }
+
+// differs compares json by its text, for it has no equality.
+func (c column) differs() string {
+	as := ""
+	if c.typ == "json" {
+		as = "::text"
+	}
+	return fmt.Sprintf("l.%[1]s%[2]s is distinct from s.%[1]s%[2]s", c.quoted(), as)
+}
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
