@@ -59,6 +59,9 @@ type comparison struct {
 // table compares one table.
 func (c *comparison) table(ctx context.Context, name string) error {
 	shape, err := shapeOf(ctx, c.conn, c.new, name)
+	if err == nil {
+		err = c.near(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -68,6 +71,19 @@ func (c *comparison) table(ctx context.Context, name string) error {
 			return err
 		})
 		if err != nil || from == nil || len(c.found) >= maxDifferences {
+			return err
+		}
+	}
+}
+
+// near moves the new ones so close to the old ones that little is left to do for the first chunk.
+func (c *comparison) near(ctx context.Context) error {
+	for {
+		at, err := markIn(ctx, c.conn, c.old)
+		if err != nil || at.Position-c.shadow.at.Position < maxBatch {
+			return err
+		}
+		if err := c.shadow.follow(ctx, c.store, at); err != nil {
 			return err
 		}
 	}

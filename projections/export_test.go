@@ -35,7 +35,11 @@ func (h *Hand) Release(ctx context.Context, store eventstore.Store) error {
 	if _, err := h.conn.Exec(ctx, `update parked set retry = true`); err != nil {
 		return err
 	}
-	return h.release(ctx, h.conn, store)
+	for {
+		if more, err := h.releaseSome(ctx, store); err != nil || !more {
+			return err
+		}
+	}
 }
 
 // Reset empties all tables and begins anew.

@@ -24,7 +24,7 @@ type models struct {
 	turn        int64 // whose the schema is: it is written only while nobody has taken it over
 	parked      map[domain.Stream]bool
 	stale       bool         // others than those that are written wait for a rebuild
-	careful     *atomic.Bool // the next events are written one by one: the connection broke over one of them
+	careful     *atomic.Bool // the next events are written one by one; it outlives the connection
 	unkept      bool         // nothing is kept of where they are: they go with the connection
 }
 
@@ -61,20 +61,31 @@ func (m *models) apply(ctx context.Context, events []eventstore.Recorded) error 
 	return nil
 }
 
+// applyNew writes together what can be, and event by event where one of them is poison.
 func (m *models) applyNew(ctx context.Context, events []eventstore.Recorded) error {
-	var err error = &poison{}
-	if !m.careful.Load() {
-		err = m.together(ctx, events)
+	if m.careful.Load() {
+		return m.carefully(ctx, events)
 	}
-	if isUnencodable(err) {
-		m.careful.Store(true) // The driver has hung up in the middle of the batch.
-		return err
+	err := m.together(ctx, events)
+	switch {
+	case isUnencodable(err):
+		m.careful.Store(true)
+		return errUnfit
+	case isPoison(err):
+		return m.apart(ctx, events)
 	}
-	if isPoison(err) {
-		err = m.apart(ctx, events)
-		if err == nil && !m.unkept {
-			m.careful.Store(false)
-		}
+	return err
+}
+
+// errUnfit says that a value fits no column, which the driver finds in the middle of a batch and hangs up.
+var errUnfit = errors.New("a value does not fit its column: the connection is lost, and events are written one by one")
+
+// carefully gets past the event over which a connection was lost. What is lost with the connection is
+// begun anew, and stays careful to the end.
+func (m *models) carefully(ctx context.Context, events []eventstore.Recorded) error {
+	err := m.apart(ctx, events)
+	if err == nil && !m.unkept {
+		m.careful.Store(false)
 	}
 	return err
 }

@@ -173,46 +173,47 @@ func (m *models) park(ctx context.Context, tx pgx.Tx, r eventstore.Recorded, tex
 // How many held events are written in one transaction when a stream is tried again.
 const releaseChunk = 500
 
-// release tries the streams again that somebody asked for.
-func (m *models) release(ctx context.Context, conn *pgx.Conn, store eventstore.Store) error {
-	asked, err := parked(ctx, conn, `where retry`)
-	for _, p := range asked {
-		for more := true; more && err == nil; {
-			more, err = m.releaseSome(ctx, store, p.Stream)
-		}
-	}
-	return err
-}
-
-// releaseSome writes a part of a stream's held events, up to the checkpoint. It tells whether there is
-// more to do.
-func (m *models) releaseSome(ctx context.Context, store eventstore.Store, s domain.Stream) (more bool, err error) {
-	free := false
+// releaseSome writes some of the held events of a stream that is to be tried again, up to the checkpoint.
+// It tells whether there was such a stream.
+func (m *models) releaseSome(ctx context.Context, store eventstore.Store) (was bool, err error) {
+	var free *domain.Stream
 	err = pgx.BeginFunc(ctx, m.db, func(tx pgx.Tx) error {
 		if err := m.hold(ctx, tx, m.at); err != nil {
 			return err
 		}
-		held, err := m.held(ctx, tx, store, s)
-		if err != nil {
+		asked, err := parked(ctx, tx, `where retry order by position limit 1 for update`)
+		if was = len(asked) > 0; err != nil || !was {
 			return err
 		}
-		for _, r := range held[:min(len(held), releaseChunk)] {
-			if bad, err := m.tryAlone(ctx, tx, r); bad != nil || err != nil {
-				return err
-			}
+		done, err := m.releaseIn(ctx, tx, store, asked[0])
+		if done {
+			free = &asked[0].Stream
 		}
-		if more = len(held) > releaseChunk; more {
-			return m.goOn(ctx, tx, held[releaseChunk])
-		}
-		free = true
-		_, err = tx.Exec(ctx, `delete from parked where stream_id = $1 and stream_kind = $2`, [16]byte(s.ID), s.Kind)
 		return err
 	})
-	if free && err == nil {
-		delete(m.parked, s)
-		m.log.Info("a parked stream is released", "stream", s.String())
+	if free != nil && err == nil {
+		delete(m.parked, *free)
+		m.log.Info("a parked stream is released", "stream", free.String())
 	}
-	return more, err
+	return was, err
+}
+
+// releaseIn tells whether nothing of the stream is held any more.
+func (m *models) releaseIn(ctx context.Context, tx pgx.Tx, store eventstore.Store, p Parked) (done bool, err error) {
+	held, err := m.held(ctx, store, p)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range held[:min(len(held), releaseChunk)] {
+		if bad, err := m.tryAlone(ctx, tx, r); bad != nil || err != nil {
+			return false, err
+		}
+	}
+	if len(held) > releaseChunk {
+		return false, m.goOn(ctx, tx, held[releaseChunk])
+	}
+	_, err = tx.Exec(ctx, `delete from parked where stream_id = $1 and stream_kind = $2`, [16]byte(p.Stream.ID), p.Stream.Kind)
+	return err == nil, err
 }
 
 // goOn notes from which event on a stream is still held, and still to be tried.
@@ -224,14 +225,8 @@ func (m *models) goOn(ctx context.Context, tx pgx.Tx, r eventstore.Recorded) err
 }
 
 // held answers the first events of a stream that are held: one more than fit one transaction.
-func (m *models) held(ctx context.Context, tx pgx.Tx, store eventstore.Store, s domain.Stream) (all []eventstore.Recorded, err error) {
-	var version int64
-	err = tx.QueryRow(ctx, `select version from parked where stream_id = $1 and stream_kind = $2 for update`,
-		[16]byte(s.ID), s.Kind).Scan(&version)
-	if err != nil {
-		return nil, err
-	}
-	stored, err := store.ReadStream(ctx, s, version-1, releaseChunk+1)
+func (m *models) held(ctx context.Context, store eventstore.Store, p Parked) (all []eventstore.Recorded, err error) {
+	stored, err := store.ReadStream(ctx, p.Stream, p.Version-1, releaseChunk+1)
 	for _, r := range stored {
 		if r.Position <= m.at.Position {
 			all = append(all, envelope.Published(r))
@@ -249,7 +244,7 @@ type querier interface {
 
 func parked(ctx context.Context, db querier, which string) ([]Parked, error) {
 	rows, _ := db.Query(ctx, `select stream_kind, stream_id, position, event_id, version, type, error, parked_at
-		from parked `+which+` order by position`) // An error of Query comes again when the rows are read.
+		from parked `+which) // An error of Query comes again when the rows are read.
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Parked, err error) {
 		var stream, event [16]byte
 		err = row.Scan(&p.Stream.Kind, &stream, &p.Position, &event, &p.Version, &p.Type, &p.Error, &p.At)
@@ -260,7 +255,7 @@ func parked(ctx context.Context, db querier, which string) ([]Parked, error) {
 
 // ParkedStreams answers the streams that are parked, in the order of the events that did it.
 func ParkedStreams(ctx context.Context, db *pgxpool.Pool) ([]Parked, error) {
-	all, err := parked(ctx, db, "")
+	all, err := parked(ctx, db, "order by position")
 	if isMissing(err) {
 		return nil, nil
 	}
@@ -286,7 +281,7 @@ func Retry(ctx context.Context, db *pgxpool.Pool, streams ...domain.Stream) ([]P
 	if err != nil {
 		return nil, understood(err)
 	}
-	return parked(ctx, db, "where retry")
+	return parked(ctx, db, "where retry order by position")
 }
 
 // IsRetried tells whether streams are still to be tried again.

@@ -99,9 +99,10 @@ func (p *Projector) turnOrStandby(ctx context.Context) error {
 // term is a time of leading.
 type term struct {
 	*Projector
-	mu   sync.Mutex // one at a time uses the connection of live
-	live *models    // nil while they stand still
-	conn *pgx.Conn
+	careful atomic.Bool // see models, for those that are built anew
+	mu      sync.Mutex  // one at a time uses the connection of live
+	live    *models     // nil while they stand still
+	conn    *pgx.Conn
 }
 
 // lead keeps the read models true, and builds them anew when that is asked for. While that is to be done
@@ -175,31 +176,51 @@ func (t *term) watch(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := t.check(ctx); err != nil {
+		retry, err := t.check(ctx)
+		if err == nil && retry {
+			err = t.release(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-func (t *term) check(ctx context.Context) error {
+func (t *term) check(ctx context.Context) (retry bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var ours, retry bool
-	err := t.conn.QueryRow(ctx, `select exists (select from checkpoints
+	var ours bool
+	err = t.conn.QueryRow(ctx, `select exists (select from checkpoints
 		where follower = $1 and turn = $2 and position = $3 and event_id = $4), exists (select from parked where retry)`,
 		follower, t.live.turn, t.live.at.Position, [16]byte(t.live.at.Event.ID)).Scan(&ours, &retry)
-	switch {
-	case err != nil:
-		return err
-	case !ours:
-		return errMoved
-	case retry:
-		if err := t.live.release(ctx, t.conn, t.Store); err != nil {
+	if err == nil && !ours {
+		err = errMoved
+	}
+	if err == nil {
+		t.moved()
+	}
+	return retry, err
+}
+
+// release tries the streams again that somebody asked for; in between, other events have their turn.
+func (t *term) release(ctx context.Context) error {
+	some := func() (bool, error) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.live == nil {
+			return false, nil
+		}
+		was, err := t.live.releaseSome(ctx, t.Store)
+		if err == nil {
+			t.moved()
+		}
+		return was, err
+	}
+	for {
+		if more, err := some(); err != nil || !more {
 			return err
 		}
 	}
-	t.moved()
-	return nil
 }
 
 func (t *term) apply(ctx context.Context, events []eventstore.Recorded) error {

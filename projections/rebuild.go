@@ -15,9 +15,10 @@ import (
 	"gesta/eventstore/checkpoint"
 )
 
-// The shadow's schema, in which read models are built anew, and the names of those that it replaced.
-func (p *Projector) shadowSchema() string { return ReadSchema(p.Schema) + "_next" }
-func (p *Projector) oldSchemas() string   { return ReadSchema(p.Schema) + "_old_" }
+func (p *Projector) shadowSchema() string { return shadowSchema(p.Schema) }
+
+// oldSchemas is how the names of those begin that were replaced.
+func (p *Projector) oldSchemas() string { return ReadSchema(p.Schema) + "_old_" }
 
 // How often a rebuild says how far it has come.
 const noteEvery = 250 * time.Millisecond
@@ -116,12 +117,13 @@ func (b *rebuild) run(ctx context.Context) ([]Difference, error) {
 
 // open goes on with the shadow that was begun for this request by the same rules, or begins one.
 func (b *rebuild) open(ctx context.Context) error {
-	if err := b.resume(ctx); err == nil || !errors.Is(err, errOutdated) {
+	err := b.resume(ctx)
+	if !errors.Is(err, errOutdated) {
 		return err
 	}
-	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) (err error) {
 		if err = create(ctx, tx, b.shadowSchema(), b.Projections, b.request.ID); err == nil {
-			b.shadow, err = b.takeOver(ctx, tx, b.conn)
+			err = b.takeShadow(ctx, tx)
 		}
 		return err
 	})
@@ -134,7 +136,7 @@ func (b *rebuild) open(ctx context.Context) error {
 // resume answers errOutdated when there is nothing to go on with.
 func (b *rebuild) resume(ctx context.Context) error {
 	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) (err error) {
-		b.shadow, err = b.takeOver(ctx, tx, b.conn)
+		err = b.takeShadow(ctx, tx)
 		if err == nil && (b.shadow.stale || b.shadow.rebuild != b.request.ID) {
 			err = errOutdated
 		}
@@ -147,6 +149,13 @@ func (b *rebuild) resume(ctx context.Context) error {
 		return errOutdated
 	}
 	return nil
+}
+
+func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
+	if b.shadow, err = b.takeOver(ctx, tx, b.conn); err == nil {
+		b.shadow.careful = &b.term.careful
+	}
+	return err
 }
 
 // fill writes what the store has, until it has hardly more.
@@ -233,10 +242,10 @@ func (b *rebuild) standsStill(since time.Time) bool {
 // with. Streams that are parked are tried again first: what was wrong may be what has changed.
 func (b *rebuild) unchanged(ctx context.Context) ([]string, error) {
 	for began := time.Now(); ctx.Err() == nil; {
-		names, there, err := b.tryParked(ctx)
+		names, there := b.moving()
 		switch {
-		case err != nil || there:
-			return names, err
+		case there:
+			return names, b.tryParked(ctx)
 		case errors.Is(b.Err(), errOutdated):
 			return nil, nil
 		case b.standsStill(began):
@@ -247,22 +256,25 @@ func (b *rebuild) unchanged(ctx context.Context) ([]string, error) {
 	return nil, ctx.Err()
 }
 
-func (b *rebuild) tryParked(ctx context.Context) (unchanged []string, there bool, err error) {
+// moving answers the projections that are kept true, if any are.
+func (b *rebuild) moving() (names []string, there bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.live == nil {
-		return nil, false, nil
+		return nil, false
 	}
 	for _, p := range b.live.projections {
-		unchanged = append(unchanged, p.Name)
+		names = append(names, p.Name)
 	}
-	if len(b.live.parked) == 0 {
-		return unchanged, true, nil
+	return names, true
+}
+
+func (b *rebuild) tryParked(ctx context.Context) error {
+	_, err := b.conn.Exec(ctx, `update `+pgx.Identifier{ReadSchema(b.Schema), "parked"}.Sanitize()+` set retry = true`)
+	if err != nil {
+		return err
 	}
-	if _, err = b.term.conn.Exec(ctx, `update parked set retry = true`); err == nil {
-		err = b.live.release(ctx, b.term.conn, b.Store)
-	}
-	return unchanged, true, err
+	return b.release(ctx)
 }
 
 // tablesOf answers the tables of some projections.

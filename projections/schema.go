@@ -16,6 +16,13 @@ import (
 // ReadSchema names the schema of the read models that belong to a schema of the truth.
 func ReadSchema(truth string) string { return truth + "_read" }
 
+// Schemas are those that Gesta makes beside a schema of the truth; those that a rebuild has replaced go by
+// themselves.
+func Schemas(truth string) []string { return []string{ReadSchema(truth), shadowSchema(truth)} }
+
+// shadowSchema is where read models are built anew.
+func shadowSchema(truth string) string { return ReadSchema(truth) + "_next" }
+
 // follower is the name the projector's checkpoint goes by.
 const follower = "projector"
 

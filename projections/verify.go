@@ -39,7 +39,7 @@ func Verify(ctx context.Context, p *Projector) (v Verification, err error) {
 	careful := &atomic.Bool{}
 	for {
 		v, err = p.verify(ctx, careful)
-		if !isUnencodable(err) { // The connection broke, and with it all was lost; with care it won't again.
+		if !errors.Is(err, errUnfit) { // All was lost with the connection; with care it won't be again.
 			return v, err
 		}
 	}
@@ -79,7 +79,7 @@ func (p *Projector) look(ctx context.Context, c *comparison) (v Verification, er
 		if v.at, err = markIn(ctx, tx, c.old); err != nil {
 			return err
 		}
-		if v.Parked, err = parked(ctx, tx, ""); err != nil {
+		if v.Parked, err = parked(ctx, tx, "order by position"); err != nil {
 			return err
 		}
 		v.Position = v.at.Position
