@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -69,4 +71,22 @@ func (r Rule) sql() (all []string) {
 		all = append(all, q.SQL)
 	}
 	return all
+}
+
+func fingerprints(all []Projection) map[string]string {
+	by := map[string]string{}
+	for _, p := range all {
+		by[p.Name] = p.fingerprint()
+	}
+	return by
+}
+
+// fingerprint is that of all projections together.
+func (p *Projector) fingerprint() string {
+	by := fingerprints(p.Projections)
+	text := hash(bookkeeping)
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		text += fmt.Sprintf("%q %s", name, by[name])
+	}
+	return hash(text)
 }

@@ -224,11 +224,3 @@ func builtBy(ctx context.Context, db querier) (map[string]string, error) {
 	}
 	return built, err
 }
-
-func fingerprints(all []Projection) map[string]string {
-	by := map[string]string{}
-	for _, p := range all {
-		by[p.Name] = p.fingerprint()
-	}
-	return by
-}

@@ -128,8 +128,12 @@ func TestProgress(t *testing.T) {
 			state    projections.RebuildState
 			position int64
 		}{
-			{0, projections.Filling, 0}, {time.Second, projections.Filling, 100}, {1500 * time.Millisecond, projections.Filling, 150},
-			{2 * time.Second, projections.Filling, 200}, {8 * time.Second, projections.Comparing, 1000}, {9 * time.Second, projections.Done, 1000},
+			{0, projections.Filling, 0},
+			{time.Second, projections.Filling, 100},
+			{1500 * time.Millisecond, projections.Filling, 150},
+			{2 * time.Second, projections.Filling, 200},
+			{8 * time.Second, projections.Comparing, 1000},
+			{9 * time.Second, projections.Done, 1000},
 		} {
 			now = time.Unix(0, 0).Add(r.at)
 			p.show(projections.Rebuild{State: r.state, Position: r.position, Target: 1000})
