@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,9 +51,20 @@ var errBehind = errors.New("projections: the read models are behind")
 type comparison struct {
 	conn     *pgx.Conn
 	store    eventstore.Store
-	old, new string  // schemas
-	shadow   *models // what writes the new ones, over conn
+	old, new string                      // schemas
+	shadow   *models                     // what writes the new ones, over conn
+	wait     func(context.Context) error // while the old ones are behind; nil not to
 	found    []Difference
+}
+
+// tables compares one after the other, until enough differs.
+func (c *comparison) tables(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if err := c.table(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // table compares one table.
@@ -64,15 +76,16 @@ func (c *comparison) table(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for from := []string(nil); ; {
+	for from := []string(nil); len(c.found) < maxDifferences; {
 		err := c.level(ctx, func(tx pgx.Tx) (err error) {
 			from, err = c.chunk(ctx, tx, shape, from)
 			return err
 		})
-		if err != nil || from == nil || len(c.found) >= maxDifferences {
+		if err != nil || from == nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // near moves the new ones so close to the old ones that little is left to do for the first chunk.
@@ -90,6 +103,18 @@ func (c *comparison) near(ctx context.Context) error {
 
 // level does something while both are at the same position.
 func (c *comparison) level(ctx context.Context, do func(pgx.Tx) error) error {
+	for {
+		err := c.tryLevel(ctx, do)
+		if errors.Is(err, errBehind) && c.wait != nil {
+			if err = c.wait(ctx); err == nil {
+				continue
+			}
+		}
+		return err
+	}
+}
+
+func (c *comparison) tryLevel(ctx context.Context, do func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, c.conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
 		at, err := markIn(ctx, tx, c.old)
 		if err != nil {
@@ -121,7 +146,7 @@ func (m *models) follow(ctx context.Context, store eventstore.Store, to eventsto
 	for m.at.Position < to.Position {
 		events, err := after(ctx, store, m.at, int(min(maxBatch, to.Position-m.at.Position)))
 		if err == nil && len(events) == 0 {
-			err = checkpoint.Verify(ctx, store, to)
+			err = errors.Join(fmt.Errorf("projections: the store has nothing after position %d", m.at.Position), checkpoint.Verify(ctx, store, to))
 		}
 		if err == nil {
 			err = m.apply(ctx, events)

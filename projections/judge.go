@@ -21,32 +21,29 @@ func (b *rebuild) compare(ctx context.Context) ([]Difference, error) {
 		return nil, err
 	}
 	tables, err := tablesOf(ctx, b.conn, unchanged)
-	c := &comparison{conn: b.conn, store: b.Store, old: ReadSchema(b.Schema), new: b.shadowSchema(), shadow: b.shadow}
-	for _, table := range tables {
-		if err == nil && len(c.found) < maxDifferences {
-			err = b.patiently(ctx, func() error { return c.table(ctx, table) })
-		}
+	if err != nil {
+		return nil, err
+	}
+	c := &comparison{
+		conn: b.conn, store: b.Store, shadow: b.shadow, wait: b.patience(),
+		old: ReadSchema(b.Schema), new: b.shadowSchema(),
+	}
+	err = c.tables(ctx, tables)
+	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
+		err = errStandStill
 	}
 	return c.found, err
 }
 
-// patiently waits for the old read models where they are behind the new ones.
-func (b *rebuild) patiently(ctx context.Context, compare func() error) error {
-	for began := time.Now(); ; {
-		err := compare()
-		var forked *checkpoint.Forked
-		switch {
-		case errors.As(err, &forked):
-			return errStandStill
-		case !errors.Is(err, errBehind):
-			return err
-		case b.standsStill(began):
+// patience waits for the old read models where they are behind the new ones.
+func (b *rebuild) patience() func(context.Context) error {
+	began := time.Now()
+	return func(ctx context.Context) error {
+		if b.standsStill(began) {
 			return errStandStill
 		}
 		rest(ctx, pollWhileWaited)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+		return ctx.Err()
 	}
 }
 
@@ -62,19 +59,18 @@ func (b *rebuild) standsStill(since time.Time) bool {
 // unchanged answers the projections that are kept true meanwhile; none when there is nothing to compare
 // with. Streams that are parked are tried again first: what was wrong may be what has changed.
 func (b *rebuild) unchanged(ctx context.Context) ([]string, error) {
-	for began := time.Now(); ctx.Err() == nil; {
+	for wait := b.patience(); ; {
 		names, there := b.moving()
 		switch {
 		case there:
 			return names, b.tryParked(ctx)
 		case errors.Is(b.Err(), errOutdated):
 			return nil, nil
-		case b.standsStill(began):
-			return nil, errStandStill
 		}
-		rest(ctx, pollWhileWaited)
+		if err := wait(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return nil, ctx.Err()
 }
 
 // moving answers the projections that are kept true, if any are.

@@ -167,6 +167,18 @@ func TestOtherRulesBuildTheReadModelsAnew(t *testing.T) {
 	w.expect(21, 210)
 }
 
+// A question for what is not there yet, as from a newer program, is one that can be asked again.
+func TestQuestionsForOtherReadModels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`create schema gesta_read create table users (id uuid)`)
+	users := projections.Users{DB: w.reads, Realm: "r"}
+	var fault *domain.Fault
+	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

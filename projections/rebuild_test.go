@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -235,24 +234,54 @@ func TestUnchangedReadModelsGoOnWhileOthersAreBuilt(t *testing.T) {
 	}
 }
 
+// interrupting is a store that ends everything when it is asked for the nth time.
+type interrupting struct {
+	eventstore.Store
+	left *atomic.Int64
+	end  func()
+}
+
+func (i interrupting) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	i.asked()
+	return i.Store.Read(ctx, after, limit)
+}
+
+func (i interrupting) Head(ctx context.Context) (eventstore.Head, error) {
+	i.asked()
+	return i.Store.Head(ctx)
+}
+
+func (i interrupting) asked() {
+	if i.left.Add(-1) == 0 {
+		i.end()
+	}
+}
+
 // Wherever a rebuild is interrupted, it comes to the same end.
 func TestARebuildIsInterruptedAnywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(w.projector(hits(1, "1")))
-	w.hits(1500)
-	w.expect(1500, 1500)
-	stop()
-	total := int64(1500)
-	for range 6 {
-		number := w.ask(rand.IntN(2) == 0)
-		for range 6 {
-			stop := w.run(w.projector(hits(1, "1")))
-			<-time.After(time.Duration(rand.IntN(60)) * time.Millisecond)
-			stop()
-			w.hits(2)
-			total += 2
+	w.hits(1200)
+	total, interrupted := int64(1200), 0
+	for n := range 24 {
+		number := w.ask(n%2 == 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		p := w.projector(hits(1, "1"))
+		left := &atomic.Int64{}
+		left.Store(int64(n/2) + 1)
+		p.Store = interrupting{w.store, left, cancel}
+		go func() {
+			defer cancel()
+			w.waitFor(ctx, number)
+		}()
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
 		}
+		if left.Load() <= 0 {
+			interrupted++
+		}
+		w.hits(2)
+		total += 2
 		stop := w.run(w.projector(hits(1, "1")))
 		if r := w.ended(number); r.State != projections.Done {
 			t.Errorf("%+v", r)
@@ -260,8 +289,22 @@ func TestARebuildIsInterruptedAnywhere(t *testing.T) {
 		w.expect(total, total)
 		stop()
 	}
+	if interrupted < 10 {
+		t.Errorf("interrupted only %d times", interrupted)
+	}
 	w.run(w.projector(hits(1, "1")))
 	w.schemas("gesta_read")
+}
+
+// waitFor returns when the rebuild has ended, or ctx.
+func (w *world) waitFor(ctx context.Context, number int64) {
+	for {
+		r, err := w.rebuilds().Get(ctx, number)
+		if err != nil || r.State.Ended() {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 }
 
 // balky is a store that can't be read beyond a position.

@@ -57,11 +57,8 @@ func (p *Projector) verify(ctx context.Context, careful *atomic.Bool) (v Verific
 	if v, err = p.look(ctx, c); err != nil || v.Forked != nil {
 		return v, err
 	}
-	v.Tables, err = c.build(ctx, v.at)
-	for _, table := range v.Tables {
-		if err == nil && len(c.found) < maxDifferences {
-			err = c.table(ctx, table)
-		}
+	if v.Tables, err = c.build(ctx, v.at); err == nil {
+		err = c.tables(ctx, v.Tables)
 	}
 	v.Position, v.Differences = shadow.at.Position, c.found
 	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
