@@ -20,8 +20,9 @@ type Executor struct {
 	Store     eventstore.Store
 	Catalogue domain.Catalogue
 	Claims    Hasher
-	// Settle waits, bounded, until readers see everything up to the position, and tells whether they do.
-	Settle func(ctx context.Context, position int64) bool
+	// Settle waits, bounded, until readers see what was written on streams up to the position, and tells
+	// whether they do.
+	Settle func(ctx context.Context, position int64, streams []domain.Stream) bool
 	Now    func() time.Time
 
 	locks  locks
@@ -54,7 +55,7 @@ func NewExecutor(s eventstore.Store, c domain.Catalogue, h Hasher) *Executor {
 	}
 	return &Executor{
 		Store: s, Catalogue: c, Claims: h, states: states, Now: time.Now,
-		Settle: func(context.Context, int64) bool { return true },
+		Settle: func(context.Context, int64, []domain.Stream) bool { return true },
 	}
 }
 

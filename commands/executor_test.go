@@ -124,7 +124,12 @@ func TestDecidingNothingAppendsNothing(t *testing.T) {
 
 func TestTheReceiptSaysWhereAndWhetherReadersSee(t *testing.T) {
 	x := executor(t, &memory.Store{})
-	x.Settle = func(_ context.Context, position int64) bool { return position != 2 }
+	x.Settle = func(_ context.Context, position int64, streams []domain.Stream) bool {
+		if len(streams) != 1 || streams[0] != stream("a") {
+			t.Errorf("written on %v", streams)
+		}
+		return position != 2
+	}
 	for want := int64(1); want <= 3; want++ {
 		ctx, receipt := commands.WithReceipt(t.Context())
 		_, err := commands.Execute(ctx, x, count{stream("a"), 1, ""})

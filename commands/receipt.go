@@ -32,7 +32,7 @@ func Aside(ctx context.Context) context.Context { return context.WithValue(ctx, 
 // settle waits until readers see a work that was appended, and notes both in the receipt.
 func (w *Work) settle(position int64) {
 	if w.ctx.Value(asideKey{}) == nil {
-		noteReceipt(w.ctx, position, w.x.Settle(w.ctx, position))
+		noteReceipt(w.ctx, position, w.x.Settle(w.ctx, position, w.written()))
 	}
 }
 

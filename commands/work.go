@@ -189,6 +189,16 @@ func (w *Work) commit() error {
 	return nil
 }
 
+// written are the streams that have new events.
+func (w *Work) written() (streams []domain.Stream) {
+	for _, t := range w.tracks {
+		if len(t.events) > 0 {
+			streams = append(streams, t.stream)
+		}
+	}
+	return streams
+}
+
 func (w *Work) append() (a eventstore.Append, err error) {
 	meta, err := json.Marshal(domain.MetaOf(w.ctx))
 	if err != nil {

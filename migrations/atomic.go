@@ -21,7 +21,7 @@ type atomic struct {
 // Version refuses a schema that is newer than we are. It is asked under the library's lock.
 func (a *atomic) Version() (int, bool, error) {
 	version, dirty, err := a.Driver.Version()
-	if err == nil && version > int(latest()) {
+	if err == nil && version > int(Latest()) {
 		err = newer(a.schema, uint(version))
 	}
 	return version, dirty, err

@@ -17,6 +17,7 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "idempotency", "select, insert, delete"},
 	{"", "checkpoints", "select, insert, update"},
 	{"", "timers", "select, insert, update, delete"},
+	{"", "rebuilds", "select, insert, update"},
 	{"", "schema_migrations", "select"},
 	{keys, "subject_keys", "select, insert, update, delete"},
 }
@@ -26,7 +27,7 @@ const keys = "_keys"
 
 // GrantApp gives an existing login what the app needs of a schema that is up to date, and no more: it
 // can neither change nor remove a fact. It may create schemas, for the projector makes the read
-// models' own. Granting twice is fine.
+// models' own, and temporary tables, in which read models are verified. Granting twice is fine.
 func GrantApp(ctx context.Context, ownerURL, schema, login string) error {
 	return inTransaction(ctx, ownerURL, schema, func(ctx context.Context, tx pgx.Tx, schema string) error {
 		if err := grant(ctx, tx, schema, login); err != nil {
@@ -51,7 +52,7 @@ func grant(ctx context.Context, tx pgx.Tx, schema, login string) error {
 func grantStatements(database, schema, login string) []string {
 	to := " to " + pgx.Identifier{login}.Sanitize()
 	statements := []string{
-		"grant create on database " + pgx.Identifier{database}.Sanitize() + to,
+		"grant create, temporary on database " + pgx.Identifier{database}.Sanitize() + to,
 		"grant usage on schema " + pgx.Identifier{schema}.Sanitize() + to,
 		"grant usage on schema " + pgx.Identifier{schema + keys}.Sanitize() + to,
 	}

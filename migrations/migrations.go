@@ -76,7 +76,7 @@ func Check(ctx context.Context, databaseURL, schema string) error {
 
 func newer(schema string, version uint) error {
 	return fmt.Errorf("schema %s has version %d, newer than this binary knows (%d); run a newer gesta, or let that one "+
-		"take it back with 'gesta migrate down'", schema, version, latest())
+		"take it back with 'gesta migrate down'", schema, version, Latest())
 }
 
 // Down undoes the last migrations: as many as steps says, or as there are. It takes what they made
@@ -101,7 +101,7 @@ func Down(ctx context.Context, databaseURL, schema string, steps int) error {
 // Status tells how far a schema has come; one that is absent has version zero. It changes nothing
 // and needs no more rights than the app's.
 func Status(ctx context.Context, databaseURL, schema string) (Progress, error) {
-	progress := Progress{Latest: latest()}
+	progress := Progress{Latest: Latest()}
 	err := inTransaction(ctx, databaseURL, schema, func(ctx context.Context, tx pgx.Tx, schema string) error {
 		return tx.QueryRow(ctx, "select version, dirty from "+versionTable(schema)).Scan(&progress.Version, &progress.Dirty)
 	})
@@ -142,7 +142,8 @@ func names() []string {
 	return names
 }
 
-func latest() (version uint) {
+// Latest is the last migration that this binary knows.
+func Latest() (version uint) {
 	for _, name := range names() {
 		if m, err := source.DefaultParse(name); err == nil {
 			version = max(version, m.Version)

@@ -9,21 +9,22 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"gesta/eventstore"
+	"gesta/domain"
 )
 
 // Fence lets a request wait until the read models have passed a position, so that whoever writes reads
 // what he wrote. The projector of this process tells it where it stands; for one in another process it
 // reads the checkpoint itself, while somebody waits. Its mark goes back when the checkpoint does.
 type Fence struct {
-	Checkpoint func(context.Context) (position int64, err error)
-	Bound      time.Duration // how long a request waits at the most
+	Checkpoint func(context.Context) (Standing, error)
+	Parked     func(context.Context, []domain.Stream) (bool, error) // is asked only when any stream is parked
+	Bound      time.Duration                                        // how long a request waits at the most
 
 	once    sync.Once
 	kick    chan struct{} // look now
 	joined  chan struct{} // somebody waits: see when to look next
 	mu      sync.Mutex
-	mark    int64
+	seen    Standing
 	looked  int  // how often the checkpoint was read
 	still   bool // the projector is known to stand still, so that nobody waits for it
 	waiting map[chan struct{}]int64
@@ -36,9 +37,32 @@ const (
 	pollWhileStill  = 250 * time.Millisecond
 )
 
-// Await waits until the position is passed and tells whether it was. It gives up at the bound, at the
-// end of ctx, and at once when the projector is known to stand still.
+// Settle waits until readers see what was written on streams up to a position, and tells whether they do.
+func (f *Fence) Settle(ctx context.Context, position int64, streams []domain.Stream) bool {
+	if !f.Await(ctx, position) {
+		return false
+	}
+	if !f.standing().Parked {
+		return true
+	}
+	parked, err := f.Parked(ctx, streams)
+	return err == nil && !parked
+}
+
+// Await waits until the position is passed and tells whether all readers see it. It gives up at the
+// bound, at the end of ctx, and at once when the projector is known to stand still. It waits as well
+// while some read models stand still, for the others, but then they don't see it all.
 func (f *Fence) Await(ctx context.Context, position int64) bool {
+	return f.await(ctx, position) && !f.standing().Stale
+}
+
+func (f *Fence) standing() Standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
+func (f *Fence) await(ctx context.Context, position int64) bool {
 	passed, began, wait := f.join(position)
 	if !wait {
 		return passed == nil
@@ -61,8 +85,8 @@ func (f *Fence) Await(ctx context.Context, position int64) bool {
 func (f *Fence) join(position int64) (passed chan struct{}, began view, wait bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	began = view{f.mark, f.looked}
-	if position <= f.mark {
+	began = view{f.seen.Position, f.looked}
+	if position <= f.seen.Position {
 		return nil, began, false
 	}
 	passed = make(chan struct{})
@@ -94,26 +118,27 @@ func (f *Fence) leave(passed chan struct{}) {
 func (f *Fence) suspect(began view) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.still = f.mark == began.mark && f.looked > began.looked
+	f.still = f.seen.Position == began.mark && f.looked > began.looked
 }
 
 // Passed tells the fence where the projector stands.
-func (f *Fence) Passed(m eventstore.Mark) { f.move(m.Position) }
+func (f *Fence) Passed(s Standing) { f.move(s) }
 
-func (f *Fence) saw(position int64) {
+func (f *Fence) saw(s Standing) {
 	f.mu.Lock()
 	f.looked++
 	f.mu.Unlock()
-	f.move(position)
+	f.move(s)
 }
 
-func (f *Fence) move(position int64) {
+func (f *Fence) move(s Standing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if position != f.mark {
+	position := s.Position
+	if position != f.seen.Position {
 		f.still = false
 	}
-	f.mark = position
+	f.seen = s
 	for passed, wanted := range f.waiting {
 		if wanted <= position {
 			close(passed)
@@ -152,8 +177,8 @@ func (f *Fence) Run(ctx context.Context) error {
 		case <-f.kick:
 		case <-f.poll(last):
 		}
-		if position, err := f.Checkpoint(ctx); err == nil {
-			f.saw(position)
+		if s, err := f.Checkpoint(ctx); err == nil {
+			f.saw(s)
 		}
 		last = time.Now()
 	}
@@ -172,13 +197,14 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	return nil
 }
 
-// Checkpoint reads where the read models stand; 0 where there are none yet.
-func Checkpoint(db *pgxpool.Pool) func(context.Context) (int64, error) {
-	return func(ctx context.Context) (position int64, err error) {
-		err = db.QueryRow(ctx, `select position from checkpoints where follower = $1`, follower).Scan(&position)
+// Checkpoint reads where the read models stand; the zero Standing where there are none yet.
+func Checkpoint(db *pgxpool.Pool) func(context.Context) (Standing, error) {
+	return func(ctx context.Context) (s Standing, err error) {
+		err = db.QueryRow(ctx, `select position, stale, exists (select from parked) from checkpoints where follower = $1`,
+			follower).Scan(&s.Position, &s.Stale, &s.Parked)
 		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {
-			return 0, nil
+			return Standing{}, nil
 		}
-		return position, err
+		return s, err
 	}
 }

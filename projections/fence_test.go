@@ -2,12 +2,13 @@ package projections_test
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"gesta/eventstore"
+	"gesta/domain"
 	"gesta/projections"
 )
 
@@ -16,7 +17,7 @@ func fence(t *testing.T, checkpoint *atomic.Int64) *projections.Fence {
 	t.Helper()
 	f := &projections.Fence{
 		Bound:      2 * time.Second,
-		Checkpoint: func(context.Context) (int64, error) { return checkpoint.Load(), nil },
+		Checkpoint: func(context.Context) (projections.Standing, error) { return at(checkpoint.Load()), nil },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -25,14 +26,14 @@ func fence(t *testing.T, checkpoint *atomic.Int64) *projections.Fence {
 	return f
 }
 
-func mark(position int64) eventstore.Mark { return eventstore.Mark{Position: position} }
+func at(position int64) projections.Standing { return projections.Standing{Position: position} }
 
 func TestFencePassesWhatTheProjectorHasPassed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checkpoint atomic.Int64
 		f := fence(t, &checkpoint)
 		checkpoint.Store(5)
-		f.Passed(mark(5))
+		f.Passed(at(5))
 		if !f.Await(t.Context(), 5) {
 			t.Error("a position that is passed is waited for")
 		}
@@ -79,7 +80,7 @@ func TestFenceGoesBackWithTheCheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checkpoint atomic.Int64
 		f := fence(t, &checkpoint)
-		f.Passed(mark(9))
+		f.Passed(at(9))
 		f.Wake() // The checkpoint says 0: a crash took it back.
 		synctest.Wait()
 		if f.Await(t.Context(), 9) {
@@ -99,4 +100,34 @@ func TestFenceEndsWithItsContext(t *testing.T) {
 			t.Errorf("gave up after %s", time.Since(began))
 		}
 	})
+}
+
+// What a request wrote on a parked stream is not to be seen, and what waits for a rebuild neither; whether
+// any stream is parked comes with the position, so that the stream is asked for only then.
+func TestFenceTellsWhatReadersDoNotSee(t *testing.T) {
+	t.Parallel()
+	held, free := stream("held"), stream("free")
+	asked := 0
+	f := &projections.Fence{Bound: time.Second, Parked: func(_ context.Context, streams []domain.Stream) (bool, error) {
+		asked++
+		return slices.Contains(streams, held), nil
+	}}
+	for _, c := range []struct {
+		name    string
+		stands  projections.Standing
+		streams []domain.Stream
+		sees    bool
+		asks    int
+	}{
+		{"nothing is parked", at(5), []domain.Stream{held}, true, 0},
+		{"another stream is parked", projections.Standing{Position: 5, Parked: true}, []domain.Stream{free}, true, 1},
+		{"the stream is parked", projections.Standing{Position: 5, Parked: true}, []domain.Stream{free, held}, false, 1},
+		{"some read models stand still", projections.Standing{Position: 5, Stale: true}, []domain.Stream{free}, false, 0},
+	} {
+		asked = 0
+		f.Passed(c.stands)
+		if sees := f.Settle(t.Context(), 5, c.streams); sees != c.sees || asked != c.asks {
+			t.Errorf("%s: %t after %d questions", c.name, sees, asked)
+		}
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,17 +46,21 @@ type Write struct {
 // Exec adds a statement to the transaction of the event's batch.
 func (w Write) Exec(sql string, args ...any) { w.batch.Queue(sql, args...) }
 
-// fingerprint tells whether tables were built by these projections or by other ones.
-func fingerprint(all []Projection) string {
-	h := sha256.New()
-	fmt.Fprint(h, checkpointTable)
-	for _, p := range all {
-		fmt.Fprintf(h, "%q %d %q", p.Name, p.Revision, p.Tables)
-		for _, r := range p.Rules {
-			fmt.Fprintf(h, "%q %q", r.Type, r.sql())
-		}
+// All are the read models that there are.
+var All = []Projection{UsersProjection}
+
+// fingerprint tells whether tables were built by this projection or by another one.
+func (p Projection) fingerprint() string {
+	text := fmt.Sprintf("%q %d %q", p.Name, p.Revision, p.Tables)
+	for _, r := range p.Rules {
+		text += fmt.Sprintf("%q %q", r.Type, r.sql())
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hash(text)
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // sql is what the rule writes about an event in which nothing is said.
@@ -65,4 +71,22 @@ func (r Rule) sql() (all []string) {
 		all = append(all, q.SQL)
 	}
 	return all
+}
+
+func fingerprints(all []Projection) map[string]string {
+	by := map[string]string{}
+	for _, p := range all {
+		by[p.Name] = p.fingerprint()
+	}
+	return by
+}
+
+// fingerprint is that of all projections together.
+func (p *Projector) fingerprint() string {
+	by := fingerprints(p.Projections)
+	text := hash(bookkeeping)
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		text += fmt.Sprintf("%q %s", name, by[name])
+	}
+	return hash(text)
 }

@@ -2,16 +2,12 @@ package projections
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/errgroup"
 
 	"gesta/domain"
 	"gesta/eventstore"
@@ -25,10 +21,13 @@ type Projector struct {
 	Catalogue   domain.Catalogue
 	Projections []Projection
 	Feed        Feed
+	Store       eventstore.Store                                                  // what is held or built anew is read from it
 	Lead        func(ctx context.Context, lead func(context.Context) error) error // one projector at a time
-	Passed      func(eventstore.Mark)                                             // told after each commit
+	Passed      func(Standing)                                                    // told after each commit
 	Log         *slog.Logger
 
+	logged  time.Time             // when a failure was
+	careful atomic.Bool           // see models
 	failure atomic.Pointer[error] // why it does not get on; nil while it does
 }
 
@@ -60,21 +59,25 @@ const logEvery = time.Minute
 
 // Run projects until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
 func (p *Projector) Run(ctx context.Context) error {
-	var logged time.Time
 	for ctx.Err() == nil {
 		err := p.turnOrStandby(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		before := p.Err()
-		p.failure.Store(&err)
-		if before == nil || before.Error() != err.Error() || time.Since(logged) > logEvery {
-			p.Log.Warn("projector stopped, trying again", "error", err)
-			logged = time.Now()
-		}
+		p.failed(err)
 		rest(ctx, restAfterFailure)
 	}
 	return nil
+}
+
+// failed says why the projector does not get on.
+func (p *Projector) failed(err error) {
+	before := p.Err()
+	p.failure.Store(&err)
+	if before == nil || before.Error() != err.Error() || time.Since(p.logged) > logEvery {
+		p.Log.Warn("projector stopped, trying again", "error", err)
+		p.logged = time.Now()
+	}
 }
 
 // standingBy is how long it takes, once leading was asked for, to see that another one leads.
@@ -86,119 +89,18 @@ func (p *Projector) turnOrStandby(ctx context.Context) error {
 	defer standby.Stop()
 	return p.Lead(ctx, func(ctx context.Context) error {
 		standby.Stop()
-		return p.follow(ctx)
+		return (&term{Projector: p}).lead(ctx)
 	})
-}
-
-// follow is one turn of leading: from where the read models are, until something goes wrong.
-func (p *Projector) follow(ctx context.Context) error {
-	conn, err := p.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	from, err := p.prepare(ctx, conn)
-	if err != nil {
-		return err
-	}
-	p.Passed(from)
-	t := &turn{Projector: p, conn: conn, at: from}
-	following, ctx := errgroup.WithContext(ctx)
-	following.Go(func() error { return t.watch(ctx) })
-	following.Go(func() error { return p.Feed.Follow(ctx, from, maxBatch, t.apply) })
-	return following.Wait()
-}
-
-// turn is a connection and what it has written so far.
-type turn struct {
-	*Projector
-	mu   sync.Mutex // one at a time uses the connection
-	conn *pgx.Conn
-	at   eventstore.Mark
-}
-
-// errMoved ends a turn whose read models somebody else has emptied or written.
-var errMoved = errors.New("projections: the checkpoint was moved by another")
-
-// watch looks whether the checkpoint is still where this turn left it. While events arrive every batch
-// finds out; without any, a rebuild would never begin.
-func (t *turn) watch(ctx context.Context) error {
-	for {
-		rest(ctx, watchEvery)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := t.check(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-func (t *turn) check(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var there bool
-	err := t.conn.QueryRow(ctx, `select exists (select from checkpoints where follower = $1 and position = $2 and event_id = $3)`,
-		follower, t.at.Position, [16]byte(t.at.Event.ID)).Scan(&there)
-	if err == nil && !there {
-		err = errMoved
-	}
-	if err == nil {
-		t.failure.Store(nil)
-	}
-	return err
-}
-
-// apply writes a batch and moves the checkpoint, in one transaction and one round trip.
-func (t *turn) apply(ctx context.Context, events []eventstore.Recorded) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	to := events[len(events)-1].Mark()
-	batch := &pgx.Batch{}
-	batch.Queue(`select advance($1, $2, $3, $4, $5)`, follower,
-		t.at.Position, [16]byte(t.at.Event.ID), to.Position, [16]byte(to.Event.ID))
-	for _, r := range events {
-		if err := t.write(batch, r); err != nil {
-			return err
-		}
-	}
-	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, to.Position, err)
-	}
-	t.at = to
-	t.failure.Store(nil)
-	t.Passed(to)
-	return nil
-}
-
-// write lets every rule for the event have its say. A type nobody here has heard of is no damage:
-// there is no rule for it.
-func (p *Projector) write(batch *pgx.Batch, r eventstore.Recorded) error {
-	e, err := p.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
-	if errors.Is(err, domain.ErrUnknownType) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("projections: event %d: %w", r.Position, err)
-	}
-	for _, one := range p.Projections {
-		for _, rule := range one.Rules {
-			if rule.Type == r.Type {
-				rule.apply(Write{Event: r, batch: batch}, e)
-			}
-		}
-	}
-	return nil
 }
 
 // connect answers a connection whose commits don't wait for the disk: a crash only moves the
 // checkpoint back, together with what was written.
-func (p *Projector) connect(ctx context.Context) (*pgx.Conn, error) {
+func (p *Projector) connect(ctx context.Context, schema string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(p.URL)
 	if err != nil {
 		return nil, err
 	}
-	config.RuntimeParams["search_path"] = ReadSchema(p.Schema)
+	config.RuntimeParams["search_path"] = schema
 	config.RuntimeParams["synchronous_commit"] = "off"
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return pgx.ConnectConfig(ctx, config)

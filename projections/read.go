@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -58,8 +59,9 @@ func isPassing(code string) bool {
 	return class == "08" || class == "53" || class == "57"
 }
 
-// isMissing tells that the tables are not there, before the projector has made them.
+// isMissing tells that a table or a column is not there, before the projector has made it, or not as it
+// was, when the projector has just put other ones in its place.
 func isMissing(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000")
+	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42703", "3F000", "0A000"}, pg.Code)
 }

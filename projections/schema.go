@@ -4,112 +4,223 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"gesta/domain"
 	"gesta/domain/id"
-	"gesta/eventstore"
 )
 
 // ReadSchema names the schema of the read models that belong to a schema of the truth.
 func ReadSchema(truth string) string { return truth + "_read" }
 
+// Schemas are those that Gesta makes beside a schema of the truth; those that a rebuild has replaced go by
+// themselves.
+func Schemas(truth string) []string { return []string{ReadSchema(truth), shadowSchema(truth)} }
+
+// shadowSchema is where read models are built anew.
+func shadowSchema(truth string) string { return ReadSchema(truth) + "_next" }
+
 // follower is the name the projector's checkpoint goes by.
 const follower = "projector"
 
-// The checkpoint lies beside the read models, so that it moves in their transaction and goes where
-// they go. advance refuses when another projector has moved it: what that one wrote must not be
+// bookkeeping lies beside the read models, so that it moves in their transaction and goes where they go.
+// advance refuses when another projector has taken over or moved on: what that one wrote must not be
 // written again.
-const checkpointTable = `
+const bookkeeping = `
 create table checkpoints (
-	follower    text        not null primary key,
+	follower text        not null primary key,
+	position bigint      not null default 0,
+	event_id uuid        not null default '00000000-0000-0000-0000-000000000000',
+	turn     bigint      not null default 0,     -- grows with each projector that takes over
+	stale    boolean     not null default false, -- some read models stand still until they are rebuilt
+	rebuild  bigint      not null default 0,     -- what made this schema; 0 for the first one
+	moved_at timestamptz not null default now()
+);
+create table built (
+	projection  text   not null primary key,
+	fingerprint text   not null,
+	tables      text[] not null
+);
+create table parked (
+	stream_kind text        not null,
+	stream_id   uuid        not null,
 	position    bigint      not null,
 	event_id    uuid        not null,
-	fingerprint text        not null,
-	moved_at    timestamptz not null default now()
+	version     bigint      not null,
+	type        text        not null,
+	error       text        not null,
+	parked_at   timestamptz not null default now(),
+	retry       boolean     not null default false, -- to be tried again
+	primary key (stream_id, stream_kind)
 );
-create function advance(who text, from_position bigint, from_event uuid, to_position bigint, to_event uuid)
+create function advance(who text, whose bigint, from_position bigint, from_event uuid, to_position bigint, to_event uuid)
 returns void language plpgsql as $$
 begin
 	update checkpoints set position = to_position, event_id = to_event, moved_at = now()
-	where follower = who and position = from_position and event_id = from_event;
+	where follower = who and turn = whose and position = from_position and event_id = from_event;
 	if not found then
-		raise exception 'the checkpoint of % is not at %', who, from_position using errcode = 'GE002';
+		raise exception 'the checkpoint of % is not at %, or no longer ours', who, from_position using errcode = 'GE002';
 	end if;
 end $$;
 `
 
-// prepare makes the read schema be what the projections say: created when it is not there, begun anew
-// when it was built by other ones. It answers where they stand.
-func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m eventstore.Mark, err error) {
+// errOutdated says that the read models were made by a projector that kept its books otherwise, or that
+// the books are gone.
+var errOutdated = errors.New("projections: the read models can't be gone on with, and stand still until they are rebuilt")
+
+// errTables says that a projection's tables can't be made.
+var errTables = errors.New("projections: create tables")
+
+// errNoKey refuses tables that could not be compared with others.
+var errNoKey = errors.New("projections: a table has no primary key")
+
+// prepare makes the read schema when there is none, and takes it over.
+func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err error) {
+	schema := ReadSchema(p.Schema)
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		var built string
-		m, built, err = p.checkpoint(ctx, tx)
-		if err != nil || built == fingerprint(p.Projections) {
+		var there bool
+		if err := tx.QueryRow(ctx, `select to_regnamespace($1) is not null`, schema).Scan(&there); err != nil {
 			return err
 		}
-		p.Log.Info("read models are built from the beginning", "schema", ReadSchema(p.Schema))
-		m = eventstore.Mark{}
-		return p.create(ctx, tx)
+		if !there {
+			p.Log.Info("read models are built for the first time", "schema", schema)
+			if err := create(ctx, tx, schema, p.Projections, 0); err != nil {
+				return err
+			}
+		}
+		m, err = p.takeOver(ctx, tx, conn)
+		return err
 	})
 	return m, err
 }
 
-// checkpoint answers the zero Mark and no fingerprint where nothing was ever built.
-func (p *Projector) checkpoint(ctx context.Context, tx pgx.Tx) (m eventstore.Mark, built string, err error) {
-	var there bool
-	err = tx.QueryRow(ctx, `select to_regclass($1) is not null`, ReadSchema(p.Schema)+".checkpoints").Scan(&there)
-	if err != nil || !there {
-		return m, "", err
+// create makes a schema and the tables in it, which search_path finds there; what was there goes.
+func create(ctx context.Context, tx pgx.Tx, schema string, all []Projection, rebuild int64) error {
+	name := pgx.Identifier{schema}.Sanitize()
+	_, err := tx.Exec(ctx, "drop schema if exists "+name+" cascade; create schema "+name+";"+bookkeeping)
+	if err != nil {
+		return fmt.Errorf("projections: create %s: %w", schema, err)
 	}
-	var event [16]byte
-	err = tx.QueryRow(ctx, `select position, event_id, fingerprint from checkpoints where follower = $1`, follower).
-		Scan(&m.Position, &event, &built)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
+	for _, one := range all {
+		if err := createTables(ctx, tx, one); err != nil {
+			return err
+		}
 	}
-	m.Event = id.Event{ID: event}
-	return m, built, err
-}
-
-func (p *Projector) create(ctx context.Context, tx pgx.Tx) error {
-	schema := pgx.Identifier{ReadSchema(p.Schema)}.Sanitize()
-	sql := fmt.Sprintf("drop schema if exists %s cascade; create schema %s;", schema, schema) + checkpointTable
-	for _, one := range p.Projections {
-		sql += one.Tables + ";"
-	}
-	if _, err := tx.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("projections: create tables: %w", err)
-	}
-	_, err := tx.Exec(ctx, `insert into checkpoints (follower, position, event_id, fingerprint) values ($1, 0, $2, $3)`,
-		follower, [16]byte{}, fingerprint(p.Projections))
-	return err
-}
-
-// Reset empties every read model and sets the checkpoint to the beginning, in one transaction. Whoever
-// projects at the moment finds its checkpoint moved, and begins anew.
-func (p *Projector) Reset(ctx context.Context) error {
-	conn, err := p.connect(ctx)
+	_, err = tx.Exec(ctx, `insert into built (projection, fingerprint, tables) values ('', $1, '{}')`, hash(bookkeeping))
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := p.prepare(ctx, conn); err != nil {
-		return err
-	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// The checkpoint comes first, as it does in every batch: in another order the two could deadlock.
-		_, err := tx.Exec(ctx, `update checkpoints set position = 0, event_id = $1, moved_at = now()`, [16]byte{})
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, truncateAll)
-		return err
-	})
+	_, err = tx.Exec(ctx, `insert into checkpoints (follower, rebuild) values ($1, $2)`, follower, rebuild)
+	return err
 }
 
-const truncateAll = `do $$ declare t text; begin
-	for t in select tablename from pg_tables where schemaname = current_schema() and tablename <> 'checkpoints' loop
-		execute format('truncate %I', t);
-	end loop;
-end $$`
+// createTables makes a projection's tables and notes which they are.
+func createTables(ctx context.Context, tx pgx.Tx, one Projection) error {
+	tables, err := newTables(ctx, tx, one)
+	if err == nil {
+		_, err = tx.Exec(ctx, `insert into built (projection, fingerprint, tables) values ($1, $2, $3)`,
+			one.Name, one.fingerprint(), tables)
+	}
+	return err
+}
+
+// newTables makes a projection's tables and answers which they are.
+func newTables(ctx context.Context, tx pgx.Tx, one Projection) ([]string, error) {
+	const tablesSQL = `select c.relname::text, exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
+		from pg_class c where c.relnamespace = any (current_schemas(true)::regnamespace[])
+		and c.relnamespace <> 'pg_catalog'::regnamespace and c.relkind in ('r', 'p')`
+	before, err := keyed(ctx, tx, tablesSQL)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, one.Tables); err != nil {
+		return nil, fmt.Errorf("%w of %s: %w", errTables, one.Name, err)
+	}
+	after, err := keyed(ctx, tx, tablesSQL)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(after, func(table string, _ bool) bool { _, old := before[table]; return old })
+	for table, has := range after {
+		if !has {
+			return nil, fmt.Errorf("%w: %s", errNoKey, table)
+		}
+	}
+	return slices.Sorted(maps.Keys(after)), nil
+}
+
+// keyed answers tables, and whether they have a primary key.
+func keyed(ctx context.Context, db querier, sql string) (map[string]bool, error) {
+	rows, err := db.Query(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	tables := map[string]bool{}
+	var table string
+	var has bool
+	_, err = pgx.ForEachRow(rows, []any{&table, &has}, func() error { tables[table] = has; return nil })
+	return tables, err
+}
+
+// takeOver begins a turn of writing: whoever wrote before is refused from now on.
+func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*models, error) {
+	m := p.models(conn)
+	var event [16]byte
+	err := tx.QueryRow(ctx, `update checkpoints set turn = turn + 1 where follower = $1 returning position, event_id, turn, rebuild`,
+		follower).Scan(&m.at.Position, &event, &m.turn, &m.rebuild)
+	if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {
+		return nil, errOutdated
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.at.Event = id.Event{ID: event}
+	if err := m.begin(ctx, tx); err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, `update checkpoints set stale = $2 where follower = $1 and stale <> $2`, follower, m.stale)
+	return m, err
+}
+
+func (p *Projector) models(db database) *models {
+	return &models{
+		db: db, log: p.Log, catalogue: p.Catalogue, projections: p.Projections, parked: map[domain.Stream]bool{}, careful: &p.careful,
+	}
+}
+
+// begin finds out what can be written, and which streams are parked.
+func (m *models) begin(ctx context.Context, tx pgx.Tx) error {
+	built, err := builtBy(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if built[""] != hash(bookkeeping) {
+		return errOutdated
+	}
+	delete(built, "")
+	wanted := fingerprints(m.projections)
+	m.stale = !maps.Equal(built, wanted)
+	m.projections = slices.DeleteFunc(slices.Clone(m.projections), func(p Projection) bool { return built[p.Name] != wanted[p.Name] })
+	streams, err := parked(ctx, tx, "")
+	for _, p := range streams {
+		m.parked[p.Stream] = true
+	}
+	return err
+}
+
+// builtBy answers the fingerprints that the tables were made by.
+func builtBy(ctx context.Context, db querier) (map[string]string, error) {
+	built := map[string]string{}
+	rows, err := db.Query(ctx, `select projection, fingerprint from built`)
+	if err == nil {
+		var name, by string
+		_, err = pgx.ForEachRow(rows, []any{&name, &by}, func() error { built[name] = by; return nil })
+	}
+	if isMissing(err) {
+		return nil, errOutdated
+	}
+	return built, err
+}

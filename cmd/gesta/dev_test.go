@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"gesta/migrations"
 )
 
 // dev is a `gesta dev` in a folder, on ports of its own.
@@ -73,16 +76,20 @@ func TestDevStory(t *testing.T) {
 	if out := mustGesta(t, env, "projections", "status"); !strings.Contains(out, " 0 behind") {
 		t.Error(out)
 	}
-	if out := mustGesta(t, env, "migrate", "status"); !strings.Contains(out, "dirty false") {
+	if out := mustGesta(t, env, "migrate", "status"); !strings.Contains(out, schemaAt(migrations.Latest())+" dirty false") {
 		t.Error(out)
 	}
 	if _, err := gesta(t, env, "", "migrate", "down", "--steps", "99"); err == nil || !strings.Contains(err.Error(), "--lose-the-history") {
 		t.Errorf("the history is taken down: %v", err)
 	}
 	mustGesta(t, env, "migrate", "down", "--steps", "99", "--lose-the-history")
-	if out := mustGesta(t, env, "migrate", "status"); !strings.Contains(out, "version 0 of") {
+	if out := mustGesta(t, env, "migrate", "status"); !strings.Contains(out, schemaAt(0)) {
 		t.Error(out)
 	}
+}
+
+func schemaAt(version uint) string {
+	return fmt.Sprintf("version %d of %d", version, migrations.Latest())
 }
 
 // checkOperations looks at health and metrics, and that the README knows each metric.

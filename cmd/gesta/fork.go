@@ -185,13 +185,9 @@ func (r *repair) rebuild(ctx context.Context) (rebuilt bool, err error) {
 	case !errors.As(err, &forked):
 		return false, err
 	}
-	p := r.newProjector(r.leader("projector").Lead, func(eventstore.Mark) {})
-	if err := p.Reset(ctx); err != nil {
-		return false, err
-	}
-	r.say("the read models showed event %s at position %d, which is not there: they are built anew by whoever projects",
+	r.say("the read models showed event %s at position %d, which is not there: they are built anew",
 		forked.Seen.Event, forked.Seen.Position)
-	return true, nil
+	return true, r.rebuildReadModels(ctx, r.out, true)
 }
 
 // verifyReadModels asks whether the history has the last event that they show.

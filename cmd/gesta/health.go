@@ -9,6 +9,7 @@ import (
 
 	"gesta/domain"
 	"gesta/http/server"
+	"gesta/projections"
 )
 
 // Refusals of a reader who asks for a position.
@@ -41,8 +42,8 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 		return server.Readiness{Detail: detail}
 	}
 	detail["postgres"], detail["head"] = "ok", head.Position
-	if position, err := n.fence.Checkpoint(ctx); err == nil {
-		detail["projector"] = map[string]int64{"position": position, "lag": head.Position - position}
+	if s, err := n.fence.Checkpoint(ctx); err == nil {
+		detail["projector"] = n.projectorDetail(ctx, s, head.Position)
 	}
 	if err := n.projector.Err(); err != nil {
 		detail["projector_error"] = err.Error()
@@ -55,6 +56,28 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 	}
 	return server.Readiness{Ready: true, Detail: detail}
 }
+
+// projectorDetail names the lag, and what readers don't see.
+func (n *node) projectorDetail(ctx context.Context, s projections.Standing, head int64) map[string]any {
+	detail := map[string]any{"position": s.Position, "lag": head - s.Position}
+	if s.Stale {
+		detail["stale"] = "some read models stand still until they are rebuilt"
+	}
+	if all, err := projections.ParkedStreams(ctx, n.reads); err == nil && len(all) > 0 {
+		var streams []string
+		for _, p := range all[:min(len(all), namedStreams)] {
+			streams = append(streams, p.Stream.String())
+		}
+		detail["parked"], detail["parked_streams"] = len(all), streams
+	}
+	if last, found, err := n.rebuilds().Last(ctx); err == nil && found && last.State != projections.Done {
+		detail["rebuild"] = map[string]any{"id": last.ID, "state": last.State, "position": last.Position, "target": last.Target}
+	}
+	return detail
+}
+
+// How many parked streams are named: all are, by `gesta projections status`.
+const namedStreams = 10
 
 // relayDetail names the lag of a relay that leads; one that stands by knows of none.
 func (n *node) relayDetail(head int64) map[string]any {
@@ -86,6 +109,8 @@ func (n *node) observe() {
 	if n.has("policies") {
 		n.observePolicies(gauge)
 	}
+	gauge("gesta_projector_parked_streams", "How many streams' events are held, because one of them can't be written.", func() float64 { return float64(n.parkedStreams()) })
+	gauge("gesta_projector_rebuild_position", "How far the rebuild of the read models is; 0 while there is none.", func() float64 { return float64(n.rebuilt()) })
 	if !n.has("relay") {
 		return
 	}
@@ -102,11 +127,36 @@ const scrapeTime = time.Second
 func (n *node) projected() int64 {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
-	position, err := n.fence.Checkpoint(ctx)
+	s, err := n.fence.Checkpoint(ctx)
 	if err != nil {
 		return -1
 	}
-	return position
+	return s.Position
+}
+
+// parkedStreams is -1 where it can't be found out.
+func (n *node) parkedStreams() int {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	all, err := projections.ParkedStreams(ctx, n.reads)
+	if err != nil {
+		return -1
+	}
+	return len(all)
+}
+
+// rebuilt is how far the rebuild is that is being done; 0 without any, -1 where it can't be found out.
+func (n *node) rebuilt() int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	last, _, err := n.rebuilds().Last(ctx)
+	switch {
+	case err != nil:
+		return -1
+	case last.State.Ended():
+		return 0
+	}
+	return last.Position
 }
 
 func (n *node) lag() int64 { return n.behind(n.projected()) }

@@ -60,7 +60,12 @@ func (c migrateDown) loseHistory(ctx context.Context, sys *system) error {
 	if events && !c.LoseTheHistory {
 		return errHistory
 	}
-	return sys.exec(ctx, "drop schema if exists "+pgx.Identifier{projections.ReadSchema(sys.schema)}.Sanitize()+" cascade")
+	for _, schema := range projections.Schemas(sys.schema) {
+		if err == nil {
+			err = sys.exec(ctx, "drop schema if exists "+pgx.Identifier{schema}.Sanitize()+" cascade")
+		}
+	}
+	return err
 }
 
 func (s *system) hasEvents(ctx context.Context) (has bool, err error) {

@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
-	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/feed"
@@ -48,9 +47,11 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 			return nil, err
 		}
 	}
-	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}
+	n.fence = &projections.Fence{
+		Checkpoint: projections.Checkpoint(a.reads), Parked: projections.IsParked(a.reads), Bound: settleBound,
+	}
 	if n.executor != nil {
-		n.executor.Settle = n.fence.Await
+		n.executor.Settle = n.fence.Settle
 	}
 	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
@@ -75,24 +76,21 @@ func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 	}
 }
 
-func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(eventstore.Mark)) *projections.Projector {
+func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(projections.Standing)) *projections.Projector {
 	return &projections.Projector{
-		URL: a.sys.url, Schema: a.sys.schema, Catalogue: a.catalogue, Projections: readModels,
-		Feed: &feed.Feed{Store: a.store, Log: a.log}, Lead: lead, Passed: passed, Log: a.log,
+		URL: a.sys.url, Schema: a.sys.schema, Catalogue: a.catalogue, Projections: projections.All,
+		Feed: &feed.Feed{Store: a.store, Log: a.log}, Store: a.store, Lead: lead, Passed: passed, Log: a.log,
 	}
 }
-
-// readModels are all that there are; they move together.
-var readModels = []projections.Projection{projections.UsersProjection}
 
 func (a *app) leader(role string) leader.Postgres {
 	return leader.Postgres{URL: a.sys.url, Name: a.sys.schema + "/" + role, Log: a.log}
 }
 
 // passed tells the requests of this process, and hints to those of others, how far readers can see.
-func (n *node) passed(m eventstore.Mark) {
-	n.fence.Passed(m)
-	envelope.Hint(n.nc, envelope.HintProjected, m.Position)
+func (n *node) passed(s projections.Standing) {
+	n.fence.Passed(s)
+	envelope.Hint(n.nc, envelope.HintProjected, s.Position)
 }
 
 func (n *node) has(role string) bool { return slices.Contains(n.roles, role) }

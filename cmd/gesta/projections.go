@@ -4,80 +4,237 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
-	"gesta/eventstore"
+	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/projections"
 )
 
 // projectionsCmd looks after the read models.
 type projectionsCmd struct {
-	Status  projectionsStatus  `cmd:"" help:"Print where the read models are."`
-	Rebuild projectionsRebuild `cmd:"" help:"Empty the read models and build them from the history, whether the server runs or not."`
+	Status  projectionsStatus  `cmd:"" help:"Print where the read models are, which streams are parked, and what became of the last rebuild."`
+	Retry   projectionsRetry   `cmd:"" help:"Try parked streams again, whether the server runs or not."`
+	Rebuild projectionsRebuild `cmd:"" help:"Build the read models from the history and put them in the place of the old ones, whether the server runs or not."`
 }
 
 type (
-	projectionsStatus  struct{}
-	projectionsRebuild struct{}
+	projectionsStatus struct{}
+	projectionsRetry  struct {
+		Streams []string `arg:"" optional:"" name:"stream" help:"As in identity.user/01KAGV…; all when none is named."`
+	}
+	projectionsRebuild struct {
+		Replace bool `help:"Put them there even if rows differ."`
+	}
 )
 
-// Run prints position and lag.
+// How often a command looks how far what it has asked for is.
+const lookEvery = 50 * time.Millisecond
+
+// rebuilds are those of the app's read models.
+func (a *app) rebuilds() projections.Rebuilds {
+	return projections.Rebuilds{DB: a.reads, Schema: a.sys.schema}
+}
+
+// Run prints position and lag, parked streams and the last rebuild.
 func (projectionsStatus) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
-		position, head, err := a.level(ctx)
-		if err == nil {
-			fmt.Fprintf(std.out, "projector position %d of %d, %d behind\n", position, head, head-position)
+		at, head, err := a.level(ctx)
+		if err != nil {
+			return err
 		}
+		fmt.Fprintf(std.out, "projector position %d of %d, %d behind\n", at.Position, head, head-at.Position)
+		if at.Stale {
+			fmt.Fprintln(std.out, "some read models stand still until they are rebuilt")
+		}
+		if err := a.printParked(ctx, std.out, at.Position); err != nil {
+			return err
+		}
+		return a.printLastRebuild(ctx, std.out)
+	})
+}
+
+func (a *app) printParked(ctx context.Context, out io.Writer, position int64) error {
+	all, err := projections.ParkedStreams(ctx, a.reads)
+	for _, p := range all {
+		held, err := a.held(ctx, p, position)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "parked %s since %s: %s at position %d: %s; %d events held\n",
+			p.Stream, p.At.UTC().Format(time.RFC3339), p.Type, p.Position, p.Error, held)
+	}
+	return err
+}
+
+// held counts the events of a parked stream that the read models have passed.
+func (a *app) held(ctx context.Context, p projections.Parked, position int64) (n int, err error) {
+	for version := p.Version - 1; ; {
+		events, err := a.store.ReadStream(ctx, p.Stream, version, exportPage)
+		for _, e := range events {
+			if e.Position <= position {
+				n++
+			}
+			version = e.Version
+		}
+		if err != nil || len(events) < exportPage {
+			return n, err
+		}
+	}
+}
+
+func (a *app) printLastRebuild(ctx context.Context, out io.Writer) error {
+	last, found, err := a.rebuilds().Last(ctx)
+	if err == nil && found {
+		fmt.Fprintf(out, "last rebuild %d, asked for %s: %s\n", last.ID, last.RequestedAt.UTC().Format(time.RFC3339), last.State)
+		printDetail(out, last.Detail)
+	}
+	return err
+}
+
+func printDetail(out io.Writer, d projections.RebuildDetail) {
+	if d.Error != "" {
+		fmt.Fprintln(out, " ", d.Error)
+	}
+	for _, one := range d.Differences {
+		fmt.Fprintln(out, " ", one)
+	}
+}
+
+// Run asks for another try and tells its outcome.
+func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) error {
+	wanted, err := parseStreams(c.Streams)
+	if err != nil {
 		return err
-	})
-}
-
-// Run rebuilds, and returns when the read models have caught up with what the history was when it
-// began. Where a server projects, that one does the work; otherwise this process does.
-func (projectionsRebuild) Run(ctx context.Context, s *Settings, std streams) error {
+	}
 	return s.with(ctx, std, func(a *app) error {
-		p := a.newProjector(a.leader("projector").Lead, func(eventstore.Mark) {})
-		if err := p.Reset(ctx); err != nil {
+		asked, err := projections.Retry(ctx, a.reads, wanted...)
+		if err != nil || len(asked) == 0 {
+			fmt.Fprintln(std.out, "no such stream is parked")
 			return err
 		}
-		building, stop := context.WithCancel(ctx)
-		done := make(chan error, 1)
-		go func() { done <- p.Run(building) }()
-		position, err := a.awaitLevel(ctx)
-		stop()
-		if err := errors.Join(err, <-done); err != nil {
+		err = a.whileProjecting(ctx, func(ctx context.Context) error {
+			return poll(ctx, func() (bool, error) {
+				trying, err := projections.IsRetried(ctx, a.reads)
+				return !trying, err
+			})
+		})
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(std.out, "read models rebuilt up to position %d\n", position)
-		return nil
+		return a.tellRetried(ctx, std.out, asked)
 	})
 }
 
-// level answers where the read models are and where the history ends.
-func (a *app) level(ctx context.Context) (position, end int64, err error) {
-	head, err := a.store.Head(ctx)
+var errStillParked = errors.New("not every stream could be released")
+
+func (a *app) tellRetried(ctx context.Context, out io.Writer, asked []projections.Parked) error {
+	still, err := projections.ParkedStreams(ctx, a.reads)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	position, err = projections.Checkpoint(a.reads)(ctx)
-	return position, head.Position, err
+	for _, p := range asked {
+		i := slices.IndexFunc(still, func(s projections.Parked) bool { return s.Stream == p.Stream })
+		if i < 0 {
+			fmt.Fprintf(out, "released %s\n", p.Stream)
+			continue
+		}
+		fmt.Fprintf(out, "parked %s: %s at position %d: %s\n", p.Stream, still[i].Type, still[i].Position, still[i].Error)
+		err = errStillParked
+	}
+	return err
 }
 
-// awaitLevel waits until the read models hold everything that the history held when it was called.
-func (a *app) awaitLevel(ctx context.Context) (int64, error) {
-	head, err := a.store.Head(ctx)
-	if err != nil {
-		return 0, err
+func parseStreams(texts []string) (all []domain.Stream, err error) {
+	for _, text := range texts {
+		kind, name, _ := strings.Cut(text, "/")
+		s := domain.Stream{Kind: kind}
+		if s.ID, err = id.Parse(name); err != nil {
+			return nil, fmt.Errorf("%q is no stream: %w", text, err)
+		}
+		all = append(all, s)
 	}
+	return all, nil
+}
+
+// whileProjecting does something that waits for a projector. Where a server projects, that one does the
+// work; otherwise this process does.
+func (a *app) whileProjecting(ctx context.Context, wait func(context.Context) error) error {
+	projecting, stop := context.WithCancel(ctx)
+	p := a.newProjector(a.leader("projector").Lead, func(projections.Standing) {})
+	done := make(chan error, 1)
+	go func() { done <- p.Run(projecting) }()
+	err := wait(ctx)
+	stop()
+	return errors.Join(err, <-done)
+}
+
+// poll asks until it is so.
+func poll(ctx context.Context, is func() (bool, error)) error {
 	for {
-		position, _, err := a.level(ctx)
-		if err != nil || position >= head.Position {
-			return position, err
+		ok, err := is()
+		if ok || err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return position, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+			return ctx.Err()
+		case <-time.After(lookEvery):
 		}
 	}
+}
+
+var errKept = errors.New("the old read models are kept")
+
+// Run asks for a rebuild, says how far it is, and tells its outcome.
+func (c projectionsRebuild) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.with(ctx, std, func(a *app) error { return a.rebuildReadModels(ctx, std.out, c.Replace) })
+}
+
+func (a *app) rebuildReadModels(ctx context.Context, out io.Writer, replace bool) error {
+	number, err := a.rebuilds().Request(ctx, replace)
+	if err != nil {
+		return err
+	}
+	var r projections.Rebuild
+	err = a.whileProjecting(ctx, func(ctx context.Context) (err error) {
+		r, err = a.watchRebuild(ctx, out, number)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.State == projections.Done {
+		fmt.Fprintf(out, "read models rebuilt up to position %d\n", r.Position)
+		return nil
+	}
+	printDetail(out, r.Detail)
+	return errKept
+}
+
+// watchRebuild says how far a rebuild is, until it ends.
+func (a *app) watchRebuild(ctx context.Context, out io.Writer, number int64) (r projections.Rebuild, err error) {
+	progress := newProgress(out)
+	err = poll(ctx, func() (bool, error) {
+		if r, err = a.rebuilds().Get(ctx, number); err != nil {
+			return false, err
+		}
+		progress.show(r)
+		return r.State.Ended(), nil
+	})
+	progress.end()
+	return r, err
+}
+
+// level answers where the read models are and where the history ends.
+func (a *app) level(ctx context.Context) (at projections.Standing, end int64, err error) {
+	head, err := a.store.Head(ctx)
+	if err != nil {
+		return at, 0, err
+	}
+	at, err = projections.Checkpoint(a.reads)(ctx)
+	return at, head.Position, err
 }

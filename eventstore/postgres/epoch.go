@@ -64,8 +64,14 @@ func lockEpoch(ctx context.Context, tx pgx.Tx, before int64) error {
 	return nil
 }
 
-// takeBack moves the checkpoints whose event is not in the history.
+// takeBack moves the checkpoints whose event is not in the history, and takes away what is yet to be done
+// about such events.
 func takeBack(ctx context.Context, tx pgx.Tx, to eventstore.Mark) ([]string, error) {
+	_, err := tx.Exec(ctx, `delete from timers where position > $1 and not exists (select from events as e
+		where e.position = timers.position and e.event_id = timers.event_id)`, to.Position)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := tx.Query(ctx, `update checkpoints set position = $1, event_id = $2, moved_at = now()
 		where `+astray+` returning follower`, to.Position, [16]byte(to.Event.ID))
 	if err != nil {

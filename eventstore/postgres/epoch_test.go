@@ -44,6 +44,10 @@ func TestEpochIsRaisedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := s.Pool().Exec(ctx, `insert into timers (policy, event_id, position, due_at)
+		values ('here', $1, 3, now()), ('other', $1, 2, now())`, [16]byte(events[2].ID.ID)); err != nil {
+		t.Fatal(err)
+	}
 	if astray, err := s.Astray(ctx); err != nil || !slices.Equal(astray, []string{"ahead", "other"}) {
 		t.Errorf("astray: %v %v", astray, err)
 	}
@@ -54,6 +58,10 @@ func TestEpochIsRaisedOnce(t *testing.T) {
 	}
 	if astray, err := s.Astray(ctx); err != nil || len(astray) > 0 {
 		t.Errorf("astray: %v %v", astray, err)
+	}
+	var timers string
+	if err := s.Pool().QueryRow(ctx, `select string_agg(policy, ' ') from timers where policy <> ''`).Scan(&timers); err != nil || timers != "here" {
+		t.Errorf("timers: %s %v", timers, err)
 	}
 	if _, err := s.RaiseEpoch(ctx, first, 1, factOf(t, first)); !errors.Is(err, ErrEpochMoved) {
 		t.Errorf("raised twice: %v", err)

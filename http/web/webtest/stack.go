@@ -45,7 +45,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 		t.Fatal(err)
 	}
 	s := &Stack{Store: store, Reads: reads}
-	s.Fence = &projections.Fence{Checkpoint: projections.Checkpoint(reads), Bound: 10 * time.Second}
+	s.Fence = &projections.Fence{Checkpoint: projections.Checkpoint(reads), Parked: projections.IsParked(reads), Bound: 10 * time.Second}
 	s.Identity = newIdentity(t, store, s.Fence, realms)
 	s.stop = s.project(ctx, cancel, url, handoff)
 	t.Cleanup(func() {
@@ -70,7 +70,7 @@ func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence,
 		t.Fatal(err)
 	}
 	x := commands.NewExecutor(store, domain.NewCatalogue(identity.Types), hasher)
-	x.Settle = fence.Await
+	x.Settle = fence.Settle
 	passwords, err := commands.NewPasswords(4)
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +82,8 @@ func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence,
 func (s *Stack) project(ctx context.Context, cancel func(), url string, handoff *eventstore.Handoff) (stop func()) {
 	p := &projections.Projector{
 		URL: url, Schema: postgres.DefaultSchema, Catalogue: domain.NewCatalogue(identity.Types),
-		Projections: []projections.Projection{projections.UsersProjection},
-		Feed:        &feed.Feed{Store: s.Store, Handoff: handoff}, Passed: s.Fence.Passed, Log: slog.New(slog.DiscardHandler),
+		Projections: projections.All,
+		Feed:        &feed.Feed{Store: s.Store, Handoff: handoff}, Store: s.Store, Passed: s.Fence.Passed, Log: slog.New(slog.DiscardHandler),
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	done := make(chan struct{}, 2)

@@ -1,0 +1,80 @@
+package projections
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// Hand writes read models by hand, batch by batch.
+type Hand struct {
+	*models
+	conn *pgx.Conn
+}
+
+// ByHand begins to write what p would.
+func ByHand(ctx context.Context, p *Projector) (*Hand, error) {
+	conn, err := p.connect(ctx, ReadSchema(p.Schema))
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.prepare(ctx, conn)
+	return &Hand{models: m, conn: conn}, err
+}
+
+// Apply writes a batch.
+func (h *Hand) Apply(ctx context.Context, events []eventstore.Recorded) error {
+	return h.apply(ctx, events)
+}
+
+// Release tries all parked streams again.
+func (h *Hand) Release(ctx context.Context, store eventstore.Store) error {
+	if _, err := h.conn.Exec(ctx, `update parked set retry = true`); err != nil {
+		return err
+	}
+	for {
+		if more, err := h.releaseSome(ctx, store); err != nil || !more {
+			return err
+		}
+	}
+}
+
+// Reset empties all tables and begins anew.
+func (h *Hand) Reset(ctx context.Context) error {
+	h.at, h.parked = eventstore.Mark{}, map[domain.Stream]bool{}
+	_, err := h.conn.Exec(ctx, `delete from parked; update checkpoints set position = 0, event_id = '00000000-0000-0000-0000-000000000000';
+		do $$ declare t text; begin for t in select unnest(tables) from built loop execute 'delete from ' || t; end loop; end $$`)
+	return err
+}
+
+// Rows are those of every table that a projection has.
+func (h *Hand) Rows(ctx context.Context) (map[string][]string, error) {
+	rows, _ := h.conn.Query(ctx, `select unnest(tables) from built`) // An error of Query comes again when the rows are read.
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	all := map[string][]string{}
+	for _, table := range tables {
+		rows, _ := h.conn.Query(ctx, `select t::text from `+table+` t order by 1`)
+		if all[table], err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			break
+		}
+	}
+	return all, err
+}
+
+// Close lets go of the database.
+func (h *Hand) Close(ctx context.Context) error { return h.conn.Close(ctx) }
+
+// After has all rules of a projection do something first.
+func (p Projection) After(first func(eventstore.Recorded)) Projection {
+	rules := p.Rules
+	p.Rules = nil
+	for _, r := range rules {
+		write := r.apply
+		r.apply = func(w Write, e domain.Event) { first(w.Event); write(w, e) }
+		p.Rules = append(p.Rules, r)
+	}
+	return p
+}

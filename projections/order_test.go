@@ -1,0 +1,205 @@
+package projections_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
+	"gesta/eventstore"
+	"gesta/eventstore/memory"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/projections"
+)
+
+var catalogue = domain.NewCatalogue(identity.Types)
+
+// facts are the next events that each kind of stream may have; those with which it begins come first.
+var facts = map[string]struct {
+	begins, goesOn []func(*rapid.T, id.ID) domain.Event
+}{
+	"identity.user": {
+		begins: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, i id.ID) domain.Event {
+				return identity.UserRegistered{UserID: identity.UserID{ID: i}, Realm: word(t), Role: "CU", Email: email(t), Phone: value.Phone(word(t))}
+			},
+		},
+		goesOn: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserEmailChanged{Email: email(t)} },
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.UserPhoneChanged{Phone: value.Phone(word(t))}
+			},
+			func(*rapid.T, id.ID) domain.Event { return identity.UserDeactivated{} },
+			func(*rapid.T, id.ID) domain.Event { return identity.UserReactivated{} },
+			func(*rapid.T, id.ID) domain.Event { return identity.UserPasswordChanged{} },
+			func(*rapid.T, id.ID) domain.Event { return identity.UserSignedIn{} },
+		},
+	},
+}
+
+func word(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "word") }
+
+func email(t *rapid.T) value.Email { return value.Email(word(t) + "@example.com") }
+
+// Every type that a rule is for stands among the facts, or the test below would say nothing of it.
+func TestFactsOfAllRules(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		for _, kind := range facts {
+			for _, make := range slices.Concat(kind.begins, kind.goesOn) {
+				known[make(t, id.ID{}).EventType()] = true
+			}
+		}
+	})
+	for _, p := range projections.All {
+		for _, r := range p.Rules {
+			if !known[r.Type] {
+				t.Errorf("%s has a rule for %s, of which there is no example", p.Name, r.Type)
+			}
+		}
+	}
+}
+
+// Late is as good as in time: in whatever order streams are interleaved, in whatever batches events come,
+// whichever streams are parked and released in between, the read models end up the same.
+func TestTheOrderOfStreamsDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	inOrder, shuffled := newOrdering(t, url, "one"), newOrdering(t, url, "two")
+	parked := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		streams := rapid.SliceOfNDistinct(rapid.Custom(drawStream), 1, 6, func(h history) domain.Stream { return h.Stream }).Draw(rt, "streams")
+		want, have := inOrder.rows(rt, streams, false), shuffled.rows(rt, streams, true)
+		if diff := cmp.Diff(want, have); diff != "" || len(want) == 0 {
+			rt.Fatalf("rows (-in order +shuffled):\n%s", diff)
+		}
+		parked += shuffled.parked
+	})
+	if parked == 0 {
+		t.Error("nothing was ever parked")
+	}
+}
+
+// history is one stream's events.
+type history struct {
+	Stream domain.Stream
+	Events []eventstore.NewEvent
+}
+
+func drawStream(t *rapid.T) history {
+	kind := rapid.SampledFrom(slices.Sorted(maps.Keys(facts))).Draw(t, "kind")
+	h := history{Stream: domain.Stream{Kind: kind, ID: id.Named(fmt.Sprint(rapid.Uint64().Draw(t, "id")))}}
+	all := []domain.Event{rapid.SampledFrom(facts[kind].begins).Draw(t, "begins")(t, h.Stream.ID)}
+	for range rapid.IntRange(0, 6).Draw(t, "length") {
+		all = append(all, rapid.SampledFrom(facts[kind].goesOn).Draw(t, "goes on")(t, h.Stream.ID))
+	}
+	for i, e := range all {
+		enc, err := catalogue.Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Events = append(h.Events, eventstore.NewEvent{
+			ID: id.Event{ID: id.Named(fmt.Sprint(h.Stream, i))}, Type: enc.Type, Schema: enc.Schema, Data: enc.Data,
+			Secret: enc.Secret, Meta: json.RawMessage(`{}`), OccurredAt: time.Unix(1_700_000_000+int64(i), 0).UTC(),
+		})
+	}
+	return h
+}
+
+// ordering is read models made from one order of events.
+type ordering struct {
+	hand    *projections.Hand
+	blocked map[id.Event]bool
+	parked  int // how often
+}
+
+func newOrdering(t *testing.T, url, schema string) *ordering {
+	t.Helper()
+	o := &ordering{blocked: map[id.Event]bool{}}
+	var all []projections.Projection
+	for _, p := range projections.All {
+		all = append(all, p.After(func(r eventstore.Recorded) {
+			if o.blocked[r.ID] {
+				o.parked++
+				panic("blocked")
+			}
+		}))
+	}
+	var err error
+	o.hand, err = projections.ByHand(t.Context(), &projections.Projector{
+		URL: url, Schema: schema, Catalogue: catalogue, Projections: all, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.hand.Close(context.Background()) })
+	return o
+}
+
+// rows are what the read models hold after all events of the streams: stream after stream, or shuffled.
+func (o *ordering) rows(t *rapid.T, streams []history, shuffled bool) map[string][]string {
+	store := &memory.Store{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }}
+	clear(o.blocked)
+	check(t, o.hand.Reset(t.Context()))
+	fillStore(t, store, streams, shuffled)
+	o.project(t, store, shuffled)
+	rows, err := o.hand.Rows(t.Context())
+	check(t, err)
+	return rows
+}
+
+func check(t *rapid.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fillStore(t *rapid.T, store *memory.Store, streams []history, shuffled bool) {
+	next := map[domain.Stream]int{}
+	for left := slices.Clone(streams); len(left) > 0; {
+		i := 0
+		if shuffled {
+			i = rapid.IntRange(0, len(left)-1).Draw(t, "turn")
+		}
+		h := left[i]
+		n := next[h.Stream]
+		_, err := store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{
+			{Stream: h.Stream, Expect: int64(n), Events: h.Events[n : n+1]},
+		}})
+		check(t, err)
+		if next[h.Stream]++; n+1 == len(h.Events) {
+			left = slices.Delete(left, i, i+1)
+		}
+	}
+}
+
+// project writes in batches; when shuffled, events are blocked at random and tried again at random.
+func (o *ordering) project(t *rapid.T, store *memory.Store, shuffled bool) {
+	events, err := store.Read(t.Context(), 0, 1000)
+	check(t, err)
+	for len(events) > 0 {
+		n := rapid.IntRange(1, len(events)).Draw(t, "batch")
+		if shuffled && rapid.Bool().Draw(t, "block") {
+			o.blocked[events[rapid.IntRange(0, n-1).Draw(t, "blocked")].ID] = true
+		}
+		check(t, o.hand.Apply(t.Context(), events[:n]))
+		events = events[n:]
+		if len(events) == 0 || shuffled && rapid.Bool().Draw(t, "release") {
+			clear(o.blocked)
+			check(t, o.hand.Release(t.Context(), store))
+		}
+	}
+}

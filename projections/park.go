@@ -1,0 +1,136 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
+)
+
+// Parked is a stream whose events are held from one on that can't be written.
+type Parked struct {
+	Stream   domain.Stream
+	Position int64 // of the first event that is held
+	Event    id.Event
+	Version  int64
+	Type     string
+	Error    string // without anything that the event says
+	At       time.Time
+}
+
+// apart writes the events one by one under savepoints, and parks the streams of those that fail.
+func (m *models) apart(ctx context.Context, events []eventstore.Recorded) error {
+	guilty := map[domain.Stream]bool{}
+	err := pgx.BeginFunc(ctx, m.db, func(tx pgx.Tx) error {
+		if err := m.hold(ctx, tx, events[len(events)-1].Mark()); err != nil {
+			return err
+		}
+		for _, r := range events {
+			if m.parked[r.Stream] || guilty[r.Stream] {
+				continue
+			}
+			bad, err := m.tryAlone(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			if bad != nil {
+				guilty[r.Stream] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for s := range guilty {
+		m.parked[s] = true
+	}
+	return nil
+}
+
+// hold moves the checkpoint in a transaction that is going to write event by event.
+func (m *models) hold(ctx context.Context, tx pgx.Tx, to eventstore.Mark) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`set constraints all immediate`)
+	m.advance(batch, to)
+	return send(ctx, tx, batch)
+}
+
+// tryAlone writes one event, or parks its stream and answers why.
+func (m *models) tryAlone(ctx context.Context, tx pgx.Tx, r eventstore.Recorded) (bad, err error) {
+	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		batch := &pgx.Batch{}
+		if err := m.write(batch, r); err != nil {
+			return err
+		}
+		for _, q := range batch.QueuedQueries { // Not as a batch, over which the driver may hang up.
+			if _, err := tx.Exec(ctx, q.SQL, q.Arguments...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if !isPoison(err) {
+		return nil, err
+	}
+	m.log.Error("an event can't be written: its stream is parked", "stream", r.Stream.String(), "position", r.Position,
+		"type", r.Type, "error", toldOf(err))
+	return err, m.park(ctx, tx, r, toldOf(err))
+}
+
+const parkSQL = `
+insert into parked (stream_kind, stream_id, position, event_id, version, type, error)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (stream_id, stream_kind) do update set position = excluded.position, event_id = excluded.event_id,
+	version = excluded.version, type = excluded.type, error = excluded.error, parked_at = now(), retry = excluded.retry`
+
+func (m *models) park(ctx context.Context, tx pgx.Tx, r eventstore.Recorded, text string) error {
+	if m.unkept {
+		return nil
+	}
+	_, err := tx.Exec(ctx, parkSQL, r.Stream.Kind, [16]byte(r.Stream.ID), r.Position, [16]byte(r.ID.ID), r.Version, r.Type, text)
+	return err
+}
+
+// querier is a connection, a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+func parked(ctx context.Context, db querier, which string) ([]Parked, error) {
+	rows, _ := db.Query(ctx, `select stream_kind, stream_id, position, event_id, version, type, error, parked_at
+		from parked `+which) // An error of Query comes again when the rows are read.
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Parked, err error) {
+		var stream, event [16]byte
+		err = row.Scan(&p.Stream.Kind, &stream, &p.Position, &event, &p.Version, &p.Type, &p.Error, &p.At)
+		p.Stream.ID, p.Event = stream, id.Event{ID: event}
+		return p, err
+	})
+}
+
+// ParkedStreams answers the streams that are parked, in the order of the events that did it.
+func ParkedStreams(ctx context.Context, db *pgxpool.Pool) ([]Parked, error) {
+	all, err := parked(ctx, db, "order by position")
+	if isMissing(err) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// IsParked tells whether any of the streams is parked.
+func IsParked(db *pgxpool.Pool) func(ctx context.Context, streams []domain.Stream) (bool, error) {
+	return func(ctx context.Context, streams []domain.Stream) (is bool, err error) {
+		kinds, ids := namesOf(streams)
+		err = db.QueryRow(ctx, `select exists (select from parked
+			where (stream_kind, stream_id) in (select * from unnest($1::text[], $2::uuid[])))`, kinds, ids).Scan(&is)
+		return is, err
+	}
+}

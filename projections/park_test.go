@@ -1,0 +1,185 @@
+package projections_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gesta/domain"
+	"gesta/projections"
+)
+
+// brittle counts hits of each stream, and can't take some names.
+func brittle(mended *atomic.Bool) projections.Projection {
+	return projections.Projection{
+		Name:   "hits",
+		Tables: `create table hits (name text not null primary key, n bigint not null check (n < 1000), small smallint)`,
+		Rules: []projections.Rule{projections.On(func(w projections.Write, e hit) {
+			n, small := any(1), 0
+			if !mended.Load() {
+				switch e.Name {
+				case "panic":
+					panic("a secret")
+				case "check":
+					n = 1000
+				case "range":
+					n = "9999999999999999999"
+				case "encode":
+					small = 1 << 20
+				}
+			}
+			w.Exec(`insert into hits values ($1, $2::text::bigint, $3) on conflict (name) do update set n = hits.n + excluded.n`,
+				w.Event.Stream.ID.String(), fmt.Sprint(n), small)
+		})},
+	}
+}
+
+// awaitStanding waits until the read models are at a position.
+func (w *world) awaitStanding(position int64) (s projections.Standing) {
+	w.t.Helper()
+	await(w.t, fmt.Sprintf("at position %d", position), func() bool {
+		var err error
+		s, err = projections.Checkpoint(w.reads)(w.t.Context())
+		return err == nil && s.Position == position
+	})
+	return s
+}
+
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func (w *world) parked() []projections.Parked {
+	w.t.Helper()
+	all, err := projections.ParkedStreams(w.t.Context(), w.reads)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// retry waits for the outcome of trying streams again.
+func (w *world) retry(streams ...domain.Stream) {
+	w.t.Helper()
+	if _, err := projections.Retry(w.t.Context(), w.reads, streams...); err != nil {
+		w.t.Fatal(err)
+	}
+	await(w.t, "tried again", func() bool {
+		is, err := projections.IsRetried(w.t.Context(), w.reads)
+		return err == nil && !is
+	})
+}
+
+// An event that can't be written parks its stream and no other; what follows in it is held, and comes
+// in order once the rule is mended.
+func TestAPoisonedEventParksItsStream(t *testing.T) {
+	t.Parallel()
+	for name, says := range map[string]string{
+		`{"name":"panic"}`:     "the rule panics with a string",
+		`{"name":"check"}`:     "SQLSTATE 23514 table hits constraint hits_n_check",
+		`{"name":"range"}`:     "SQLSTATE 22003",
+		`{"name":"encode"}`:    "a value does not fit its column",
+		`{"name":{"a":"b"}}`:   "data is no test.counter.hit of schema 1 in field name",
+		`["a secret, no hit"]`: "data is no test.counter.hit of schema 1",
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			var mended atomic.Bool
+			p := w.projector(brittle(&mended))
+			w.run(p)
+			good, bad := stream("good"), stream("bad")
+			w.appendTo(good, 0, "test.counter.hit", `{"name":"a"}`)
+			w.appendTo(bad, 0, "test.counter.hit", `{"name":"b"}`)
+			w.appendTo(bad, 1, "test.counter.hit", name)
+			w.appendTo(good, 1, "test.counter.hit", `{"name":"a"}`)
+			w.appendTo(bad, 2, "test.counter.hit", `{"name":"b"}`)
+			if s := w.awaitStanding(5); !s.Parked || p.Err() != nil {
+				t.Errorf("%+v %v", s, p.Err())
+			}
+			w.expect(5, 3)
+			w.expectParked(bad, 3, says)
+			w.retry()
+			w.expectParked(bad, 3, says)
+			mended.Store(true)
+			w.retry(bad)
+			if strings.Contains(says, "data is no") {
+				w.expectParked(bad, 3, says)
+				return
+			}
+			if parked := w.parked(); len(parked) > 0 {
+				t.Errorf("still parked: %+v", parked)
+			}
+			w.expect(5, 5)
+			w.appendTo(bad, 3, "test.counter.hit", `{"name":"b"}`)
+			w.expect(6, 6)
+		})
+	}
+}
+
+func (w *world) expectParked(s domain.Stream, position int64, says string) {
+	w.t.Helper()
+	parked := w.parked()
+	if len(parked) != 1 || parked[0].Stream != s || parked[0].Position != position || parked[0].Error != says {
+		w.t.Errorf("parked: %+v", parked)
+	}
+}
+
+// More events are held than fit one transaction; one among them fails in its turn.
+func TestAReleaseGoesOnInPartsAndStopsAtTheNextFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mended atomic.Bool
+	bad := stream("bad")
+	w.appendTo(bad, 0, "test.counter.hit", `{"name":"panic"}`)
+	for version := range int64(700) {
+		data := `{"name":"b"}`
+		if version == 599 {
+			data = `["damaged"]`
+		}
+		w.appendTo(bad, version+1, "test.counter.hit", data)
+	}
+	w.run(w.projector(brittle(&mended)))
+	w.expect(701, 0)
+	mended.Store(true)
+	w.retry(bad)
+	w.expectParked(bad, 601, "data is no test.counter.hit of schema 1")
+	w.expect(701, 600)
+}
+
+// What is wrong with the database is no event's fault.
+func TestADamagedTableParksNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.projector(hits(1, "1"))
+	w.run(p)
+	w.hits(3)
+	w.expect(3, 3)
+	w.exec(`alter table hits rename to misses`)
+	w.hits(1)
+	await(t, "the projector says that it stands still", func() bool { return p.Err() != nil })
+	if parked := w.parked(); len(parked) > 0 {
+		t.Errorf("parked: %+v", parked)
+	}
+	w.exec(`alter table misses rename to hits`)
+	w.expect(4, 4)
+}
+
+func (w *world) exec(sql string, args ...any) {
+	w.t.Helper()
+	if _, err := w.reads.Exec(w.t.Context(), sql, args...); err != nil {
+		w.t.Fatal(err)
+	}
+}

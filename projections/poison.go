@@ -1,0 +1,80 @@
+package projections
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// poison is what is wrong with an event, in words that may be read by anybody.
+type poison struct{ text string }
+
+func (p *poison) Error() string { return p.text }
+
+// isPoison tells that an event can't be written, however often it is tried.
+func isPoison(err error) bool {
+	if bad := (*poison)(nil); errors.As(err, &bad) {
+		return true
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code[:2] == "22" || pg.Code[:2] == "23"
+	}
+	return isUnencodable(err)
+}
+
+// isUnencodable finds values that don't fit their column, which the driver sees before Postgres does.
+func isUnencodable(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "failed to encode args[")
+}
+
+// toldOf says what is wrong by names alone: Postgres' messages and details may hold what the event says.
+func toldOf(err error) string {
+	var bad *poison
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &bad):
+		return bad.text
+	case errors.As(err, &pg):
+		return strings.TrimSpace("SQLSTATE " + pg.Code + named("table", pg.TableName) + named("column", pg.ColumnName) +
+			named("constraint", pg.ConstraintName))
+	}
+	return "a value does not fit its column"
+}
+
+func named(what, name string) string {
+	if name == "" {
+		return ""
+	}
+	return " " + what + " " + name
+}
+
+func undecodable(r eventstore.Recorded, err error) string {
+	text := fmt.Sprintf("data is no %s of schema %d", r.Type, r.Schema)
+	if at := (*json.UnmarshalTypeError)(nil); errors.As(err, &at) {
+		text += named("in field", at.Field)
+	}
+	return text
+}
+
+// write runs the rule; one that panics has met an event it can't deal with.
+func (r Rule) write(w Write, e domain.Event) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = &poison{"the rule panics: " + p.Error()}
+		default:
+			err = &poison{fmt.Sprintf("the rule panics with a %T", p)}
+		}
+	}()
+	r.apply(w, e)
+	return nil
+}
