@@ -35,6 +35,11 @@ func (g *gate) enter(ctx context.Context) error {
 	default:
 		return errOverloaded
 	}
+	select {
+	case g.working <- struct{}{}:
+		return nil
+	default:
+	}
 	enough := time.NewTimer(g.wait)
 	defer enough.Stop()
 	select {

@@ -101,7 +101,11 @@ func faultOf(err error) *domain.Fault {
 	if errors.As(err, &he) && faults[he.Code] != nil {
 		return faults[he.Code]
 	}
-	return web.FaultOf(err)
+	fault := web.FaultOf(err)
+	if fault == web.ErrInternal && errors.Is(err, context.DeadlineExceeded) {
+		return domain.ErrUnavailable // The request's time has run out.
+	}
+	return fault
 }
 
 // errPanic stands for a panic that was logged.
