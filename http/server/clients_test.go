@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -388,4 +390,84 @@ func TestAServerThatEndsCutsWhoDoesNotRead(t *testing.T) {
 		t.Error(err)
 	}
 	r.await("nothing is left", func() bool { return r.metric("gesta_http_working") == 0 })
+}
+
+// Whoever is let in gets an answer, to the last. What the system resets because it comes in the very
+// moment in which it closes the listener was not let in.
+func TestTheLastConnectionIsAnswered(t *testing.T) {
+	t.Parallel()
+	r := run(t, asIs, get("/things", things))
+	var all sync.WaitGroup
+	answered := make(chan struct{}, 100)
+	for range 8 {
+		all.Go(func() {
+			for askOnce(t, r.address) {
+				select {
+				case answered <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	for range cap(answered) {
+		<-answered
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+}
+
+// askOnce tells whether there is somebody to connect to.
+func askOnce(t *testing.T, address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, hello); err != nil {
+		return true
+	}
+	if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Error(err)
+	}
+	return true
+}
+
+// deaf takes no connections, as a listener whose turn does not come.
+type deaf struct {
+	*net.TCPListener
+	closed context.Context
+	close  func()
+}
+
+func (d deaf) Accept() (net.Conn, error) {
+	<-d.closed.Done()
+	return nil, net.ErrClosed
+}
+
+func (d deaf) Close() error {
+	d.close()
+	return d.TCPListener.Close()
+}
+
+// The system makes connections before the server takes them; those are answered as well.
+func TestConnectionsThatNobodyTookAreAnswered(t *testing.T) {
+	t.Parallel()
+	s := serverOf(io.Discard, get("/things", things))
+	listeners, err := server.Listen(t.Context(), []string{"127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Server: s, t: t, address: listeners[0].Addr().String()}
+	waiting := []*line{r.dial().say(hello), r.dial().say(hello), r.dial().say(hello)}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	closed, close := context.WithCancel(context.Background())
+	if err := s.Serve(ctx, []net.Listener{deaf{listeners[0].(*net.TCPListener), closed, close}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range waiting {
+		l.hear(200, "done")
+	}
 }

@@ -27,10 +27,11 @@ type Server struct {
 	Limits   Limits
 	Times    Times
 
-	gate     *gate
-	bodies   bodies
-	refusals *prometheus.CounterVec
-	draining atomic.Bool
+	gate        *gate
+	bodies      bodies
+	connections *connections
+	refusals    *prometheus.CounterVec
+	draining    atomic.Bool
 }
 
 // Handler answers requests to every path.
