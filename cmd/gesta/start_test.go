@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -73,20 +70,13 @@ func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	defer other.Close(context.Background())
 	// The migrating one holds this lock from before it looks whether there is a schema.
 	i.tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
-	starts := func() *process {
-		p := start(t, i.env, "serve", "--listen", "127.0.0.1:0")
-		return p
-	}
-	waits := func(n int) {
-		eventually(t, "they wait for the lock", func() bool {
-			var waiting int
-			err := other.QueryRow(context.Background(), `select count(*) from pg_locks where locktype = 'advisory' and not granted
-				and database = (select oid from pg_database where datname = current_database())`).Scan(&waiting)
-			return err == nil && waiting == n
-		})
-	}
-	told, patient := starts(), starts()
-	waits(2)
+	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
+	eventually(t, "they wait for the lock", func() bool {
+		var waiting int
+		err := other.QueryRow(context.Background(), `select count(*) from pg_locks where locktype = 'advisory' and not granted
+			and database = (select oid from pg_database where datname = current_database())`).Scan(&waiting)
+		return err == nil && waiting == 2
+	})
 	told.signal(syscall.SIGTERM)
 	told.awaitExit(0)
 	if strings.Contains(patient.said(), "serving") {
@@ -141,82 +131,6 @@ func TestAnOlderSchema(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "has version 0, older than this binary needs") || !strings.Contains(err.Error(), "gesta migrate up") {
 			t.Errorf("%v: %v", command, err)
 		}
-	}
-}
-
-// valve carries connections to a server while it is open.
-type valve struct {
-	address string
-	to      string
-	mu      sync.Mutex
-	shut    chan struct{} // nil while it is open
-}
-
-// newValve stands before the server of a database URL, and answers the URL through itself.
-func newValve(t *testing.T, database string) (*valve, string) {
-	t.Helper()
-	config, err := pgx.ParseConfig(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &valve{to: net.JoinHostPort(config.Host, fmt.Sprint(config.Port))}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { v.open(); _ = l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go v.carry(client)
-		}
-	}()
-	v.address = l.Addr().String()
-	return v, strings.Replace(database, v.to, v.address, 1)
-}
-
-func (v *valve) carry(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", v.to)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	go func() { _, _ = io.Copy(stopped{server, v}, client); _ = server.Close() }() // Its end is the connection's.
-	_, _ = io.Copy(stopped{client, v}, server)
-}
-
-// stopped writes when the valve is open.
-type stopped struct {
-	io.Writer
-	v *valve
-}
-
-func (s stopped) Write(p []byte) (int, error) {
-	s.v.mu.Lock()
-	shut := s.v.shut
-	s.v.mu.Unlock()
-	if shut != nil {
-		<-shut
-	}
-	return s.Writer.Write(p)
-}
-
-func (v *valve) close() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.shut = make(chan struct{})
-}
-
-func (v *valve) open() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.shut != nil {
-		close(v.shut)
-		v.shut = nil
 	}
 }
 

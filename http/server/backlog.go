@@ -22,10 +22,13 @@ func closeAfterAll(l net.Listener) (taken []net.Conn) {
 	_ = raw.Control(func(fd uintptr) { // A listener that is closed already has none.
 		for {
 			conn, _, err := syscall.Accept(int(fd))
-			if err != nil {
+			switch err {
+			case nil:
+				accepted = append(accepted, conn)
+			case syscall.EINTR, syscall.ECONNABORTED:
+			default:
 				return
 			}
-			accepted = append(accepted, conn)
 		}
 	})
 	for _, fd := range accepted {

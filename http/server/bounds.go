@@ -2,13 +2,16 @@ package server
 
 import (
 	"cmp"
+	"math"
+	"syscall"
 	"time"
 )
 
 // Limits are how much the server takes on; zero stands for the default.
 type Limits struct {
 	Requests    int // at work at once, and as many again may wait for their turn; 256
-	Connections int // open at once; 4096
+	Connections int // open at once; 4096, and at most three in four of the files this process may open
+	Bodies      int // bytes of requests' bodies held at once; 64 MiB
 }
 
 // Times are how long things may take; zero stands for the default.
@@ -27,7 +30,19 @@ type Times struct {
 }
 
 func (l Limits) orDefault() Limits {
-	return Limits{Requests: cmp.Or(l.Requests, 256), Connections: cmp.Or(l.Connections, 4096)}
+	return Limits{
+		Requests: cmp.Or(l.Requests, 256), Connections: min(cmp.Or(l.Connections, 4096), files()/4*3),
+		Bodies: cmp.Or(l.Bodies, 64<<20),
+	}
+}
+
+// files is how many this process may have open; the databases and listeners need some as well.
+func files() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt
+	}
+	return int(min(limit.Cur, math.MaxInt))
 }
 
 func (t Times) orDefault() Times {

@@ -166,6 +166,22 @@ func TestABodyThatTricklesIsRefused(t *testing.T) {
 	slow.ends()
 }
 
+// However many send bodies, what is held of them is bounded.
+func TestBodiesAreBoundedInAll(t *testing.T) {
+	t.Parallel()
+	r := run(t, func(s *server.Server) { s.Limits.Bodies = 100 }, post(readBody))
+	const post = "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 60\r\n\r\n{"
+	rest := strings.Repeat(" ", 58)
+	holds := r.dial().say(post + rest)
+	r.await("another finds no room", func() bool {
+		l := r.dial().say(post + rest + "}")
+		answer, err := http.ReadResponse(l.in, nil)
+		return err == nil && answer.StatusCode == 503
+	})
+	holds.say("}").hear(201, "read")
+	r.dial().say(post+rest+"}").hear(201, "read")
+}
+
 func TestAnAnswerThatNobodyReadsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	r := run(t, func(s *server.Server) { s.Times.Write = 300 * time.Millisecond },

@@ -28,7 +28,7 @@ type Server struct {
 	Times    Times
 
 	gate        *gate
-	bodies      bodies
+	held        atomic.Int64 // bytes of bodies
 	connections *connections
 	refusals    *prometheus.CounterVec
 	draining    atomic.Bool
