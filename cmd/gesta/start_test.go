@@ -109,8 +109,13 @@ func TestANewerSchema(t *testing.T) {
 	}
 	api.expect(200, "GET", "/readyz", "", nil)
 	for _, command := range [][]string{
-		{"serve", "--listen", "127.0.0.1:0"}, {"migrate", "up"}, {"events", "export"}, {"events", "tail"},
-		{"projections", "status"}, {"projections", "rebuild"}, {"seed", "--demo-passwords"},
+		{"serve", "--listen", "127.0.0.1:0"},
+		{"migrate", "up"},
+		{"events", "export"},
+		{"events", "tail"},
+		{"projections", "status"},
+		{"projections", "rebuild"},
+		{"seed", "--demo-passwords"},
 		{"admin", "create", "--realm", "accounts", "--role", "BO", "--email", "a@example.com", "--password-stdin"},
 	} {
 		_, err := gesta(t, i.env, "password\n", command...)
