@@ -166,7 +166,7 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 	readers := load{address, [][]byte{message("GET", paths[0], tokens[0], nil)}}
 	var signedIn, read []sample
 	var both sync.WaitGroup
-	both.Go(func() { signedIn = flood.send(30, 0, 2*time.Second) })
+	both.Go(func() { signedIn = flood.send(200, 1000, 2*time.Second) })
 	both.Go(func() { read = readers.send(2, 20, 2*time.Second) })
 	both.Wait()
 	if busy := answered(signedIn, 503); len(busy) == 0 || !isRefusal(busy[0].answer) {

@@ -339,6 +339,28 @@ func TestTheGateRefusesWhatIsTooMuch(t *testing.T) {
 	patient.hear(200, "done")
 }
 
+// Those who try to get in leave room for those who are in.
+func TestStrangersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	finish := make(chan struct{})
+	hold := func(*web.Request) (any, error) { <-finish; return "done", nil }
+	r := run(t, func(s *server.Server) { s.Limits.Requests, s.Times.Wait = 2, time.Minute },
+		get("/things", things), post(hold).TakesCredential())
+	const knock = "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+	strangers := []*line{r.dial().say(knock), r.dial().say(knock)}
+	r.await("two work", func() bool { return r.metric("gesta_http_working") == 2 })
+	r.dial().say(knock).hear(503, "thing: overloaded")
+	known := []*line{r.dial().say(hello), r.dial().say(hello)}
+	r.await("two wait", func() bool { return r.metric("gesta_http_waiting") == 2 })
+	close(finish)
+	for _, l := range strangers {
+		l.hear(201, "done")
+	}
+	for _, l := range known {
+		l.hear(200, "done")
+	}
+}
+
 // A request that does not end in its time is ended, and a panic gives its place back.
 func TestPlacesAreGivenBack(t *testing.T) {
 	t.Parallel()

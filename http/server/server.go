@@ -55,7 +55,11 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	for _, route := range surface.Routes {
-		h := s.readBody(s.admit(s.Host.Serve(surface, route)))
+		h := s.admit(s.Host.Serve(surface, route))
+		if route.Access.Public && route.Credential {
+			h = s.admitStrangers(h)
+		}
+		h = s.readBody(h)
 		e.Add(route.Method, route.Path, h)
 		if route.Method == http.MethodGet {
 			e.HEAD(route.Path, h) // The server leaves the body out.
