@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -409,13 +410,14 @@ func TestUsersOfOtherRealmsAreUnknown(t *testing.T) {
 // Who would wait for too long is told at once, and the others are served.
 func TestAFullLineOfPasswordsRefusesAtOnce(t *testing.T) {
 	for name, c := range map[string]struct{ cost, line int }{
-		"as many wait as may": {10, 2}, "the last would wait for too long": {13, 1000},
+		"as many wait as may": {10, 2}, "the last would wait for too long": {12, 1 << 20},
 	} {
 		p, err := commands.NewPasswords(c.cost)
 		must(t, err)
 		p.Line = c.line
 		ctx, leave := context.WithCancel(t.Context())
-		const many, busy = 200, 100
+		many := 100 * runtime.GOMAXPROCS(0)
+		busy := many / 2
 		told, begin := make(chan error, many), time.Now()
 		for range many {
 			go func() {

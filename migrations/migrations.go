@@ -43,7 +43,7 @@ type Progress struct {
 
 // Up creates the schema when it is absent and runs every migration it has not seen. Two may do so at
 // once: one waits for the other, as long as ctx lasts. A schema that is newer than this binary is
-// refused, for the rules in here may not be the ones it keeps.
+// refused, for the rules in here may not be the ones it keeps. A login that may not migrate is told who may.
 func Up(ctx context.Context, databaseURL, schema string) error {
 	err := inTransaction(ctx, databaseURL, schema, createSchema)
 	if err == nil {
@@ -51,7 +51,7 @@ func Up(ctx context.Context, databaseURL, schema string) error {
 	}
 	var refusal *pgconn.PgError
 	if errors.As(err, &refusal) && refusal.Code == insufficientPrivilege {
-		return fmt.Errorf("%w; %w", err, Check(ctx, databaseURL, schema))
+		err = errors.Join(Check(ctx, databaseURL, schema), err)
 	}
 	return err
 }

@@ -161,7 +161,6 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// A login that may not migrate is told who may.
 func TestAnOlderSchemaIsRefused(t *testing.T) {
 	url := pgtest.Database(t)
 	tell(t, connect(t, url), "truncate gesta.schema_migrations")

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ const overloadWorkers = 1000
 // would change what the process can do.
 func TestOverload(t *testing.T) {
 	i := install(t)
-	i.env = append(slices.Clone(i.env), "BCRYPT_COST=8", "GESTA_LOG_LEVEL=warn", "GESTA_MAX_REQUESTS=128")
+	i.env = append(slices.Clone(i.env), "BCRYPT_COST=8", "GESTA_LOG_LEVEL=warn")
 	address := freeAddress(t)
 	p := start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
 	api := client{t, "http://" + address}
@@ -60,16 +61,22 @@ func judge(t *testing.T, capacity, rate float64, all []sample) {
 	accepted, refused := answered(all, 200), answered(all, 503)
 	t.Logf("capacity %.0f/s, offered %.0f/s: %d requests, %d accepted, %d refused; sent late by %v at most (p99)",
 		capacity, rate, len(all), len(accepted), len(refused), within(.99, all, late).Round(time.Millisecond))
-	for name, samples := range map[string][]sample{"accepted": accepted, "refused": refused} {
-		t.Logf("%s within %v (p50), %v (p99)", name, within(.5, samples, took).Round(10*time.Microsecond), within(.99, samples, took).Round(time.Millisecond))
+	kinds := map[string][]sample{"accepted": accepted}
+	for _, s := range refused {
+		kinds[s.answer.text] = append(kinds[s.answer.text], s)
+	}
+	for kind, samples := range kinds {
+		t.Logf("%6d within %v (p50), %v (p99): %s", len(samples), within(.5, samples, took).Round(time.Millisecond),
+			within(.99, samples, took).Round(time.Millisecond), strings.TrimSpace(kind))
 	}
 	if len(refused) == 0 || len(accepted) == 0 {
 		t.Error("nothing is refused, or all")
 	}
-	if d := within(.99, refused, took); d > time.Second {
+	noise := 5 * within(.99, all, late) // How late the sender was tells what else the machine does.
+	if d := within(.99, refused, took); d > time.Second+noise {
 		t.Errorf("refusals take %v", d)
 	}
-	if d := within(.99, accepted, took); d > 5*time.Second {
+	if d := within(.99, accepted, took); d > 5*time.Second+noise {
 		t.Errorf("what is accepted takes %v", d)
 	}
 	for _, s := range all {
@@ -158,7 +165,7 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 	readers := traffic{address, [][]byte{message("GET", paths[0], tokens[0], nil)}}
 	var signedIn, read []sample
 	var both sync.WaitGroup
-	both.Go(func() { signedIn = flood.send(30, 0, 2*time.Second) })
+	both.Go(func() { signedIn = flood.send(200, 1000, 2*time.Second) })
 	both.Go(func() { read = readers.send(2, 20, 2*time.Second) })
 	both.Wait()
 	if busy := answered(signedIn, 503); len(busy) == 0 || !isRefusal(busy[0].answer) {

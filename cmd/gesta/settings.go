@@ -44,7 +44,7 @@ type Settings struct {
 	Profile    string `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
 	LogLevel   string `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
 
-	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"256" help:"Requests at work at once. As many again wait up to a second; the next ones get 503."`
+	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
 
 	Accounts accountsSettings `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`

@@ -12,12 +12,6 @@ import (
 	"gesta/http/web"
 )
 
-// maxBodies is as much of bodies as is held at once, in bytes.
-const maxBodies = 64 << 20
-
-// bodies counts the bytes of the bodies that are held.
-type bodies struct{ held atomic.Int64 }
-
 // readBody reads the body before the request is let in: who sends slowly must not work meanwhile. What
 // is wrong with the body, the row is told when it reads it.
 func (s *Server) readBody(next echo.HandlerFunc) echo.HandlerFunc {
@@ -26,7 +20,7 @@ func (s *Server) readBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Body == nil || r.Body == http.NoBody {
 			return next(c)
 		}
-		in := &counted{Reader: http.MaxBytesReader(c.Response().Writer, r.Body, web.MaxBody), held: &s.bodies.held}
+		in := &counted{Reader: http.MaxBytesReader(c.Response().Writer, r.Body, web.MaxBody), held: &s.held, most: int64(s.Limits.Bodies)}
 		defer in.forget()
 		text, err := io.ReadAll(in)
 		if errors.Is(err, errOverloaded) {
@@ -40,14 +34,15 @@ func (s *Server) readBody(next echo.HandlerFunc) echo.HandlerFunc {
 // counted refuses to read on when too much is held.
 type counted struct {
 	io.Reader
-	held *atomic.Int64
+	held *atomic.Int64 // by all
+	most int64
 	own  int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.own += int64(n)
-	if c.held.Add(int64(n)) > maxBodies {
+	if c.held.Add(int64(n)) > c.most {
 		return n, errOverloaded
 	}
 	return n, err

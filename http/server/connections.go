@@ -62,3 +62,32 @@ func (c *connections) makeRoom() {
 	delete(c.idle, longest)
 	_ = longest.Close() // Its reader finds out.
 }
+
+// A connection that has been silent for so long when the server ends has no request on its way.
+const silence = 100 * time.Millisecond
+
+// end waits until all connections have ended, and closes those that are silent. No new ones may come. It
+// tells whether they ended in time.
+func (c *connections) end(within time.Duration) bool {
+	enough, tick := time.After(within), time.NewTicker(silence/10)
+	defer tick.Stop()
+	for c.open() > 0 {
+		select {
+		case <-enough:
+			return false
+		case <-tick.C:
+			c.closeSilent()
+		}
+	}
+	return true
+}
+
+func (c *connections) closeSilent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn, since := range c.idle {
+		if !since.IsZero() && time.Since(since) > silence {
+			_ = conn.Close() // Its reader finds out.
+		}
+	}
+}

@@ -14,13 +14,17 @@ import (
 // comes when the line is full is refused at once. First come, first served: the line is so short that
 // whoever stands in it is served soon, and to serve the latest first would only make refusals slow.
 type gate struct {
-	present chan struct{} // a token for each request that works or waits
-	working chan struct{} // and one for each that works
-	wait    time.Duration
+	present   chan struct{} // a token for each request that works or waits
+	working   chan struct{} // and one for each that works
+	strangers chan struct{} // and one for each present one that tries a credential
+	wait      time.Duration
 }
 
 func newGate(requests int, wait time.Duration) *gate {
-	return &gate{present: make(chan struct{}, 2*requests), working: make(chan struct{}, requests), wait: wait}
+	return &gate{
+		present: make(chan struct{}, 2*requests), working: make(chan struct{}, requests),
+		strangers: make(chan struct{}, requests), wait: wait,
+	}
 }
 
 // errOverloaded refuses what would have to wait for too long.
@@ -34,6 +38,11 @@ func (g *gate) enter(ctx context.Context) error {
 	case g.present <- struct{}{}:
 	default:
 		return errOverloaded
+	}
+	select {
+	case g.working <- struct{}{}:
+		return nil
+	default:
 	}
 	enough := time.NewTimer(g.wait)
 	defer enough.Stop()
@@ -62,6 +71,20 @@ func (g *gate) observe(metrics *prometheus.Registry) {
 	}
 	gauge("gesta_http_working", "Requests at work.", func() int { return len(g.working) })
 	gauge("gesta_http_waiting", "Requests that wait for their turn.", func() int { return max(0, len(g.present)-len(g.working)) })
+}
+
+// admitStrangers keeps those who only try to get in to half of the places: a flood of them must not leave
+// those who are in without a place in line.
+func (s *Server) admitStrangers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		select {
+		case s.gate.strangers <- struct{}{}:
+		default:
+			return errOverloaded
+		}
+		defer func() { <-s.gate.strangers }()
+		return next(c)
+	}
 }
 
 // admit lets a request in when it is its turn, and gives it its time. A client that leaves while it

@@ -17,42 +17,47 @@ const maxHeader = 64 << 10
 // Serve answers on all listeners until ctx ends; then it drains.
 func (s *Server) Serve(ctx context.Context, listeners []net.Listener) error {
 	handler := s.closing(s.Handler())
+	s.connections = newConnections(s.Limits.Connections, s.Metrics)
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: s.Times.Header, ReadTimeout: s.Times.Read,
 		WriteTimeout: s.Times.Write, IdleTimeout: s.Times.Idle, MaxHeaderBytes: maxHeader,
-		ConnState: newConnections(s.Limits.Connections, s.Metrics).changed,
+		ConnState: s.connections.changed,
 		ErrorLog:  slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	accepting, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
-		group.Go(func() error {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
+		accepting.Go(func() error { return accept(server, l) })
 	}
-	group.Go(func() error {
-		<-ctx.Done()
-		return s.drain(context.WithoutCancel(ctx), server)
-	})
-	return group.Wait()
+	<-ctx.Done()
+	s.sayEnd(ctx)
+	var last handed
+	for _, l := range listeners {
+		last.conns = append(last.conns, closeAfterAll(l)...)
+	}
+	return errors.Join(accepting.Wait(), accept(server, &last), s.end(ctx, server))
 }
 
-// drain says for a while that the server is going, while it still takes whoever has not heard it; then
-// it closes the listeners and lets open requests finish. Those that do not are cut: no answer of ours
-// takes that long, so it is their clients who do not read.
-func (s *Server) drain(ctx context.Context, server *http.Server) error {
+// accept takes connections until the listener is closed.
+func accept(server *http.Server, l net.Listener) error {
+	if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// sayEnd says for a while that the server is going, while it still takes whoever has not heard it.
+func (s *Server) sayEnd(ctx context.Context) {
 	s.draining.Store(true)
 	s.Log.InfoContext(ctx, "draining", "grace", s.Times.Grace.String())
 	<-time.After(s.Times.Grace)
-	ctx, cancel := context.WithTimeout(ctx, s.Times.Drain)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return err
+}
+
+// end lets every connection end. It is not http.Server's Shutdown, which drops requests that it has just
+// read.
+func (s *Server) end(ctx context.Context, server *http.Server) error {
+	if !s.connections.end(s.Times.Drain) {
+		s.Log.WarnContext(ctx, "connections were cut that did not end in time")
 	}
-	s.Log.WarnContext(ctx, "connections were cut that did not end in time")
 	return server.Close()
 }
 

@@ -27,10 +27,11 @@ type Server struct {
 	Limits   Limits
 	Times    Times
 
-	gate     *gate
-	bodies   bodies
-	refusals *prometheus.CounterVec
-	draining atomic.Bool
+	gate        *gate
+	held        atomic.Int64 // bytes of bodies
+	connections *connections
+	refusals    *prometheus.CounterVec
+	draining    atomic.Bool
 }
 
 // Handler answers requests to every path.
@@ -54,7 +55,11 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	for _, route := range surface.Routes {
-		h := s.readBody(s.admit(s.Host.Serve(surface, route)))
+		h := s.admit(s.Host.Serve(surface, route))
+		if route.Access.Public && route.Credential {
+			h = s.admitStrangers(h)
+		}
+		h = s.readBody(h)
 		e.Add(route.Method, route.Path, h)
 		if route.Method == http.MethodGet {
 			e.HEAD(route.Path, h) // The server leaves the body out.
@@ -101,7 +106,11 @@ func faultOf(err error) *domain.Fault {
 	if errors.As(err, &he) && faults[he.Code] != nil {
 		return faults[he.Code]
 	}
-	return web.FaultOf(err)
+	fault := web.FaultOf(err)
+	if fault == web.ErrInternal && errors.Is(err, context.DeadlineExceeded) {
+		return domain.ErrUnavailable // The request's time has run out.
+	}
+	return fault
 }
 
 // errPanic stands for a panic that was logged.
