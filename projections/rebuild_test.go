@@ -460,3 +460,54 @@ func TestAMendedRuleReleasesParkedStreams(t *testing.T) {
 		t.Errorf("%+v", parked)
 	}
 }
+
+// New rules that can't write what is there would hold back streams that are seen now: the old read models
+// are kept, until it is said that they are not to be.
+func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.run(w.projector(hits(1, "1")))
+	w.hits(9)
+	w.expect(9, 9)
+	stop()
+	w.run(w.projector(hits(1, "1"), tally(1).After(func(r eventstore.Recorded) {
+		if r.Position > 6 {
+			panic("not these")
+		}
+	})))
+	var r projections.Rebuild
+	await(t, "the rebuild ends", func() bool {
+		last, found, err := w.rebuilds().Last(t.Context())
+		r = last
+		return err == nil && found && last.State.Ended()
+	})
+	if r.State != projections.Different || len(r.Detail.Differences) != 3 || len(w.parked()) > 0 {
+		t.Errorf("%+v", r)
+	}
+	w.expect(9, 9)
+	w.ended(w.ask(true))
+	w.expect(9, 6)
+	if parked := w.parked(); len(parked) != 3 {
+		t.Errorf("%+v", parked)
+	}
+	if s := w.awaitStanding(9); s.Stale || !s.Parked {
+		t.Errorf("%+v", s)
+	}
+}
+
+// Two that rebuild at once, against all leadership, do each request once.
+func TestTwoThatRebuildAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hits(600)
+	w.run(w.projector(hits(1, "1")))
+	w.run(w.projector(hits(1, "1")))
+	for _, replace := range []bool{false, true, false} {
+		if r := w.ended(w.ask(replace)); r.State != projections.Done {
+			t.Errorf("%+v", r)
+		}
+		w.hits(10)
+	}
+	w.expect(630, 630)
+	w.schemas("gesta_read")
+}
