@@ -494,20 +494,3 @@ func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
-
-// Two that rebuild at once, against all leadership, do each request once.
-func TestTwoThatRebuildAtOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.hits(600)
-	w.run(w.projector(hits(1, "1")))
-	w.run(w.projector(hits(1, "1")))
-	for _, replace := range []bool{false, true, false} {
-		if r := w.ended(w.ask(replace)); r.State != projections.Done {
-			t.Errorf("%+v", r)
-		}
-		w.hits(10)
-	}
-	w.expect(630, 630)
-	w.schemas("gesta_read")
-}
