@@ -31,7 +31,7 @@ type Fence struct {
 	since   time.Time // somebody waits
 }
 
-// How often the checkpoint is read: while somebody waits, and while the projector stands still.
+// How often the checkpoint is read: while somebody waits, and while all or some read models stand still.
 const (
 	pollWhileWaited = 25 * time.Millisecond
 	pollWhileStill  = 250 * time.Millisecond
@@ -191,7 +191,7 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	switch {
 	case len(f.waiting) > 0:
 		return time.After(pollWhileWaited - min(time.Since(last), time.Since(f.since)))
-	case f.still:
+	case f.still, f.seen.Stale:
 		return time.After(pollWhileStill - time.Since(last))
 	}
 	return nil

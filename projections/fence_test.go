@@ -102,6 +102,28 @@ func TestFenceEndsWithItsContext(t *testing.T) {
 	})
 }
 
+func TestFenceSeesThatARebuildIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rebuilt atomic.Bool
+		f := &projections.Fence{Bound: time.Second, Checkpoint: func(context.Context) (projections.Standing, error) {
+			return projections.Standing{Position: 5, Stale: !rebuilt.Load()}, nil
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- f.Run(ctx) }()
+		if f.Await(t.Context(), 5) {
+			t.Error("what waits for a rebuild is taken for level")
+		}
+		rebuilt.Store(true)
+		<-time.After(time.Second)
+		if !f.Await(t.Context(), 5) {
+			t.Error("the rebuild was never noticed")
+		}
+		cancel()
+		<-done
+	})
+}
+
 // What a request wrote on a parked stream is not to be seen, and what waits for a rebuild neither; whether
 // any stream is parked comes with the position, so that the stream is asked for only then.
 func TestFenceTellsWhatReadersDoNotSee(t *testing.T) {

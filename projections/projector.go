@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -65,7 +66,7 @@ func (p *Projector) Run(ctx context.Context) error {
 			return nil
 		}
 		p.failed(err)
-		rest(ctx, restAfterFailure)
+		restAfter(ctx, err)
 	}
 	return nil
 }
@@ -104,6 +105,15 @@ func (p *Projector) connect(ctx context.Context, schema string) (*pgx.Conn, erro
 	config.RuntimeParams["synchronous_commit"] = "off"
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return pgx.ConnectConfig(ctx, config)
+}
+
+// restAfter leaves those alone for longer who have taken over: if two did so in turns, neither would get on.
+func restAfter(ctx context.Context, err error) {
+	if isMoved(err) {
+		rest(ctx, restAfterFailure+rand.N(8*restAfterFailure))
+		return
+	}
+	rest(ctx, restAfterFailure)
 }
 
 func rest(ctx context.Context, d time.Duration) {

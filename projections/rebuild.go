@@ -33,7 +33,7 @@ func (t *term) rebuilds(ctx context.Context) {
 			known = err.Error()
 			t.Log.Warn("rebuild of the read models stopped, trying again", "error", err)
 		}
-		rest(ctx, restAfterFailure)
+		restAfter(ctx, err)
 	}
 }
 

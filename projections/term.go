@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"gesta/eventstore"
@@ -35,7 +36,7 @@ func (t *term) lead(ctx context.Context) error {
 			return err
 		}
 		t.failed(err)
-		rest(ctx, restAfterFailure)
+		restAfter(ctx, err)
 	}
 }
 
@@ -83,6 +84,12 @@ func (t *term) end() {
 
 // errMoved ends a turn whose read models somebody else has taken over.
 var errMoved = errors.New("projections: another projector has taken over")
+
+// isMoved tells that another projector has taken over.
+func isMoved(err error) bool {
+	var pg *pgconn.PgError
+	return errors.Is(err, errMoved) || errors.As(err, &pg) && pg.Code == "GE002"
+}
 
 // watch looks whether the checkpoint is still where this turn left it, which every batch finds out while
 // events arrive, and whether parked streams are to be tried again.

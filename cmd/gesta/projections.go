@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
-	"gesta/domain"
-	"gesta/domain/id"
 	"gesta/projections"
 )
 
@@ -104,62 +100,6 @@ func printDetail(out io.Writer, d projections.RebuildDetail) {
 	}
 }
 
-// Run asks for another try and tells its outcome.
-func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) error {
-	wanted, err := parseStreams(c.Streams)
-	if err != nil {
-		return err
-	}
-	return s.with(ctx, std, func(a *app) error {
-		asked, err := projections.Retry(ctx, a.reads, wanted...)
-		if err != nil || len(asked) == 0 {
-			fmt.Fprintln(std.out, "no such stream is parked")
-			return err
-		}
-		err = a.whileProjecting(ctx, func(ctx context.Context) error {
-			return poll(ctx, func() (bool, error) {
-				trying, err := projections.IsRetried(ctx, a.reads)
-				return !trying, err
-			})
-		})
-		if err != nil {
-			return err
-		}
-		return a.tellRetried(ctx, std.out, asked)
-	})
-}
-
-var errStillParked = errors.New("not every stream could be released")
-
-func (a *app) tellRetried(ctx context.Context, out io.Writer, asked []projections.Parked) error {
-	still, err := projections.ParkedStreams(ctx, a.reads)
-	if err != nil {
-		return err
-	}
-	for _, p := range asked {
-		i := slices.IndexFunc(still, func(s projections.Parked) bool { return s.Stream == p.Stream })
-		if i < 0 {
-			fmt.Fprintf(out, "released %s\n", p.Stream)
-			continue
-		}
-		fmt.Fprintf(out, "parked %s: %s at position %d: %s\n", p.Stream, still[i].Type, still[i].Position, still[i].Error)
-		err = errStillParked
-	}
-	return err
-}
-
-func parseStreams(texts []string) (all []domain.Stream, err error) {
-	for _, text := range texts {
-		kind, name, _ := strings.Cut(text, "/")
-		s := domain.Stream{Kind: kind}
-		if s.ID, err = id.Parse(name); err != nil {
-			return nil, fmt.Errorf("%q is no stream: %w", text, err)
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
-
 // whileProjecting does something that waits for a projector. Where a server projects, that one does the
 // work; otherwise this process does.
 func (a *app) whileProjecting(ctx context.Context, wait func(context.Context) error) error {
@@ -185,48 +125,6 @@ func poll(ctx context.Context, is func() (bool, error)) error {
 		case <-time.After(lookEvery):
 		}
 	}
-}
-
-var errKept = errors.New("the old read models are kept")
-
-// Run asks for a rebuild, says how far it is, and tells its outcome.
-func (c projectionsRebuild) Run(ctx context.Context, s *Settings, std streams) error {
-	return s.with(ctx, std, func(a *app) error { return a.rebuildReadModels(ctx, std.out, c.Replace) })
-}
-
-func (a *app) rebuildReadModels(ctx context.Context, out io.Writer, replace bool) error {
-	number, err := a.rebuilds().Request(ctx, replace)
-	if err != nil {
-		return err
-	}
-	var r projections.Rebuild
-	err = a.whileProjecting(ctx, func(ctx context.Context) (err error) {
-		r, err = a.watchRebuild(ctx, out, number)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if r.State == projections.Done {
-		fmt.Fprintf(out, "read models rebuilt up to position %d\n", r.Position)
-		return nil
-	}
-	printDetail(out, r.Detail)
-	return errKept
-}
-
-// watchRebuild says how far a rebuild is, until it ends.
-func (a *app) watchRebuild(ctx context.Context, out io.Writer, number int64) (r projections.Rebuild, err error) {
-	progress := newProgress(out)
-	err = poll(ctx, func() (bool, error) {
-		if r, err = a.rebuilds().Get(ctx, number); err != nil {
-			return false, err
-		}
-		progress.show(r)
-		return r.State.Ended(), nil
-	})
-	progress.end()
-	return r, err
 }
 
 // level answers where the read models are and where the history ends.

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/projections"
+)
+
+// Run asks for another try and tells its outcome.
+func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) error {
+	wanted, err := parseStreams(c.Streams)
+	if err != nil {
+		return err
+	}
+	return s.with(ctx, std, func(a *app) error {
+		asked, err := projections.Retry(ctx, a.reads, wanted...)
+		if err != nil || len(asked) == 0 {
+			fmt.Fprintln(std.out, "no such stream is parked")
+			return err
+		}
+		err = a.whileProjecting(ctx, func(ctx context.Context) error {
+			return poll(ctx, func() (bool, error) {
+				trying, err := projections.IsRetried(ctx, a.reads)
+				return !trying, err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		return a.tellRetried(ctx, std.out, asked)
+	})
+}
+
+var errStillParked = errors.New("not every stream could be released")
+
+func (a *app) tellRetried(ctx context.Context, out io.Writer, asked []projections.Parked) error {
+	still, err := projections.ParkedStreams(ctx, a.reads)
+	if err != nil {
+		return err
+	}
+	for _, p := range asked {
+		i := slices.IndexFunc(still, func(s projections.Parked) bool { return s.Stream == p.Stream })
+		if i < 0 {
+			fmt.Fprintf(out, "released %s\n", p.Stream)
+			continue
+		}
+		fmt.Fprintf(out, "parked %s: %s at position %d: %s\n", p.Stream, still[i].Type, still[i].Position, still[i].Error)
+		err = errStillParked
+	}
+	return err
+}
+
+func parseStreams(texts []string) (all []domain.Stream, err error) {
+	for _, text := range texts {
+		kind, name, _ := strings.Cut(text, "/")
+		s := domain.Stream{Kind: kind}
+		if s.ID, err = id.Parse(name); err != nil {
+			return nil, fmt.Errorf("%q is no stream: %w", text, err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
