@@ -159,6 +159,12 @@ func (f *Fence) Run(ctx context.Context) error {
 	}
 }
 
+// inHistory holds for a checkpoint whose event is where it was seen.
+func inHistory(truth string) string {
+	return `exists (select from ` + pgx.Identifier{truth, "events"}.Sanitize() + ` as e
+		where e.position = c.position and e.event_id = c.event_id)`
+}
+
 // poll answers a channel that never fires while nobody wants to know.
 func (f *Fence) poll(last time.Time) <-chan time.Time {
 	f.mu.Lock()
@@ -172,10 +178,12 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	return nil
 }
 
-// Checkpoint reads where the read models stand; 0 where there are none yet.
-func Checkpoint(db *pgxpool.Pool) func(context.Context) (int64, error) {
+// Checkpoint reads where the read models stand; 0 where there are none yet, and where they show another
+// history than that of the truth: then they have passed nothing of it.
+func Checkpoint(db *pgxpool.Pool, truth string) func(context.Context) (int64, error) {
+	sql := `select position from checkpoints as c where follower = $1 and ` + inHistory(truth)
 	return func(ctx context.Context) (position int64, err error) {
-		err = db.QueryRow(ctx, `select position from checkpoints where follower = $1`, follower).Scan(&position)
+		err = db.QueryRow(ctx, sql, follower).Scan(&position)
 		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {
 			return 0, nil
 		}

@@ -101,12 +101,29 @@ func (p *Projector) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Passed(from)
+	if err := p.begin(ctx, conn, from); err != nil {
+		return err
+	}
 	t := &turn{Projector: p, conn: conn, at: from}
 	following, ctx := errgroup.WithContext(ctx)
 	following.Go(func() error { return t.watch(ctx) })
 	following.Go(func() error { return p.Feed.Follow(ctx, from, maxBatch, t.apply) })
 	return following.Wait()
+}
+
+// begin tells where this turn begins. Read models that show another history have passed nothing of this
+// one; following it will say so.
+func (p *Projector) begin(ctx context.Context, conn *pgx.Conn, from eventstore.Mark) error {
+	var ours bool
+	err := conn.QueryRow(ctx, `select exists (select from checkpoints as c where follower = $1 and `+inHistory(p.Schema)+`)`,
+		follower).Scan(&ours)
+	if !ours {
+		from = eventstore.Mark{}
+	}
+	if err == nil {
+		p.Passed(from)
+	}
+	return err
 }
 
 // turn is a connection and what it has written so far.

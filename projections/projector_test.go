@@ -182,7 +182,7 @@ func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)
 	}
-	if position, err := projections.Checkpoint(w.reads)(t.Context()); position != 0 || err != nil {
+	if position, err := projections.Checkpoint(w.reads, "gesta")(t.Context()); position != 0 || err != nil {
 		t.Errorf("%d %v", position, err)
 	}
 }

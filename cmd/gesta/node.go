@@ -47,7 +47,7 @@ func newNode(a *app, nc *nats.Conn, roles []string) (n *node, err error) {
 			return nil, err
 		}
 	}
-	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads), Bound: settleBound}
+	n.fence = &projections.Fence{Checkpoint: projections.Checkpoint(a.reads, a.sys.schema), Bound: settleBound}
 	if n.executor != nil {
 		n.executor.Settle = n.fence.Await
 	}

@@ -59,7 +59,7 @@ func (a *app) level(ctx context.Context) (position, end int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	position, err = projections.Checkpoint(a.reads)(ctx)
+	position, err = projections.Checkpoint(a.reads, a.sys.schema)(ctx)
 	return position, head.Position, err
 }
 
