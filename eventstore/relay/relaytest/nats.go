@@ -3,11 +3,13 @@
 package relaytest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +59,32 @@ func (n *NATS) Stop() {
 	if server != nil {
 		server.Stop()
 	}
+}
+
+// Corrupt changes one byte of what the stopped server has kept of the stream's messages: the last one of
+// the first place where the text stands.
+func (n *NATS) Corrupt(text string) {
+	n.t.Helper()
+	blocks, err := filepath.Glob(filepath.Join(n.dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, name := range blocks {
+		block, err := os.ReadFile(name)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		at := bytes.Index(block, []byte(text))
+		if at < 0 {
+			continue
+		}
+		block[at+len(text)-1] ^= 1
+		if err := os.WriteFile(name, block, 0o600); err != nil {
+			n.t.Fatal(err)
+		}
+		return
+	}
+	n.t.Fatalf("no message holds %q", text)
 }
 
 // Wipe removes everything the stopped server has kept.
