@@ -56,9 +56,9 @@ func TestComparesWhileEventsArePublished(t *testing.T) {
 	s := given(t, 500)
 	s.run(s.relay)
 	s.awaitLevel()
-	stop := appending(s.history, time.Millisecond)
+	stop := appending(s.history, 20*time.Millisecond)
 	defer stop()
-	for range 5 {
+	for range 3 {
 		if found, verified := s.compare(); len(found) > 0 || verified < 500 {
 			t.Errorf("verified up to %d: %v", verified, found)
 		}
