@@ -192,16 +192,19 @@ func TestTamperedStreams(t *testing.T) {
 			}
 			return m
 		}, []string{"position 7 is missing", "position 8 is missing"}, []string{"position 7 is missing", "position 8 is missing"}},
-		"one doubled": {func(s *setup, p int, m *nats.Msg) *nats.Msg {
-			switch p {
-			case 7:
-				return unexpected(s.published(3))
-			case 8:
-				return unexpected(m)
-			}
-			return m
-		}, []string{"position 7 is doubled: it is the event of position 3", "position 8 is changed: its header Nats-Expected-Last-Sequence"},
-			[]string{"position 7 is doubled: it is the event of position 3"}},
+		"one doubled": {
+			func(s *setup, p int, m *nats.Msg) *nats.Msg {
+				switch p {
+				case 7:
+					return unexpected(s.published(3))
+				case 8:
+					return unexpected(m)
+				}
+				return m
+			},
+			[]string{"position 7 is doubled: it is the event of position 3", "position 8 is changed: its header Nats-Expected-Last-Sequence"},
+			[]string{"position 7 is doubled: it is the event of position 3"},
+		},
 		"one slipped in": {func(s *setup, p int, m *nats.Msg) *nats.Msg {
 			if p > 17 && p < 20 {
 				return unexpected(s.published(p - 1))
