@@ -215,6 +215,7 @@ func (r *repair) refill(ctx context.Context) error {
 		r.say("NATS is away: run this again when it is back, since its stream may hold what is lost")
 		return nil
 	}
+	r.say("the stream is thrown away and filled anew by the relay that leads")
 	relaying, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- r.relay(relaying) }()
@@ -223,7 +224,7 @@ func (r *repair) refill(ctx context.Context) error {
 	if err := errors.Join(err, ended(<-done)); err != nil {
 		return err
 	}
-	r.say("the stream is filled anew up to position %d", position)
+	r.say("filled anew up to position %d", position)
 	return nil
 }
 
