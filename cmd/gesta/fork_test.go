@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -231,6 +232,27 @@ func (i installation) foreign(t *testing.T, api client) {
 	}
 	if p, err := relay.Part(t.Context(), storeOf(t, i), i.stream(t)); err != nil || p.Forked {
 		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func TestWhereHistoriesPart(t *testing.T) {
+	t.Parallel()
+	common := eventstore.Mark{Position: 7}
+	for name, c := range map[string]struct {
+		repair repair
+		fork   bool
+		err    error
+	}{
+		"nothing is forked":        {repair{}, false, nil},
+		"the stream tells":         {repair{parting: relay.Parting{Forked: true, Told: true, Common: common}}, true, nil},
+		"the stream does not tell": {repair{parting: relay.Parting{Forked: true}}, true, errNotTold},
+		"the stream knows nothing": {repair{astray: []string{"relay"}}, true, errUnseen},
+		"the epoch is raised":      {repair{parting: relay.Parting{GivenUp: true}}, false, nil},
+	} {
+		m, fork, err := c.repair.common(t.Context(), -1)
+		if fork != c.fork || !errors.Is(err, c.err) || fork && err == nil && m != common {
+			t.Errorf("%s: %v %v %v", name, m, fork, err)
+		}
 	}
 }
 

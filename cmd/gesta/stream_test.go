@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay/relaytest"
 )
 
 // onNATS is an installation whose NATS is a process of its own.
@@ -132,7 +131,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	api.register("d1", "d2", "d3", "d4")
 	messages := i.messages(t, i.level(t, api))
 	n.stop()
-	n.corrupt("d2@example.com")
+	relaytest.Corrupt(t, n.dir, "d2@example.com")
 	n.start()
 	api.register("d5")
 	i.level(t, api)
@@ -162,32 +161,11 @@ func TestAKilledNATSThatForgets(t *testing.T) {
 	api.register("k1", "k2", "k3", "k4")
 	messages := i.messages(t, i.level(t, api))
 	n.kill()
-	n.corrupt("k2@example.com")
+	relaytest.Corrupt(t, n.dir, "k2@example.com")
 	n.start()
 	api.register("k5")
 	head := i.level(t, api)
 	if diff := cmp.Diff(messages, i.messages(t, head)[:len(messages)]); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
-	}
-}
-
-// corrupt changes one byte of what the server has kept of a message, where a text stands in it.
-func (n *natsProcess) corrupt(text string) {
-	n.t.Helper()
-	blocks, err := filepath.Glob(filepath.Join(n.dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
-	if err != nil || len(blocks) != 1 {
-		n.t.Fatalf("%v %v", blocks, err)
-	}
-	block, err := os.ReadFile(blocks[0])
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	at := bytes.Index(block, []byte(text))
-	if at < 0 {
-		n.t.Fatalf("no message holds %q", text)
-	}
-	block[at] ^= 1
-	if err := os.WriteFile(blocks[0], block, 0o600); err != nil {
-		n.t.Fatal(err)
 	}
 }

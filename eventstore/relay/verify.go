@@ -9,7 +9,8 @@ import (
 
 const (
 	verifyEvery = time.Second // between two looks at what was published
-	recheck     = 10_000      // messages before it that a session looks at again: the last ones are what a crash of the server spoils
+	atOnce      = 20_000      // messages that are looked at each time, so that a stream that is filled anew is not slowed
+	recheck     = 10_000      // messages before it that a session looks at again: a crash of the server spoils the last ones
 )
 
 // verify looks once at each message that was published, a moment later: whether it is there under its
@@ -30,7 +31,7 @@ func (l *link) verify(ctx context.Context, js jetstream.JetStream, end int64) {
 
 // verifyFrom answers up to where it has looked.
 func (l *link) verifyFrom(ctx context.Context, js jetstream.JetStream, verified int64) int64 {
-	to := l.acks.mark().Position
+	to := min(verified+atOnce, l.acks.mark().Position)
 	if to <= verified {
 		return verified
 	}

@@ -61,30 +61,32 @@ func (n *NATS) Stop() {
 	}
 }
 
-// Corrupt changes one byte of what the stopped server has kept of the stream's messages: the last one of
-// the first place where the text stands.
+// Corrupt changes a byte of a message that the stopped server has kept, as the function does.
 func (n *NATS) Corrupt(text string) {
 	n.t.Helper()
-	blocks, err := filepath.Glob(filepath.Join(n.dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
+	Corrupt(n.t, n.dir, text)
+}
+
+// Corrupt changes one byte of what a server that does not run has kept of the stream's messages in its
+// folder: the last one of the first place where the text stands.
+func Corrupt(t testing.TB, dir, text string) {
+	t.Helper()
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatalf("not one file of messages: %v %v", blocks, err)
+	}
+	block, err := os.ReadFile(blocks[0])
 	if err != nil {
-		n.t.Fatal(err)
+		t.Fatal(err)
 	}
-	for _, name := range blocks {
-		block, err := os.ReadFile(name)
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		at := bytes.Index(block, []byte(text))
-		if at < 0 {
-			continue
-		}
-		block[at+len(text)-1] ^= 1
-		if err := os.WriteFile(name, block, 0o600); err != nil {
-			n.t.Fatal(err)
-		}
-		return
+	at := bytes.Index(block, []byte(text))
+	if at < 0 {
+		t.Fatalf("no message holds %q", text)
 	}
-	n.t.Fatalf("no message holds %q", text)
+	block[at+len(text)-1] ^= 1
+	if err := os.WriteFile(blocks[0], block, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Wipe removes everything the stopped server has kept.
