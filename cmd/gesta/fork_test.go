@@ -71,6 +71,9 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 		if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
 			t.Errorf("the stream has changed (-before +after):\n%s", diff)
 		}
+		if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "1"); err == nil || !strings.Contains(err.Error(), "the stream shows") {
+			t.Errorf("a common position that is not: %v", err)
+		}
 		out := mustGesta(t, i.env, "events", "fork-epoch")
 		if !strings.Contains(out, "epoch "+epoch+" begins after position "+fmt.Sprint(common)) {
 			t.Error(out)

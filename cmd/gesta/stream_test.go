@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"gesta/domain/id"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
 )
@@ -149,6 +152,73 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	eventually(t, "all is well", func() bool { return api.relayDetail()["damaged"] == nil })
 	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))[:len(messages)]); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
+	}
+}
+
+// A stream that another hand has made out of the same messages: one doubled in the place of another, one
+// under another event's id, one taken out.
+func TestEachDamageIsNamed(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	api.register("e1", "e2", "e3", "e4", "e5")
+	head := i.level(t, api)
+	messages := i.messages(t, head)
+	p.stop()
+	i.tamper(t, head)
+	_, api = i.serve(t, "api,relay,projector")
+	const named = "[map[damage:doubled detail:it is the event of position 1 position:2]" +
+		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]"
+	eventually(t, "health and metrics name each", func() bool {
+		return fmt.Sprint(api.relayDetail()["damaged"]) == named &&
+			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 3\n")
+	})
+	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all is well", func() bool { return api.relayDetail()["damaged"] == nil })
+	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))); diff != "" {
+		t.Errorf("messages have changed (-before +after):\n%s", diff)
+	}
+}
+
+// tamper makes that stream.
+func (i installation) tamper(t *testing.T, head uint64) {
+	t.Helper()
+	js, ctx := i.stream(t), t.Context()
+	stream, err := js.Stream(ctx, envelope.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw []*jetstream.RawStreamMsg
+	for n := range head {
+		m, err := stream.GetMsg(ctx, n+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Header.Del(jetstream.ExpectedLastSeqHeader)
+		m.Header.Del(jetstream.ExpectedLastMsgIDHeader)
+		raw = append(raw, m)
+	}
+	raw[1] = raw[0]
+	raw[2].Header.Set(jetstream.MsgIDHeader, id.Named("another store's").String())
+	config := stream.CachedInfo().Config
+	config.DenyDelete = false
+	err = js.DeleteStream(ctx, envelope.Stream)
+	if err == nil {
+		stream, err = js.CreateStream(ctx, config)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range raw {
+		eventually(t, "it is taken for new", func() bool {
+			ack, err := js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
+			return err == nil && !ack.Duplicate
+		})
+	}
+	if err := stream.DeleteMsg(ctx, 4); err != nil {
+		t.Fatal(err)
 	}
 }
 
