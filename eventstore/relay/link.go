@@ -71,7 +71,9 @@ func (l *link) open(ctx context.Context) (err error) {
 		return err
 	}
 	if l.fresh {
-		l.relay.status.renewed()
+		l.relay.status.holds(0, 0)
+	} else {
+		l.relay.status.holds(int64(l.stream.CachedInfo().State.FirstSeq), l.end.Position)
 	}
 	l.acks.begin(l.end.Mark)
 	return nil

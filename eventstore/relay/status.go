@@ -51,12 +51,13 @@ func (s *status) lead(leading bool) {
 	s.verified.Store(0)
 }
 
-// renewed forgets the damage of a stream that is no more.
-func (s *status) renewed() {
+// holds forgets the damage of messages that a stream no longer has: they were dropped, or are published
+// again.
+func (s *status) holds(first, last int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.damage = nil
-	s.verified.Store(0)
+	maps.DeleteFunc(s.damage, func(position int64, _ Finding) bool { return position < first || position > last })
+	s.verified.Store(min(last, s.verified.Load()))
 }
 
 // damaged reports whether that was not known before, and is still to be known.
