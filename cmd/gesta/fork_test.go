@@ -149,6 +149,37 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	}
 }
 
+// Whoever restores under a process that serves loses nothing more by it: what it knew of the lost history is
+// not decided upon, and what it appends is kept.
+func TestARestoreUnderneathIsRepaired(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	user := api.expect(201, "POST", "/users", "", registration("before@example.com")).field("id")
+	common := i.level(t, api)
+	p.stop()
+	b := i.backup(t)
+	_, api = i.serve(t, "api,relay,projector")
+	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
+	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "1"})
+	api.register("lost1", "lost2")
+	i.level(t, api)
+	i.restore(t, b, wholeDatabase...)
+
+	eventually(t, "the session of the lost history is over", func() bool {
+		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
+	})
+	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
+	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
+	api.register("lost1", "after")
+	api.awaitForked()
+	mustGesta(t, i.env, "events", "fork-epoch")
+	i.checkEpochs(t, api, common, "2")
+	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "after@") || strings.Contains(rows, "lost2@") {
+		t.Errorf("read models: %s", rows)
+	}
+}
+
 // raiseAlone is a fork-epoch that is cut off as soon as the new epoch is there.
 func (i installation) raiseAlone(t *testing.T) {
 	t.Helper()
