@@ -197,14 +197,25 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	return nil
 }
 
-// Checkpoint reads where the read models stand; the zero Standing where there are none yet.
-func Checkpoint(db *pgxpool.Pool) func(context.Context) (Standing, error) {
+// Checkpoint reads where the read models stand; the zero Standing where there are none yet, and where they
+// show another history than that of the schema of the truth: then they have passed nothing of it. Without
+// a schema the history is not asked.
+func Checkpoint(db *pgxpool.Pool, truth string) func(context.Context) (Standing, error) {
+	sql := `select position, stale, exists (select from parked) from checkpoints as c where follower = $1` + inHistory(truth)
 	return func(ctx context.Context) (s Standing, err error) {
-		err = db.QueryRow(ctx, `select position, stale, exists (select from parked) from checkpoints where follower = $1`,
-			follower).Scan(&s.Position, &s.Stale, &s.Parked)
+		err = db.QueryRow(ctx, sql, follower).Scan(&s.Position, &s.Stale, &s.Parked)
 		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {
 			return Standing{}, nil
 		}
 		return s, err
 	}
+}
+
+// inHistory holds for a checkpoint whose event is where it was seen, and for one at the beginning.
+func inHistory(truth string) string {
+	if truth == "" {
+		return ""
+	}
+	return ` and (c.position = 0 or exists (select from ` + pgx.Identifier{truth, "events"}.Sanitize() + ` as e
+		where e.position = c.position and e.event_id = c.event_id))`
 }

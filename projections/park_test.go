@@ -42,7 +42,7 @@ func (w *world) awaitStanding(position int64) (s projections.Standing) {
 	w.t.Helper()
 	await(w.t, fmt.Sprintf("at position %d", position), func() bool {
 		var err error
-		s, err = projections.Checkpoint(w.reads)(w.t.Context())
+		s, err = projections.Checkpoint(w.reads, "")(w.t.Context())
 		return err == nil && s.Position == position
 	})
 	return s

@@ -187,7 +187,7 @@ func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)
 	}
-	if position, err := projections.Checkpoint(w.reads)(t.Context()); position != (projections.Standing{}) || err != nil {
+	if position, err := projections.Checkpoint(w.reads, "")(t.Context()); position != (projections.Standing{}) || err != nil {
 		t.Errorf("%+v %v", position, err)
 	}
 }

@@ -50,7 +50,7 @@ func (w *world) awaitFresh() {
 	w.t.Helper()
 	await(w.t, "no read model stands still", func() bool {
 		last, found, err1 := w.rebuilds().Last(w.t.Context())
-		s, err2 := projections.Checkpoint(w.reads)(w.t.Context())
+		s, err2 := projections.Checkpoint(w.reads, "")(w.t.Context())
 		return err1 == nil && err2 == nil && found && last.State == projections.Done && !s.Stale
 	})
 }

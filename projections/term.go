@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
 )
 
 // term is a time of leading.
@@ -68,12 +69,24 @@ func (t *term) begin(ctx context.Context, conn *pgx.Conn) (eventstore.Mark, erro
 	if err == nil && live.stale {
 		err = t.requests(conn).need(ctx, t.fingerprint(), live.rebuild)
 	}
+	if err == nil {
+		err = t.verify(ctx, live.at)
+	}
 	if err != nil {
 		return eventstore.Mark{}, err
 	}
 	t.live, t.conn = live, conn
 	t.Passed(live.standing())
 	return live.at, nil
+}
+
+// verify refuses read models that show another history than the store's: they have passed nothing of it.
+func (t *term) verify(ctx context.Context, at eventstore.Mark) error {
+	err := checkpoint.Verify(ctx, t.Store, at)
+	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
+		t.Passed(Standing{})
+	}
+	return err
 }
 
 func (t *term) end() {

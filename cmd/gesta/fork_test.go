@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,9 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 		api.register("after" + epoch)
 		if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
 			t.Errorf("the stream has changed (-before +after):\n%s", diff)
+		}
+		if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "1"); err == nil || !strings.Contains(err.Error(), "the stream shows") {
+			t.Errorf("a common position that is not: %v", err)
 		}
 		out := mustGesta(t, i.env, "events", "fork-epoch")
 		if !strings.Contains(out, "epoch "+epoch+" begins after position "+fmt.Sprint(common)) {
@@ -141,6 +145,37 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	_, api = i.serve(t, "api,relay,projector")
 	i.checkEpochs(t, api, common, "2")
 	if rows := strings.Join(i.rows(t), "\n"); strings.Contains(rows, "lost1@") || !strings.Contains(rows, "after5@") {
+		t.Errorf("read models: %s", rows)
+	}
+}
+
+// Whoever restores under a process that serves loses nothing more by it: what it knew of the lost history is
+// not decided upon, and what it appends is kept.
+func TestARestoreUnderneathIsRepaired(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	user := api.expect(201, "POST", "/users", "", registration("before@example.com")).field("id")
+	common := i.level(t, api)
+	p.stop()
+	b := i.backup(t)
+	_, api = i.serve(t, "api,relay,projector")
+	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
+	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "1"})
+	api.register("lost1", "lost2")
+	i.level(t, api)
+	i.restore(t, b, wholeDatabase...)
+
+	eventually(t, "the session of the lost history is over", func() bool {
+		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
+	})
+	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
+	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
+	api.register("lost1", "after")
+	api.awaitForked()
+	mustGesta(t, i.env, "events", "fork-epoch")
+	i.checkEpochs(t, api, common, "2")
+	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "after@") || strings.Contains(rows, "lost2@") {
 		t.Errorf("read models: %s", rows)
 	}
 }
@@ -231,6 +266,27 @@ func (i installation) foreign(t *testing.T, api client) {
 	}
 	if p, err := relay.Part(t.Context(), storeOf(t, i), i.stream(t)); err != nil || p.Forked {
 		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func TestWhereHistoriesPart(t *testing.T) {
+	t.Parallel()
+	common := eventstore.Mark{Position: 7}
+	for name, c := range map[string]struct {
+		repair repair
+		fork   bool
+		err    error
+	}{
+		"nothing is forked":        {repair{}, false, nil},
+		"the stream tells":         {repair{parting: relay.Parting{Forked: true, Told: true, Common: common}}, true, nil},
+		"the stream does not tell": {repair{parting: relay.Parting{Forked: true}}, true, errNotTold},
+		"the stream knows nothing": {repair{astray: []string{"relay"}}, true, errUnseen},
+		"the epoch is raised":      {repair{parting: relay.Parting{GivenUp: true}}, false, nil},
+	} {
+		m, fork, err := c.repair.common(t.Context(), -1)
+		if fork != c.fork || !errors.Is(err, c.err) || fork && err == nil && m != common {
+			t.Errorf("%s: %v %v %v", name, m, fork, err)
+		}
 	}
 }
 

@@ -84,7 +84,10 @@ func (n *node) relayDetail(head int64) map[string]any {
 	s := n.relay.Status()
 	detail := map[string]any{"leading": s.Leading}
 	if s.Leading {
-		detail["position"], detail["lag"] = s.Position, head-s.Position
+		detail["position"], detail["lag"], detail["verified"] = s.Position, head-s.Position, s.Verified
+	}
+	if len(s.Damaged) > 0 {
+		detail["damaged"] = s.Damaged
 	}
 	if s.Err != nil {
 		detail["error"], detail["forked"] = s.Err.Error(), s.Forked != nil
@@ -117,6 +120,8 @@ func (n *node) observe() {
 	gauge("gesta_relay_leading", "Whether this process publishes.", func() float64 { return truth(n.relay.Status().Leading) })
 	gauge("gesta_relay_forked", "Whether nothing is published until 'gesta events fork-epoch' has parted the history from what was published and is lost.", func() float64 { return truth(n.relay.Status().Forked != nil) })
 	gauge("gesta_relay_position", "Position of the last published event.", func() float64 { return float64(n.relay.Status().Position) })
+	gauge("gesta_stream_verified_position", "Up to here each message was found in the stream after it was published; 0 where another process leads.", func() float64 { return float64(n.relay.Status().Verified) })
+	gauge("gesta_stream_damaged_messages", "Messages of the stream that are known to be changed, missing or doubled.", func() float64 { return float64(len(n.relay.Status().Damaged)) })
 	gauge("gesta_relay_lag", "How many events the stream is behind the history; 0 where another process leads.", func() float64 { return float64(n.relayLag()) })
 }
 

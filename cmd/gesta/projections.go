@@ -133,6 +133,6 @@ func (a *app) level(ctx context.Context) (at projections.Standing, end int64, er
 	if err != nil {
 		return at, 0, err
 	}
-	at, err = projections.Checkpoint(a.reads)(ctx)
+	at, err = projections.Checkpoint(a.reads, a.sys.schema)(ctx)
 	return at, head.Position, err
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -32,14 +33,20 @@ func install(t *testing.T) installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(ns.Stop)
-	nc, err := nats.Connect(ns.URL())
+	return installOn(t, ns.URL())
+}
+
+// installOn is an installation on a NATS that may come and go.
+func installOn(t *testing.T, natsURL string) installation {
+	t.Helper()
+	nc, err := nats.Connect(natsURL, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
 	owner := pgtest.Database(t)
 	return installation{owner: owner, nc: nc, env: []string{
-		"DATABASE_URL=" + pgtest.AppLogin(t, owner), "MIGRATE_DATABASE_URL=" + owner, "NATS_URL=" + ns.URL(),
+		"DATABASE_URL=" + pgtest.AppLogin(t, owner), "MIGRATE_DATABASE_URL=" + owner, "NATS_URL=" + natsURL,
 		"JWT_SECRET=0123456789012345678901234567890123456789",
 		"GESTA_MASTER_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
 	}}

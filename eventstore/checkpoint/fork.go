@@ -12,13 +12,17 @@ import (
 // it doesn't reach as far.
 type Forked struct{ Seen, Stored eventstore.Mark }
 
+// Error stays the same while the store grows, unless what it says becomes another thing.
 func (f *Forked) Error() string {
-	seen := "event " + f.Seen.Event.String()
+	seen, stored := "event "+f.Seen.Event.String(), "where the store has "+f.Stored.Event.String()
 	if f.Seen.Event.IsZero() {
 		seen = "a message that is no event"
 	}
-	return fmt.Sprintf("forked: %s was seen at position %d, where the store has %s at %d; "+
-		"'gesta events fork-epoch' repairs this", seen, f.Seen.Position, f.Stored.Event, f.Stored.Position)
+	if f.Stored.Position < f.Seen.Position {
+		stored = "which the store does not reach"
+	}
+	return fmt.Sprintf("forked: %s was seen at position %d, %s; 'gesta events fork-epoch' repairs this",
+		seen, f.Seen.Position, stored)
 }
 
 // Verify answers *Forked unless the store has the event where it was seen. The zero Mark is in every

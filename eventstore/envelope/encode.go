@@ -12,8 +12,8 @@ import (
 // frame is about what an envelope takes besides data, so that most are written without growing.
 const frame = 640
 
-// Encode writes the envelope of r, on one line if its data is. The epoch is the one the store is in
-// when the event is published.
+// Encode writes the envelope of r, on one line if its data is. The epoch is the one that its
+// position belongs to.
 //
 // The attribute realm is written only where it says more than the source, which holds but its first
 // word. Attributes that are empty are left out.

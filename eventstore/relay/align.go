@@ -86,7 +86,7 @@ func (l *link) compare(ctx context.Context, last int64, head eventstore.Mark) (e
 	if err != nil {
 		return end{}, err
 	}
-	if is.known && (is.Mark != stored.Mark() || is.epoch != l.epochs.At(last)) {
+	if is.known && is.Mark != stored.Mark() || is.read && is.epoch != l.epochs.At(last) {
 		return end{}, l.parted(is, stored.Mark())
 	}
 	return end{Mark: stored.Mark(), nameless: is.nameless}, nil
@@ -97,9 +97,8 @@ func (l *link) compare(ctx context.Context, last int64, head eventstore.Mark) (e
 // other may be that of another store, and nobody but an operator knows.
 func (l *link) parted(is ending, stored eventstore.Mark) error {
 	last, forked := l.epochs.Last()
-	lost := forked && is.Position == last.LostPosition &&
-		(is.Event == last.LostEvent || is.Event.IsZero() || last.LostEvent.IsZero())
-	if lost || is.Mark == stored && is.epoch < l.epochs.At(is.Position) {
+	outdated := is.read && is.Mark == stored && is.epoch < l.epochs.At(is.Position)
+	if forked && is.Mark == last.Lost() || outdated {
 		return errGivenUp
 	}
 	return &checkpoint.Forked{Seen: is.Mark, Stored: stored}
@@ -109,7 +108,8 @@ func (l *link) parted(is ending, stored eventstore.Mark) error {
 type ending struct {
 	end
 	known bool  // whether it tells which event is its last
-	epoch int64 // the one that this was published in
+	read  bool  // whether it still has that message
+	epoch int64 // the one that it was published in
 }
 
 // ending reads the last message. When that has expired, the last refusal may tell its id; else what
@@ -119,7 +119,7 @@ func (l *link) ending(ctx context.Context, last int64) (ending, error) {
 	m, err := l.stream.GetMsg(ctx, uint64(last))
 	switch {
 	case err == nil:
-		is.Event, is.known, is.epoch = messageID(m.Header), true, epochOf(m.Header)
+		is.Event, is.known, is.read, is.epoch = messageID(m.Header), true, true, epochOf(m.Header)
 	case !errors.Is(err, jetstream.ErrMsgNotFound):
 		return is, err
 	default:

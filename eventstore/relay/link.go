@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -69,18 +70,27 @@ func (l *link) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if l.fresh {
+		l.relay.status.holds(0, 0)
+	} else {
+		l.relay.status.holds(int64(l.stream.CachedInfo().State.FirstSeq), l.end.Position)
+	}
 	l.acks.begin(l.end.Mark)
 	return nil
 }
 
-// live runs the session and keeps its anchor, until the last acknowledgement has arrived.
+// live runs the session, keeps its anchor and verifies what it publishes, until the last acknowledgement has arrived.
 func (l *link) live(ctx context.Context) error {
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	kept := make(chan struct{})
-	go func() { defer close(kept); l.keepAnchor(keeping) }()
+	var beside sync.WaitGroup
+	beside.Go(func() { l.keepAnchor(keeping) })
+	verifying, enough := context.WithCancel(ctx)
+	js, end := l.js, l.end.Position
+	beside.Go(func() { l.verify(verifying, js, end) })
 	err := l.run(ctx)
+	enough()
 	l.settle()
 	stop()
-	<-kept
+	beside.Wait()
 	return err
 }

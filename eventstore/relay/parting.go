@@ -23,13 +23,19 @@ type Parting struct {
 	Last    int64           // the last position of the stream
 }
 
-// Part looks where a stream and the store's history part. A stream that is not there parts from none.
-func Part(ctx context.Context, store eventstore.Store, js jetstream.JetStream) (p Parting, err error) {
-	l := &link{term: &term{relay: &Relay{Store: store}}}
-	if l.stream, err = js.Stream(ctx, envelope.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
-		return p, nil
+// Part looks where a stream and the store's history part. A stream that is not there parts from none, be
+// it that it is just being thrown away.
+func Part(ctx context.Context, store eventstore.Store, js jetstream.JetStream) (Parting, error) {
+	p, err := part(ctx, store, js)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return Parting{}, nil
 	}
-	if err != nil {
+	return p, err
+}
+
+func part(ctx context.Context, store eventstore.Store, js jetstream.JetStream) (p Parting, err error) {
+	l := &link{term: &term{relay: &Relay{Store: store}}}
+	if l.stream, err = js.Stream(ctx, envelope.Stream); err != nil {
 		return p, err
 	}
 	state := l.stream.CachedInfo().State

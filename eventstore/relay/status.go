@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,22 +18,27 @@ type Status struct {
 	Head     int64              // the greatest position this relay has heard of
 	Err      error              // why it stands still; nil while it doesn't
 	Forked   *checkpoint.Forked // nothing is published until somebody has repaired this
+	Verified int64              // up to here each message was found in the stream after it was published
+	Damaged  []Finding          // messages of the stream that are not what was published, by position
 }
 
 // Status answers how the relay does.
 func (r *Relay) Status() Status { return r.status.get() }
 
 type status struct {
-	position, head atomic.Int64
-	mu             sync.Mutex
-	leading        bool
-	err            error
+	position, head, verified atomic.Int64
+
+	mu      sync.Mutex
+	leading bool
+	err     error
+	damage  map[int64]Finding
 }
 
 func (s *status) get() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := Status{Leading: s.leading, Err: s.err, Position: s.position.Load(), Head: s.head.Load()}
+	now := Status{Leading: s.leading, Err: s.err, Position: s.position.Load(), Head: s.head.Load(), Verified: s.verified.Load()}
+	now.Damaged = slices.SortedFunc(maps.Values(s.damage), func(a, b Finding) int { return cmp.Compare(a.Position, b.Position) })
 	_ = errors.As(s.err, &now.Forked) // It stays nil with any other error.
 	return now
 }
@@ -39,6 +47,31 @@ func (s *status) lead(leading bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leading, s.err = leading, nil
+	s.damage = nil
+	s.verified.Store(0)
+}
+
+// holds forgets the damage of messages that a stream no longer has: they were dropped, or are published
+// again.
+func (s *status) holds(first, last int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.damage, func(position int64, _ Finding) bool { return position < first || position > last })
+	s.verified.Store(min(last, s.verified.Load()))
+}
+
+// damaged reports whether that was not known before, and is still to be known.
+func (s *status) damaged(f Finding) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.damage[f.Position]; known || len(s.damage) >= maxFindings {
+		return false
+	}
+	if s.damage == nil {
+		s.damage = map[int64]Finding{}
+	}
+	s.damage[f.Position] = f
+	return true
 }
 
 // fail reports whether the error is another than before.

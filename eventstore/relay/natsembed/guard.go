@@ -30,12 +30,12 @@ func newGuard(o *server.Options) *guard {
 	return g
 }
 
-// mayAsk is what it takes to read a stream: to look at it, to make consumers on it, to pull from them
-// and to acknowledge.
+// mayAsk is what it takes to read a stream: to look at it, to make and delete consumers on it, to pull
+// from them and to acknowledge.
 var mayAsk = []string{
 	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.GESTA",
 	"$JS.API.STREAM.MSG.GET.GESTA",
 	"$JS.API.CONSUMER.CREATE.GESTA.>", "$JS.API.CONSUMER.DURABLE.CREATE.GESTA.>",
 	"$JS.API.CONSUMER.INFO.GESTA.>", "$JS.API.CONSUMER.NAMES.GESTA", "$JS.API.CONSUMER.LIST.GESTA",
-	"$JS.API.CONSUMER.MSG.NEXT.GESTA.>", "$JS.ACK.GESTA.>", "$JS.FC.GESTA.>",
+	"$JS.API.CONSUMER.DELETE.GESTA.>", "$JS.API.CONSUMER.MSG.NEXT.GESTA.>", "$JS.ACK.GESTA.>", "$JS.FC.GESTA.>",
 }

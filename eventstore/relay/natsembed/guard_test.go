@@ -46,7 +46,10 @@ func TestAGuardedServerIsReadOnlyForOutsiders(t *testing.T) {
 	if m, err := consumer.Next(); err != nil || m.DoubleAck(ctx) != nil {
 		t.Errorf("pulled: %v", err)
 	}
-	for _, subject := range []string{"gesta.events.x", "gesta.hint.appended", "$JS.API.STREAM.DELETE.GESTA", "$JS.API.STREAM.PURGE.GESTA", "$JS.API.CONSUMER.DELETE.GESTA.mine"} {
+	if err := outside.DeleteConsumer(ctx, "GESTA", "mine"); err != nil {
+		t.Errorf("a consumer that is made may not be deleted: %v", err)
+	}
+	for _, subject := range []string{"gesta.events.x", "gesta.hint.appended", "$JS.API.STREAM.DELETE.GESTA", "$JS.API.STREAM.PURGE.GESTA", "$JS.API.STREAM.MSG.DELETE.GESTA"} {
 		if err := outside.Conn().Publish(subject, nil); err != nil {
 			t.Fatal(err)
 		}

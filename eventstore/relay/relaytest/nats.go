@@ -3,11 +3,13 @@
 package relaytest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +58,34 @@ func (n *NATS) Stop() {
 	n.mu.Unlock()
 	if server != nil {
 		server.Stop()
+	}
+}
+
+// Corrupt changes a byte of a message that the stopped server has kept, as the function does.
+func (n *NATS) Corrupt(text string) {
+	n.t.Helper()
+	Corrupt(n.t, n.dir, text)
+}
+
+// Corrupt changes one byte of what a server that does not run has kept of the stream's messages in its
+// folder: the last one of the first place where the text stands.
+func Corrupt(t testing.TB, dir, text string) {
+	t.Helper()
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatalf("not one file of messages: %v %v", blocks, err)
+	}
+	block, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(block, []byte(text))
+	if at < 0 {
+		t.Fatalf("no message holds %q", text)
+	}
+	block[at+len(text)-1] ^= 1
+	if err := os.WriteFile(blocks[0], block, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -45,7 +45,9 @@ func Start(t testing.TB, realms ...string) *Stack {
 		t.Fatal(err)
 	}
 	s := &Stack{Store: store, Reads: reads}
-	s.Fence = &projections.Fence{Checkpoint: projections.Checkpoint(reads), Parked: projections.IsParked(reads), Bound: 10 * time.Second}
+	s.Fence = &projections.Fence{
+		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,
+	}
 	s.Identity = newIdentity(t, store, s.Fence, realms)
 	s.stop = s.project(ctx, cancel, url, handoff)
 	t.Cleanup(func() {
