@@ -36,7 +36,6 @@ type campaign struct {
 	nats     *service
 	replicas []*service
 	natsURL  string
-	stop     func()
 }
 
 // TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, and then

@@ -31,7 +31,7 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 	}
 	h := history{Verifier: v, report: report}
 	for h.position < head.Position {
-		events, err := v.Store.Read(ctx, h.position, page)
+		events, err := v.Store.Read(ctx, h.position, v.page())
 		if err != nil {
 			return "", err
 		}
@@ -42,7 +42,7 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 			break // Somebody is taking it away.
 		}
 	}
-	passes := h.position/atOne + 1
+	passes := h.position/compared + 1
 	for pass := range passes {
 		if err := h.compareIDs(ctx, pass, passes); err != nil {
 			return "", err
@@ -82,7 +82,7 @@ func (h *history) read(r eventstore.Recorded) {
 func (h *history) compareIDs(ctx context.Context, part, parts int64) error {
 	seen := map[id.Event]int64{}
 	for after := int64(0); after < h.position; {
-		marks, err := h.Store.Marks(ctx, after, 20*page)
+		marks, err := h.Store.Marks(ctx, after, marked)
 		if err != nil || len(marks) == 0 {
 			return err
 		}

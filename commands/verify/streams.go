@@ -41,7 +41,7 @@ func (w *streams) chunk(ctx context.Context, s postgres.Snapshot) error {
 	var whole []*fold
 	of, version, f := w.after, int64(math.MaxInt64), &fold{} // It may have grown meanwhile.
 	for len(whole) == 0 && !w.done {
-		events, err := s.ByStream(ctx, of, version, page)
+		events, err := s.ByStream(ctx, of, version, w.page())
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (w *streams) chunk(ctx context.Context, s postgres.Snapshot) error {
 			w.take(f, r)
 			of, version = r.Stream, r.Version
 		}
-		w.done = len(events) < page
+		w.done = len(events) < w.page()
 	}
 	if w.done && f.events > 0 {
 		whole = append(whole, f)

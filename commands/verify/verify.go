@@ -20,6 +20,14 @@ type Verifier struct {
 	Catalogue  domain.Catalogue
 	Aggregates domain.Aggregates
 	Claims     commands.Hasher
+	Page       int // how many events or claims are read at once; 0 for 500
+}
+
+func (v Verifier) page() int {
+	if v.Page > 0 {
+		return v.Page
+	}
+	return 500
 }
 
 // Report takes a finding: one line that says what is wrong and where.
@@ -27,8 +35,8 @@ type Report func(finding string)
 
 func (r Report) say(format string, args ...any) { r(fmt.Sprintf(format, args...)) }
 
-// How many events or claims are read at once, and how many ids are compared at once.
+// How many ids are compared, and how many are read, at once.
 const (
-	page  = 500
-	atOne = 1 << 20
+	compared = 1 << 20
+	marked   = 10_000
 )
