@@ -25,6 +25,7 @@ func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
+	config.AfterConnect = (&arrival{events: pgx.Identifier{schema, "events"}.Sanitize()}).await
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

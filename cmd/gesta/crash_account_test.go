@@ -102,27 +102,33 @@ func (a *account) changePassword(ctx context.Context) {
 	a.change(ctx, passwords, a.access, to, map[string]any{"password": to.password, "current_password": a.password})
 }
 
-// read asks for the user. Where readers may lag it asks for the position that the history has reached.
+// read asks for the user until somebody answers: what was shown before an outage must be shown after it.
 func (a *account) read(ctx context.Context) {
+	for ctx.Err() == nil && !a.tryRead(ctx) {
+		rest(ctx, time.Duration(a.rng.IntN(20))*time.Millisecond)
+	}
+}
+
+// tryRead asks once, and tells whether that was answered. Where readers may lag it asks for the position
+// that the history has reached.
+func (a *account) tryRead(ctx context.Context) bool {
 	called, q := time.Since(a.began), query{method: "GET", path: a.path(), token: a.admin}
 	if a.behind {
-		head := a.head(ctx)
-		if head == "" {
-			return
+		q.header = map[string]string{"X-Min-Position": a.head(ctx)}
+		if q.header["X-Min-Position"] == "" {
+			return false
 		}
-		q.header = map[string]string{"X-Min-Position": head}
 	}
 	r := a.try(ctx, a.replica(), q)
-	a.timeOutage(r)
-	if r.outcome == refused {
+	if a.timeOutage(r); r.outcome == refused {
 		a.finding("%s is there, and reading it (behind: %v) answers %d %s", a.history.user, a.behind, r.status, r.text)
 	}
-	if r.outcome != acknowledged {
-		return
+	if r.outcome == acknowledged {
+		seen := person{email: r.field("email"), phone: r.field("phone"), active: r.fields["is_active"] == true}
+		a.note(step{kind: reads, to: seen, outcome: acknowledged}, called)
+		a.see(r, "reading")
 	}
-	seen := person{email: r.field("email"), phone: r.field("phone"), active: r.fields["is_active"] == true}
-	a.note(step{kind: reads, to: seen, outcome: acknowledged}, called)
-	a.see(r, "reading")
+	return r.outcome != unknown
 }
 
 // head is where the history ends now; "" when nobody says.

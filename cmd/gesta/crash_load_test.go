@@ -66,6 +66,13 @@ func (l *load) next() string {
 	return strconv.Itoa(l.n)
 }
 
+// keep keeps a user's history for the check at the end.
+func (l *load) keep(h *history) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users = append(l.users, h)
+}
+
 func (l *load) record(a asked) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,9 +201,7 @@ func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if u := w.register(ctx); u != nil {
 			u.live(ctx)
-			w.mu.Lock()
-			w.users = append(w.users, u.history)
-			w.mu.Unlock()
+			w.keep(u.history)
 		}
 		rest(ctx, time.Duration(w.rng.IntN(20))*time.Millisecond)
 	}

@@ -30,12 +30,15 @@ const (
 type campaign struct {
 	installation
 	seed     uint64
+	admin    string // an administrator's access token
 	rng      *rand.Rand
 	load     *load
 	postgres *service
 	nats     *service
 	replicas []*service
 	natsURL  string
+	witness  *account       // of what readers had seen before Postgres was killed
+	reading  sync.WaitGroup // the witness is
 }
 
 // TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, and then
@@ -50,19 +53,64 @@ func TestCrash(t *testing.T) {
 	working, finish := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
 	for n := range crashClients {
-		w := &worker{load: c.load, rng: c.random(uint64(100 + n)), admin: c.signInAdmin(t)}
+		w := &worker{load: c.load, rng: c.random(uint64(100 + n)), admin: c.admin}
 		clients.Go(func() { w.run(working) })
 	}
 	for _, s := range c.schedule(kills) {
 		rest(working, 300*time.Millisecond+time.Duration(c.rng.IntN(1500))*time.Millisecond)
-		s.kill(working)
+		c.strike(working, s)
 	}
+	c.reading.Wait()
 	c.level(t)
 	finish()
 	clients.Wait()
 	c.level(t)
 	c.check(t)
 	c.summarise(t, kills)
+}
+
+// strike kills a service. What was acknowledged and shown just before Postgres was killed is read again
+// as soon as anybody answers: it is the last to reach the disk.
+func (c *campaign) strike(ctx context.Context, s *service) {
+	if s != c.postgres {
+		s.kill(ctx)
+		return
+	}
+	c.reading.Wait()
+	for ctx.Err() == nil && (c.witness == nil || c.witness.hazy) {
+		c.witness = c.newWitness(ctx)
+	}
+	s.await(ctx)
+	c.witness.changePhone(ctx)
+	s.kill(ctx)
+	c.reading.Go(func() { c.witness.read(ctx) })
+}
+
+// newWitness makes an account; nil when nobody answers.
+func (c *campaign) newWitness(ctx context.Context) *account {
+	w := &worker{load: c.load, rng: c.random(99), admin: c.admin}
+	a := w.register(ctx)
+	if a == nil || !a.signIn(ctx) {
+		return nil
+	}
+	c.load.keep(a.history)
+	return a
+}
+
+// What readers have seen they see after a crash of the database as well, though the read models are
+// taken back by it.
+func TestReadersSeeNothingOlderAfterACrash(t *testing.T) {
+	t.Parallel()
+	c := newCampaign(t, rand.Uint64())
+	c.begin(t)
+	for range 3 {
+		c.level(t)
+		c.strike(t.Context(), c.postgres)
+		c.reading.Wait()
+	}
+	for _, f := range c.load.findings {
+		t.Error(f)
+	}
 }
 
 func number(t *testing.T, name string, otherwise uint64) uint64 {
@@ -167,15 +215,11 @@ func (c *campaign) begin(t *testing.T) {
 	admin := registration(campaignAdmin)
 	admin["role"] = "BO"
 	api.expect(201, "POST", "/users", "", admin)
+	c.admin = api.expect(200, "POST", "/auth/login", "", credentials(campaignAdmin)).field("access_token")
 }
 
 func (c *campaign) services() []*service {
 	return append([]*service{c.postgres, c.nats}, c.replicas...)
-}
-
-func (c *campaign) signInAdmin(t *testing.T) string {
-	t.Helper()
-	return client{t, c.load.replicas[0]}.expect(200, "POST", "/auth/login", "", credentials(campaignAdmin)).field("access_token")
 }
 
 // schedule is who is killed, in order.
