@@ -36,7 +36,7 @@ func (a *account) learn(r reply) {
 
 // live uses an account until it is left, or something about it is not known.
 func (a *account) live(ctx context.Context) {
-	steps := []func(context.Context){a.read, a.read, a.changePhone, a.changeEmail, a.takeTaken, a.changePassword, a.renew, a.putOut}
+	steps := []func(context.Context){a.read, a.read, a.changePhone, a.changeEmail, a.contest, a.takeTaken, a.changePassword, a.renew, a.putOut}
 	if !a.signIn(ctx) {
 		return
 	}
@@ -85,6 +85,17 @@ func (a *account) changeEmail(ctx context.Context) {
 	to := a.person
 	to.email = "moved" + a.next() + "@example.com"
 	a.change(ctx, emails, a.access, to, map[string]any{"email": to.email})
+}
+
+// contest asks for an address that others ask for as well: one of them gets it.
+func (a *account) contest(ctx context.Context) {
+	to := a.person
+	if to.email = a.contested(); to.email == a.email {
+		return
+	}
+	if r := a.change(ctx, emails, a.access, to, map[string]any{"email": to.email}); r.outcome == refused {
+		a.lose(to.email)
+	}
 }
 
 // takeTaken asks for an address that somebody else holds all the time.

@@ -43,6 +43,22 @@ type load struct {
 	users    []*history
 	findings []string
 	outage   time.Duration
+	contests int
+	lost     []string // addresses that somebody was refused
+}
+
+// contested is an address that several workers are given, about at the same time.
+func (l *load) contested() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.contests++
+	return fmt.Sprintf("contested%d@example.com", l.contests/3)
+}
+
+func (l *load) lose(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = append(l.lost, address)
 }
 
 func newLoad(replicas []string) *load {

@@ -263,7 +263,7 @@ func (c *campaign) check(t *testing.T) {
 		t.Error(f)
 	}
 	checkCommands(t, c.owner, c.load.asked)
-	checkAddresses(t, c.owner)
+	checkAddresses(t, c.owner, c.load.lost)
 	checkUsers(t, c.load.users)
 	checkStream(t, c.owner, c.natsURL)
 	if out, err := gesta(t, c.env, "", "verify"); err != nil {
@@ -290,7 +290,7 @@ func (c *campaign) summarise(t *testing.T, kills int) {
 		lines = append(lines, kind+": "+strconv.Itoa(n[acknowledged])+" acknowledged, "+strconv.Itoa(n[refused])+" refused, "+strconv.Itoa(n[unknown])+" unknown")
 	}
 	slices.Sort(lines)
-	t.Logf("seed %d, %d users, longest outage seen by a client %s\n%s", c.seed, len(c.load.users), c.load.outage.Round(time.Millisecond), strings.Join(lines, "\n"))
+	t.Logf("seed %d, %d users, %d findings by clients, longest outage seen by one %s\n%s", c.seed, len(c.load.users), len(c.load.findings), c.load.outage.Round(time.Millisecond), strings.Join(lines, "\n"))
 	for _, s := range c.services() {
 		t.Logf("%s: %d kills, %d starts failed, %d ends by itself %s", s.name, s.kills, s.failed, len(s.exits), strings.Join(s.exits, "\n"))
 	}

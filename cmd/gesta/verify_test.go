@@ -30,7 +30,7 @@ var damages = []damage{
 	{
 		"an event is missing", keep("events", "position = 5") + `delete from gesta.events where position = 5`,
 		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 is missing", "streams: WRONG: identity."},
+		[]string{"history: WRONG: position 5 is missing", "states: WRONG: identity."},
 	},
 	{
 		"events are missing", keep("events", "position in (5, 6)") + `delete from gesta.events where position in (5, 6)`,
@@ -51,7 +51,7 @@ var damages = []damage{
 		"an address is altered", keep("events", "position = 1") +
 			`update gesta.events set data = replace(data::text, 'user0@', 'other@')::json where position = 1`,
 		restore("events", "position = 1"),
-		[]string{"streams: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it"},
+		[]string{"states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it"},
 	},
 	{
 		"an event was recorded too early", keep("events", "position = 5") +
@@ -101,7 +101,7 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	i.exec(t, `create table kept_names as select name from gesta.claims`)
 	for _, d := range damages {
 		i.exec(t, d.do)
-		out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+		out, err := gesta(t, i.env, "", "verify", "--only", "history,states,claims")
 		if err == nil {
 			t.Errorf("%s: all is well", d.name)
 		}
@@ -132,7 +132,7 @@ func (i installation) unknown(t *testing.T) {
 // verify expects that all is well.
 func (i installation) verify(t *testing.T) string {
 	t.Helper()
-	out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+	out, err := gesta(t, i.env, "", "verify", "--only", "history,states,claims")
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -98,7 +98,7 @@ func (b badges) rename(ctx context.Context, t *testing.T, badge domain.Stream, n
 func (b badges) findings(t *testing.T) (found, checked []string) {
 	t.Helper()
 	report := func(finding string) { found = append(found, finding) }
-	for _, check := range []func(context.Context, verify.Report) (string, error){b.History, b.Streams, b.TakenClaims} {
+	for _, check := range []func(context.Context, verify.Report) (string, error){b.History, b.States, b.TakenClaims} {
 		said, err := check(t.Context(), report)
 		if err != nil {
 			t.Fatal(err)
@@ -120,22 +120,29 @@ func TestAnEmptyStoreIsWhole(t *testing.T) {
 func TestNothingIsFoundWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	ctx, stop := context.WithCancel(t.Context())
-	var writers sync.WaitGroup
-	for w := range 4 {
-		writers.Go(func() {
-			for n := w; ctx.Err() == nil; n++ {
-				b.rename(t.Context(), t, named(fmt.Sprint(n%7)), fmt.Sprint("name", n%9))
-			}
-		})
-	}
-	for range 15 {
+	done := make(chan bool)
+	go func() {
+		var writers sync.WaitGroup
+		for w := range 4 {
+			writers.Go(func() {
+				for n := range 100 {
+					b.rename(t.Context(), t, named(fmt.Sprint((n+w)%7)), fmt.Sprint("name", (n+w)%9))
+				}
+			})
+		}
+		writers.Wait()
+		close(done)
+	}()
+	for writing := true; writing; {
 		if found, _ := b.findings(t); len(found) > 0 {
 			t.Errorf("found %s", found)
 		}
+		select {
+		case <-done:
+			writing = false
+		default:
+		}
 	}
-	stop()
-	writers.Wait()
 	if found, checked := b.findings(t); len(found) > 0 || !strings.HasPrefix(checked[1], "7 streams that hold 7 claims") {
 		t.Errorf("%v %v", found, checked)
 	}
