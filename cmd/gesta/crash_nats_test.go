@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,13 +28,13 @@ func serveNATS(listen, dir string) {
 }
 
 // launchNATS starts a NATS server in a process of its own.
-func launchNATS(listen, dir string) (victim, error) {
+func launchNATS(ctx context.Context, listen, dir string) (victim, error) {
 	cmd := exec.Command(os.Args[0], dir)
 	cmd.Env = append(os.Environ(), asNATS+"="+listen)
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	return launch(cmd, func() bool {
+	return launch(ctx, cmd, func() bool {
 		conn, err := net.Dial("tcp", listen)
 		return err == nil && conn.Close() == nil
 	})
