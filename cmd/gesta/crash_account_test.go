@@ -45,9 +45,11 @@ func (a *account) live(ctx context.Context) {
 		rest(ctx, time.Duration(a.rng.IntN(15))*time.Millisecond)
 	}
 	a.read(ctx)
-	if !a.hazy {
-		a.leave(ctx)
+	if a.hazy {
+		a.tryPassword(ctx) // Either answer must fit to what is true now.
+		return
 	}
+	a.leave(ctx)
 }
 
 // change sends a change of the user, and what it is to lead to.

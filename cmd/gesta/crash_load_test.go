@@ -121,10 +121,12 @@ func (q query) request(ctx context.Context, base string) *http.Request {
 type reply struct {
 	answer
 	outcome
+	sent time.Time
 }
 
 // try sends a query to a replica, once.
 func (l *load) try(ctx context.Context, base string, q query) (r reply) {
+	r.sent = time.Now()
 	response, err := l.http.Do(q.request(ctx, base))
 	if err != nil {
 		return r

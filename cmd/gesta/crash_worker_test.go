@@ -40,7 +40,7 @@ func (l *load) send(ctx context.Context, base, kind string, q query) reply {
 func (w *worker) timeOutage(r reply) {
 	if r.outcome == unknown {
 		if w.since.IsZero() {
-			w.since = time.Now()
+			w.since = r.sent
 		}
 		return
 	}

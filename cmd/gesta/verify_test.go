@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -158,42 +161,31 @@ func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	_, api := i.serve(t, "api,relay,projector")
-	users := make(chan int)
-	loaded := make(chan bool)
-	for worker := range 4 {
-		go func() {
-			for n := range users {
-				email := fmt.Sprintf("user%d-%d@example.com", worker, n)
-				token := ""
-				if a := api.do("POST", "/users", "", registration(email)); a.status == 201 {
-					token = api.do("POST", "/auth/login", "", credentials(email)).field("access_token")
-				}
-				if a := api.do("POST", "/auth/logout", token, nil); a.status != 204 {
-					t.Errorf("%d %s", a.status, a.text)
-				}
-			}
-			loaded <- true
-		}()
-	}
-	done, n := make(chan bool), 0
-	go func() {
-		for range 8 {
-			i.verify(t)
-		}
-		close(done)
-	}()
-	for going := true; going; n++ {
-		select {
-		case users <- n:
-		case <-done:
-			going = false
-		}
-	}
-	close(users)
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	var users atomic.Int64
 	for range 4 {
-		<-loaded
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				comeAndGo(api, fmt.Sprintf("user%d@example.com", users.Add(1)))
+			}
+		})
 	}
-	if n < 50 {
+	for range 8 {
+		i.verify(t)
+	}
+	stop()
+	clients.Wait()
+	if n := users.Load(); n < 50 {
 		t.Errorf("only %d users signed in meanwhile", n)
+	}
+}
+
+// comeAndGo registers, signs in and signs out.
+func comeAndGo(api client, email string) {
+	api.do("POST", "/users", "", registration(email))
+	token := api.do("POST", "/auth/login", "", credentials(email)).field("access_token")
+	if a := api.do("POST", "/auth/logout", token, nil); a.status != 204 {
+		api.t.Errorf("%d %s", a.status, a.text)
 	}
 }
