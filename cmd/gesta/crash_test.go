@@ -28,6 +28,7 @@ func TestCrash(t *testing.T) {
 		w := &worker{load: c.load, rng: c.random(uint64(100 + n)), admin: c.admin}
 		clients.Go(func() { w.run(working) })
 	}
+	clients.Go(func() { c.verify(working, t) })
 	for _, s := range c.schedule(kills) {
 		rest(working, 300*time.Millisecond+time.Duration(c.rng.IntN(1500))*time.Millisecond)
 		c.strike(working, s)
@@ -39,6 +40,16 @@ func TestCrash(t *testing.T) {
 	c.level(t)
 	c.check(t)
 	c.summarise(t, kills)
+}
+
+// verify verifies again and again while things break: it may fail then, but never find anything.
+func (c *campaign) verify(ctx context.Context, t *testing.T) {
+	for ctx.Err() == nil {
+		if out, _ := gesta(t, c.env, "", "verify", "--only", "history,states,claims"); strings.Contains(out, "WRONG") {
+			c.load.finding("verify says %s", out)
+		}
+		rest(ctx, time.Second)
+	}
 }
 
 // strike kills a service. What was acknowledged and shown just before Postgres was killed is read again
