@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, and then
-// asks whether all that was answered is true. CRASH_KILLS is how many of each are killed. CRASH_SEED
+// TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, at last all
+// of them at once, and then asks whether all that was answered is true. CRASH_KILLS is how many of each are killed. CRASH_SEED
 // draws the same kills, pauses and commands again; how they fall together is up to the machine.
 func TestCrash(t *testing.T) {
 	t.Parallel()
@@ -34,6 +34,7 @@ func TestCrash(t *testing.T) {
 		c.strike(working, s)
 	}
 	c.reading.Wait()
+	c.blackout(working)
 	c.level(t)
 	finish()
 	clients.Wait()
@@ -67,6 +68,15 @@ func (c *campaign) strike(ctx context.Context, s *service) {
 	c.witness.changePhone(ctx)
 	s.kill(ctx)
 	c.reading.Go(func() { c.witness.read(ctx) })
+}
+
+// blackout kills everything at once.
+func (c *campaign) blackout(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range c.services() {
+		all.Go(func() { s.kill(ctx) })
+	}
+	all.Wait()
 }
 
 // newWitness makes an account; nil when nobody answers.
@@ -155,7 +165,7 @@ func (c *campaign) summarise(t *testing.T, kills int) {
 	for _, s := range c.services() {
 		t.Logf("%s: %d kills, %d starts failed, %d ends by itself %s", s.name, s.kills, s.failed, len(s.exits), strings.Join(s.exits, "\n"))
 	}
-	if killed := c.postgres.kills; killed != kills || c.nats.kills != kills || acked < 20*kills {
-		t.Errorf("%d kills of Postgres, %d of NATS, %d commands acknowledged", killed, c.nats.kills, acked)
+	if c.postgres.kills <= kills || c.nats.kills <= kills || acked < 20*kills {
+		t.Errorf("%d kills of Postgres, %d of NATS, %d commands acknowledged", c.postgres.kills, c.nats.kills, acked)
 	}
 }
