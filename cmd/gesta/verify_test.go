@@ -16,6 +16,9 @@ type damage struct {
 	finds          []string
 }
 
+// lastEvent is the one that the relay has published last.
+const lastEvent = `position = (select position from gesta.checkpoints where follower = 'relay')`
+
 // keep makes the undoing of what removes or changes rows: they are put back from a copy.
 func keep(table, which string) string {
 	return fmt.Sprintf(`create table kept as select * from gesta.%s where %s; `, table, which)
@@ -30,6 +33,11 @@ const (
 )
 
 var damages = []damage{
+	{
+		"the last event is missing", keep("events", lastEvent) + `delete from gesta.events where ` + lastEvent,
+		restore("events", lastEvent),
+		[]string{"history: WRONG: relay has seen an event at position "},
+	},
 	{
 		"an event is missing", keep("events", "position = 5") + `delete from gesta.events where position = 5`,
 		restore("events", "position = 5"),
@@ -98,6 +106,9 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
 	signUps(api, 3)
+	eventually(t, "the relay's checkpoint is at the end", func() bool {
+		return len(rowsOf(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
+	})
 	p.stop()
 	i.verify(t)
 	i.exec(t, `alter table gesta.events disable trigger all`)

@@ -23,7 +23,7 @@ type history struct {
 }
 
 // History walks the events by position: none is missing, none was recorded before the one in front of
-// it, each can be read, and no two have the same id.
+// it, each can be read, no two have the same id, and those that its followers have seen last are there.
 func (v Verifier) History(ctx context.Context, report Report) (checked string, err error) {
 	head, err := v.Store.Head(ctx)
 	if err != nil {
@@ -41,6 +41,9 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 		if len(events) == 0 {
 			break // Somebody is taking it away.
 		}
+	}
+	if err := h.findStrays(ctx); err != nil {
+		return "", err
 	}
 	passes := h.position/compared + 1
 	for pass := range passes {
@@ -76,6 +79,15 @@ func (h *history) read(r eventstore.Recorded) {
 	case err != nil:
 		h.report.say("position %d can't be read as %s schema %d", r.Position, r.Type, r.Schema)
 	}
+}
+
+// findStrays finds by its followers that the end of the history was lost, or is another one.
+func (h *history) findStrays(ctx context.Context) error {
+	strays, err := h.Store.Strays(ctx)
+	for _, s := range strays {
+		h.report.say("%s has seen an event at position %d that is not there", s.Follower, s.Position)
+	}
+	return err
 }
 
 // compareIDs compares the ids of one part of so many parts, told apart by their random bits.

@@ -2,8 +2,8 @@
 // commit is what it ought to be. It changes nothing, needs a constant amount of memory, and is right
 // while others write: what must agree is read under one snapshot, a little at a time.
 //
-// It can't see that the last events of the history are gone, or that a fact was replaced by another one
-// of the same form: whoever compares the history with the published stream sees both.
+// It can't see that events are gone from the end which no follower had seen, or that a fact was replaced
+// by another one of the same form: whoever compares the history with the published stream sees both.
 package verify
 
 import (
