@@ -112,7 +112,10 @@ func TestAFailedSignInDoesNotTellWhetherTheAddressIsKnown(t *testing.T) {
 	store := &asked{Store: &memory.Store{}}
 	p := populate(t, store)
 	p.member("ann@example.com")
-	p.Executor.Settle = func(context.Context, int64, []domain.Stream) bool { t.Error("a refusal waits for readers"); return false }
+	p.Executor.Settle = func(context.Context, int64, []domain.Stream) bool {
+		t.Error("a refusal waits for readers")
+		return false
+	}
 	ask := func(email string) (questions int64, r commands.Receipt) {
 		ctx, receipt := commands.WithReceipt(t.Context())
 		before := store.questions.Load()

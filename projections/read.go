@@ -28,6 +28,7 @@ func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
 	postgres.Impatient(config)
+	config.AfterConnect = (&arrival{events: pgx.Identifier{schema, "events"}.Sanitize()}).await
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

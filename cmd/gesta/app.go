@@ -64,7 +64,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 
 // openCommands adds what decides, and the surfaces on top of it.
 func (a *app) openCommands(ctx context.Context) error {
-	if err := a.openHasher(ctx); err != nil {
+	if err := a.openHasher(ctx, a.store.CheckKey); err != nil {
 		return err
 	}
 	secrets, err := a.sys.secrets()
@@ -83,8 +83,8 @@ func (a *app) openCommands(ctx context.Context) error {
 	return nil
 }
 
-// openHasher adds what claims are hashed with, if that is the store's own.
-func (a *app) openHasher(ctx context.Context) error {
+// openHasher adds what claims are hashed with, if check finds that it is the store's own.
+func (a *app) openHasher(ctx context.Context, check func(ctx context.Context, fingerprint []byte) error) error {
 	secrets, err := a.sys.secrets()
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (a *app) openHasher(ctx context.Context) error {
 	if a.hasher, err = commands.NewHasher(secrets.master); err != nil {
 		return err
 	}
-	if err := a.store.CheckKey(ctx, a.hasher.Fingerprint()); err != nil {
+	if err := check(ctx, a.hasher.Fingerprint()); err != nil {
 		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
 	}
 	return nil

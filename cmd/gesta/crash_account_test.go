@@ -36,7 +36,7 @@ func (a *account) learn(r reply) {
 
 // live uses an account until it is left, or something about it is not known.
 func (a *account) live(ctx context.Context) {
-	steps := []func(context.Context){a.read, a.read, a.changePhone, a.changeEmail, a.takeTaken, a.changePassword, a.renew, a.putOut}
+	steps := []func(context.Context){a.read, a.read, a.changePhone, a.changeEmail, a.contest, a.takeTaken, a.changePassword, a.renew, a.putOut}
 	if !a.signIn(ctx) {
 		return
 	}
@@ -45,15 +45,17 @@ func (a *account) live(ctx context.Context) {
 		rest(ctx, time.Duration(a.rng.IntN(15))*time.Millisecond)
 	}
 	a.read(ctx)
-	if !a.hazy {
-		a.leave(ctx)
+	if a.hazy {
+		a.tryPassword(ctx) // Either answer must fit to what is true now.
+		return
 	}
+	a.leave(ctx)
 }
 
 // change sends a change of the user, and what it is to lead to.
 func (a *account) change(ctx context.Context, kind, token string, to person, body map[string]any) reply {
 	s, called := step{kind: kind, to: to, current: a.password}, time.Since(a.began)
-	r := a.command(ctx, kind, false, query{method: "PUT", path: a.path(), token: token, body: body})
+	r := a.command(ctx, kind, query{method: "PUT", path: a.path(), token: token, body: body})
 	s.outcome = r.outcome
 	a.note(s, called)
 	a.learn(r)
@@ -87,6 +89,17 @@ func (a *account) changeEmail(ctx context.Context) {
 	a.change(ctx, emails, a.access, to, map[string]any{"email": to.email})
 }
 
+// contest asks for an address that others ask for as well: one of them gets it.
+func (a *account) contest(ctx context.Context) {
+	to := a.person
+	if to.email = a.contested(); to.email == a.email {
+		return
+	}
+	if r := a.change(ctx, emails, a.access, to, map[string]any{"email": to.email}); r.outcome == refused {
+		a.lose(to.email)
+	}
+}
+
 // takeTaken asks for an address that somebody else holds all the time.
 func (a *account) takeTaken(ctx context.Context) {
 	to := a.person
@@ -102,27 +115,33 @@ func (a *account) changePassword(ctx context.Context) {
 	a.change(ctx, passwords, a.access, to, map[string]any{"password": to.password, "current_password": a.password})
 }
 
-// read asks for the user. Where readers may lag it asks for the position that the history has reached.
+// read asks for the user until somebody answers: what was shown before an outage must be shown after it.
 func (a *account) read(ctx context.Context) {
+	for ctx.Err() == nil && !a.tryRead(ctx) {
+		rest(ctx, time.Duration(a.rng.IntN(20))*time.Millisecond)
+	}
+}
+
+// tryRead asks once, and tells whether that was answered. Where readers may lag it asks for the position
+// that the history has reached.
+func (a *account) tryRead(ctx context.Context) bool {
 	called, q := time.Since(a.began), query{method: "GET", path: a.path(), token: a.admin}
 	if a.behind {
-		head := a.head(ctx)
-		if head == "" {
-			return
+		q.header = map[string]string{"X-Min-Position": a.head(ctx)}
+		if q.header["X-Min-Position"] == "" {
+			return false
 		}
-		q.header = map[string]string{"X-Min-Position": head}
 	}
 	r := a.try(ctx, a.replica(), q)
-	a.timeOutage(r)
-	if r.outcome == refused {
+	if a.timeOutage(r); r.outcome == refused {
 		a.finding("%s is there, and reading it (behind: %v) answers %d %s", a.history.user, a.behind, r.status, r.text)
 	}
-	if r.outcome != acknowledged {
-		return
+	if r.outcome == acknowledged {
+		seen := person{email: r.field("email"), phone: r.field("phone"), active: r.fields["is_active"] == true}
+		a.note(step{kind: reads, to: seen, outcome: acknowledged}, called)
+		a.see(r, "reading")
 	}
-	seen := person{email: r.field("email"), phone: r.field("phone"), active: r.fields["is_active"] == true}
-	a.note(step{kind: reads, to: seen, outcome: acknowledged}, called)
-	a.see(r, "reading")
+	return r.outcome != unknown
 }
 
 // head is where the history ends now; "" when nobody says.
@@ -130,132 +149,4 @@ func (a *account) head(ctx context.Context) string {
 	r := a.try(ctx, a.replica(), query{method: "GET", path: "/readyz"})
 	detail, _ := r.fields["detail"].(map[string]any)
 	return numeral(detail["head"])
-}
-
-// signIn tries until it has a session, or is refused where nothing is known for certain.
-func (a *account) signIn(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		switch r := a.tryPassword(ctx); {
-		case r.outcome == acknowledged:
-			a.access, a.refresh = r.field("access_token"), r.field("refresh_token")
-			return true
-		case r.outcome == refused:
-			if !a.hazy {
-				a.finding("the right password of %s is refused: %s", a.history.user, r.text)
-			}
-			return false
-		}
-	}
-	return false
-}
-
-func (a *account) tryPassword(ctx context.Context) reply {
-	called := time.Since(a.began)
-	r := a.command(ctx, signsIn, false, query{method: "POST", path: "/auth/login", body: map[string]string{
-		"email": a.email, "password": a.password,
-	}})
-	a.note(step{kind: signsIn, to: a.person, outcome: r.outcome}, called)
-	return r
-}
-
-// renew spends the refresh token; at times two do so at once, of whom one is a thief, so that the
-// session ends.
-func (a *account) renew(ctx context.Context) {
-	q := query{method: "POST", path: "/auth/refresh", body: map[string]string{"refresh_token": a.refresh}}
-	if a.rng.IntN(3) > 0 {
-		r := a.command(ctx, refreshes, false, q)
-		if r.outcome == refused {
-			a.finding("a good refresh token is refused: %s", r.text)
-		}
-		if r.outcome == acknowledged {
-			a.access, a.refresh = r.field("access_token"), r.field("refresh_token")
-			return
-		}
-		a.signIn(ctx) // Whether the token is spent is not known.
-		return
-	}
-	replies := a.race(ctx, refreshes, 2, q)
-	granted := 0
-	for _, r := range replies {
-		a.timeOutage(r)
-		if r.outcome == acknowledged {
-			a.access, a.refresh = r.field("access_token"), r.field("refresh_token")
-			granted++
-		}
-	}
-	if granted > 1 {
-		a.finding("a refresh token was good twice")
-	}
-	if granted == 1 && replies[0].outcome != unknown && replies[1].outcome != unknown {
-		a.isOver(ctx, "after two used one refresh token")
-	}
-	a.signIn(ctx)
-}
-
-// putOut puts the user out and lets him in again.
-func (a *account) putOut(ctx context.Context) {
-	to := a.person
-	to.active = false
-	if r := a.change(ctx, switches, a.admin, to, map[string]any{"is_active": false}); r.outcome != acknowledged {
-		return
-	}
-	a.isOver(ctx, "after the user was put out")
-	if r := a.tryPassword(ctx); r.outcome == acknowledged {
-		a.finding("%s is put out and signs in", a.history.user)
-	}
-	to.active = true
-	if r := a.change(ctx, switches, a.admin, to, map[string]any{"is_active": true}); r.outcome == acknowledged {
-		a.signIn(ctx)
-	}
-}
-
-// leave ends the session in one of two ways, after which both of its tokens are refused.
-func (a *account) leave(ctx context.Context) {
-	if a.rng.IntN(2) == 0 {
-		r := a.command(ctx, signsOut, false, query{method: "POST", path: "/auth/logout", token: a.access})
-		if r.outcome == acknowledged {
-			a.isOver(ctx, "after signing out")
-		}
-		return
-	}
-	spent := a.refresh
-	r := a.command(ctx, refreshes, false, query{method: "POST", path: "/auth/refresh", body: map[string]string{"refresh_token": spent}})
-	if r.outcome != acknowledged {
-		return
-	}
-	a.access, a.refresh = r.field("access_token"), r.field("refresh_token")
-	if a.isRefused(ctx, spent) {
-		a.isOver(ctx, "after a spent refresh token was presented")
-	}
-}
-
-// isOver expects that nothing more can be done with the session's tokens.
-func (a *account) isOver(ctx context.Context, when string) {
-	for ctx.Err() == nil {
-		r := a.try(ctx, a.replica(), query{method: "GET", path: a.path(), token: a.access})
-		if a.timeOutage(r); r.outcome == unknown {
-			rest(ctx, 10*time.Millisecond)
-			continue
-		}
-		if r.status != http.StatusUnauthorized {
-			a.finding("an access token is good %s: %d", when, r.status)
-		}
-		break
-	}
-	a.isRefused(ctx, a.refresh)
-}
-
-// isRefused expects that a refresh token is good for nothing, and tells whether that was answered.
-func (a *account) isRefused(ctx context.Context, token string) bool {
-	for ctx.Err() == nil {
-		r := a.command(ctx, refreshes, false, query{method: "POST", path: "/auth/refresh", body: map[string]string{"refresh_token": token}})
-		switch r.outcome {
-		case acknowledged:
-			a.finding("a spent refresh token, or one of a session that is over, was good")
-			return false
-		case refused:
-			return true
-		}
-	}
-	return false
 }

@@ -89,10 +89,11 @@ func checkCommands(t *testing.T, owner string, all []asked) {
 	}
 }
 
-// checkAddresses replays who had which address: never two at a time.
-func checkAddresses(t *testing.T, owner string) {
+// checkAddresses replays who had which address: never two at a time, and nobody was refused one that
+// nobody ever had.
+func checkAddresses(t *testing.T, owner string, lost []string) {
 	t.Helper()
-	holders, addresses := map[string]string{}, map[string]string{}
+	holders, addresses, had := map[string]string{}, map[string]string{}, map[string]bool{}
 	for _, r := range rowsOf(t, owner, `select stream_id::text || ' ' || (data->>'email') from gesta.events
 		where type in ('identity.user.registered', 'identity.user.email_changed') order by position`) {
 		user, email, _ := strings.Cut(r, " ")
@@ -100,7 +101,12 @@ func checkAddresses(t *testing.T, owner string) {
 			t.Errorf("%s is held by %s and given to %s", email, other, user)
 		}
 		delete(holders, addresses[user])
-		holders[email], addresses[user] = user, email
+		holders[email], addresses[user], had[email] = user, email, true
+	}
+	for _, email := range lost {
+		if !had[email] {
+			t.Errorf("%s was refused to somebody, and nobody ever had it", email)
+		}
 	}
 	shown := rowsOf(t, owner, `select email from gesta_read.users`)
 	if slices.Sort(shown); !slices.Equal(shown, slices.Sorted(maps.Keys(holders))) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -99,4 +100,42 @@ func (h *history) add(s step, called, returned time.Duration) {
 // isLegal tells whether there is an order in which all of it can have happened.
 func (h *history) isLegal() porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(people, h.operations, 20*time.Second)
+}
+
+// The model can tell what can have happened from what can't.
+func TestWhatCanHaveHappenedToAPerson(t *testing.T) {
+	t.Parallel()
+	old := person{email: "a@example.com", phone: "1", password: "old", active: true}
+	moved, renewed := old, old
+	moved.phone, renewed.password = "2", "new"
+	known := step{kind: registers, to: old, outcome: acknowledged}
+	was, is := step{kind: reads, to: old, outcome: acknowledged}, step{kind: reads, to: moved, outcome: acknowledged}
+	change := func(kind string, to person, o outcome) step {
+		return step{kind: kind, to: to, current: "old", outcome: o}
+	}
+	for name, c := range map[string]struct {
+		legal bool
+		steps []step
+	}{
+		"a read of what was changed":                {true, []step{known, change(phones, moved, acknowledged), is}},
+		"a read of what was before":                 {false, []step{known, change(phones, moved, acknowledged), was}},
+		"a refused change that is seen":             {false, []step{known, change(phones, moved, refused), is}},
+		"an unknown change that comes late":         {true, []step{known, change(phones, moved, unknown), was, is}},
+		"an unknown change that never comes":        {true, []step{known, change(phones, moved, unknown), was, was}},
+		"an unknown change that goes away":          {false, []step{known, change(phones, moved, unknown), is, was}},
+		"a sign-in with the right password":         {true, []step{known, {kind: signsIn, to: old, outcome: acknowledged}}},
+		"a sign-in with another one":                {false, []step{known, {kind: signsIn, to: renewed, outcome: acknowledged}}},
+		"the right password refused":                {false, []step{known, {kind: signsIn, to: old, outcome: refused}}},
+		"the old password after the change":         {false, []step{known, change(passwords, renewed, acknowledged), {kind: signsIn, to: old, outcome: acknowledged}}},
+		"either password after an unknown change":   {true, []step{known, change(passwords, renewed, unknown), {kind: signsIn, to: old, outcome: acknowledged}, {kind: signsIn, to: renewed, outcome: acknowledged}}},
+		"a password change proven with a wrong one": {false, []step{known, change(passwords, renewed, acknowledged), change(passwords, renewed, acknowledged)}},
+	} {
+		h := history{user: name}
+		for i, s := range c.steps {
+			h.add(s, time.Duration(2*i), time.Duration(2*i+1))
+		}
+		if result := h.isLegal(); (result == porcupine.Ok) != c.legal {
+			t.Errorf("%s: %s", name, result)
+		}
+	}
 }

@@ -121,8 +121,9 @@ type child struct {
 	end  chan struct{}
 }
 
-// launch starts a child and answers when it is ready; one that ends before is an error.
-func launch(cmd *exec.Cmd, ready func() bool) (victim, error) {
+// launch starts a child and answers when it is ready; one that ends before is an error, and so is one that
+// is not ready when ctx ends.
+func launch(ctx context.Context, cmd *exec.Cmd, ready func() bool) (victim, error) {
 	c := &child{cmd: cmd, end: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &c.said, &c.said
 	if err := cmd.Start(); err != nil {
@@ -133,6 +134,10 @@ func launch(cmd *exec.Cmd, ready func() bool) (victim, error) {
 		select {
 		case <-c.end:
 			return nil, errors.New(c.String())
+		case <-ctx.Done():
+			c.kill()
+			<-c.end
+			return nil, ctx.Err()
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -165,10 +170,10 @@ func (t *tail) String() string {
 }
 
 // launchGesta starts a replica with all roles.
-func launchGesta(env []string, listen string) (victim, error) {
+func launchGesta(ctx context.Context, env []string, listen string) (victim, error) {
 	cmd := exec.Command(os.Args[0], "serve", "--listen", listen)
 	cmd.Env = append(append(os.Environ(), asGesta+"=1", "BCRYPT_COST=4"), env...)
-	return launch(cmd, func() bool {
+	return launch(ctx, cmd, func() bool {
 		response, err := http.Get("http://" + listen + "/healthz")
 		return err == nil && response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	})
@@ -180,11 +185,29 @@ type postgresServer struct {
 	pidFile string
 }
 
-// launchPostgres starts the cluster of a folder. Its start waits for what a killed server left behind: the
-// backends end by themselves when they notice that the postmaster has gone.
-func launchPostgres(ctx context.Context, dir string) (postgresServer, error) {
+// launchPostgres starts the cluster of a folder on its port. The start waits for what a killed server left
+// behind: its backends end by themselves when they notice that the postmaster has gone. One that was
+// just being made may still listen, and the cluster would take another port, where nobody looks for it.
+func launchPostgres(ctx context.Context, dir, port string) (victim, error) {
+	for !isVacant(port) && ctx.Err() == nil {
+		rest(ctx, 10*time.Millisecond)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "port"), []byte(port), 0o600); err != nil {
+		return nil, err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{Dir: dir, Durable: true})
-	return postgresServer{c, filepath.Join(dir, "data", "postmaster.pid")}, err
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(c.URL("postgres"), ":"+port+"/") {
+		return nil, errors.Join(errors.New("postgres took another port"), c.Stop(ctx))
+	}
+	return postgresServer{c, filepath.Join(dir, "data", "postmaster.pid")}, nil
+}
+
+func isVacant(port string) bool {
+	l, err := net.Listen("tcp", "127.0.0.1:"+port)
+	return err == nil && l.Close() == nil
 }
 
 func (p postgresServer) kill() {
@@ -207,7 +230,7 @@ func ownPort(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		port := strconv.Itoa(20_000 + rand.IntN(12_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil && l.Close() == nil {
+		if isVacant(port) {
 			return port
 		}
 	}

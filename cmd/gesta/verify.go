@@ -27,8 +27,8 @@ var checks = []check{
 	{"history", func(ctx context.Context, a *app, report verify.Report) (string, error) {
 		return a.verifier().History(ctx, report)
 	}},
-	{"streams", func(ctx context.Context, a *app, report verify.Report) (string, error) {
-		return a.verifier().Streams(ctx, report)
+	{"states", func(ctx context.Context, a *app, report verify.Report) (string, error) {
+		return a.verifier().States(ctx, report)
 	}},
 	{"claims", func(ctx context.Context, a *app, report verify.Report) (string, error) {
 		return a.verifier().TakenClaims(ctx, report)
@@ -48,7 +48,7 @@ func (c verifyCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		return err
 	}
 	return s.with(ctx, std, func(a *app) error {
-		if err := a.openHasher(ctx); err != nil {
+		if err := a.openHasher(ctx, a.store.CompareKey); err != nil {
 			return err
 		}
 		good := true

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -12,6 +15,9 @@ type damage struct {
 	name, do, undo string
 	finds          []string
 }
+
+// lastEvent is the one that the relay has published last.
+const lastEvent = `position = (select position from gesta.checkpoints where follower = 'relay')`
 
 // keep makes the undoing of what removes or changes rows: they are put back from a copy.
 func keep(table, which string) string {
@@ -28,9 +34,14 @@ const (
 
 var damages = []damage{
 	{
+		"the last event is missing", keep("events", lastEvent) + `delete from gesta.events where ` + lastEvent,
+		restore("events", lastEvent),
+		[]string{"history: WRONG: relay has seen an event at position "},
+	},
+	{
 		"an event is missing", keep("events", "position = 5") + `delete from gesta.events where position = 5`,
 		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 is missing", "streams: WRONG: identity."},
+		[]string{"history: WRONG: position 5 is missing", "states: WRONG: identity."},
 	},
 	{
 		"events are missing", keep("events", "position in (5, 6)") + `delete from gesta.events where position in (5, 6)`,
@@ -51,7 +62,7 @@ var damages = []damage{
 		"an address is altered", keep("events", "position = 1") +
 			`update gesta.events set data = replace(data::text, 'user0@', 'other@')::json where position = 1`,
 		restore("events", "position = 1"),
-		[]string{"streams: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it"},
+		[]string{"states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it"},
 	},
 	{
 		"an event was recorded too early", keep("events", "position = 5") +
@@ -95,13 +106,16 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
 	signUps(api, 3)
+	eventually(t, "the relay's checkpoint is at the end", func() bool {
+		return len(rowsOf(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
+	})
 	p.stop()
 	i.verify(t)
 	i.exec(t, `alter table gesta.events disable trigger all`)
 	i.exec(t, `create table kept_names as select name from gesta.claims`)
 	for _, d := range damages {
 		i.exec(t, d.do)
-		out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+		out, err := gesta(t, i.env, "", "verify", "--only", "history,states,claims")
 		if err == nil {
 			t.Errorf("%s: all is well", d.name)
 		}
@@ -132,7 +146,7 @@ func (i installation) unknown(t *testing.T) {
 // verify expects that all is well.
 func (i installation) verify(t *testing.T) string {
 	t.Helper()
-	out, err := gesta(t, i.env, "", "verify", "--only", "history,streams,claims")
+	out, err := gesta(t, i.env, "", "verify", "--only", "history,states,claims")
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -158,42 +172,31 @@ func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	_, api := i.serve(t, "api,relay,projector")
-	users := make(chan int)
-	loaded := make(chan bool)
-	for worker := range 4 {
-		go func() {
-			for n := range users {
-				email := fmt.Sprintf("user%d-%d@example.com", worker, n)
-				token := ""
-				if a := api.do("POST", "/users", "", registration(email)); a.status == 201 {
-					token = api.do("POST", "/auth/login", "", credentials(email)).field("access_token")
-				}
-				if a := api.do("POST", "/auth/logout", token, nil); a.status != 204 {
-					t.Errorf("%d %s", a.status, a.text)
-				}
-			}
-			loaded <- true
-		}()
-	}
-	done, n := make(chan bool), 0
-	go func() {
-		for range 8 {
-			i.verify(t)
-		}
-		close(done)
-	}()
-	for going := true; going; n++ {
-		select {
-		case users <- n:
-		case <-done:
-			going = false
-		}
-	}
-	close(users)
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	var users atomic.Int64
 	for range 4 {
-		<-loaded
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				comeAndGo(api, fmt.Sprintf("user%d@example.com", users.Add(1)))
+			}
+		})
 	}
-	if n < 50 {
+	for range 8 {
+		i.verify(t)
+	}
+	stop()
+	clients.Wait()
+	if n := users.Load(); n < 50 {
 		t.Errorf("only %d users signed in meanwhile", n)
+	}
+}
+
+// comeAndGo registers, signs in and signs out.
+func comeAndGo(api client, email string) {
+	api.do("POST", "/users", "", registration(email))
+	token := api.do("POST", "/auth/login", "", credentials(email)).field("access_token")
+	if a := api.do("POST", "/auth/logout", token, nil); a.status != 204 {
+		api.t.Errorf("%d %s", a.status, a.text)
 	}
 }

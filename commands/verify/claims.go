@@ -37,7 +37,7 @@ func (v Verifier) TakenClaims(ctx context.Context, report Report) (checked strin
 }
 
 func (w *claims) chunk(ctx context.Context, s postgres.Snapshot) error {
-	held, err := s.Claims(ctx, w.after, page)
+	held, err := s.Claims(ctx, w.after, w.page())
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (w *claims) chunk(ctx context.Context, s postgres.Snapshot) error {
 		w.after = h.Claim
 	}
 	w.claims += len(held)
-	w.done = len(held) < page
+	w.done = len(held) < w.page()
 	return nil
 }
 

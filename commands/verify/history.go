@@ -23,7 +23,7 @@ type history struct {
 }
 
 // History walks the events by position: none is missing, none was recorded before the one in front of
-// it, each can be read, and no two have the same id.
+// it, each can be read, no two have the same id, and those that its followers have seen last are there.
 func (v Verifier) History(ctx context.Context, report Report) (checked string, err error) {
 	head, err := v.Store.Head(ctx)
 	if err != nil {
@@ -31,7 +31,7 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 	}
 	h := history{Verifier: v, report: report}
 	for h.position < head.Position {
-		events, err := v.Store.Read(ctx, h.position, page)
+		events, err := v.Store.Read(ctx, h.position, v.page())
 		if err != nil {
 			return "", err
 		}
@@ -42,7 +42,10 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 			break // Somebody is taking it away.
 		}
 	}
-	passes := h.position/atOne + 1
+	if err := h.findStrays(ctx); err != nil {
+		return "", err
+	}
+	passes := h.position/compared + 1
 	for pass := range passes {
 		if err := h.compareIDs(ctx, pass, passes); err != nil {
 			return "", err
@@ -78,11 +81,20 @@ func (h *history) read(r eventstore.Recorded) {
 	}
 }
 
+// findStrays finds by its followers that the end of the history was lost, or is another one.
+func (h *history) findStrays(ctx context.Context) error {
+	strays, err := h.Store.Strays(ctx)
+	for _, s := range strays {
+		h.report.say("%s has seen an event at position %d that is not there", s.Follower, s.Position)
+	}
+	return err
+}
+
 // compareIDs compares the ids of one part of so many parts, told apart by their random bits.
 func (h *history) compareIDs(ctx context.Context, part, parts int64) error {
 	seen := map[id.Event]int64{}
 	for after := int64(0); after < h.position; {
-		marks, err := h.Store.Marks(ctx, after, 20*page)
+		marks, err := h.Store.Marks(ctx, after, marked)
 		if err != nil || len(marks) == 0 {
 			return err
 		}

@@ -2,8 +2,8 @@
 // commit is what it ought to be. It changes nothing, needs a constant amount of memory, and is right
 // while others write: what must agree is read under one snapshot, a little at a time.
 //
-// It can't see that the last events of the history are gone, or that a fact was replaced by another one
-// of the same form: whoever compares the history with the published stream sees both.
+// It can't see that events are gone from the end which no follower had seen, or that a fact was replaced
+// by another one of the same form: whoever compares the history with the published stream sees both.
 package verify
 
 import (
@@ -20,6 +20,14 @@ type Verifier struct {
 	Catalogue  domain.Catalogue
 	Aggregates domain.Aggregates
 	Claims     commands.Hasher
+	Page       int // how many events or claims are read at once; 0 for 500
+}
+
+func (v Verifier) page() int {
+	if v.Page > 0 {
+		return v.Page
+	}
+	return 500
 }
 
 // Report takes a finding: one line that says what is wrong and where.
@@ -27,8 +35,8 @@ type Report func(finding string)
 
 func (r Report) say(format string, args ...any) { r(fmt.Sprintf(format, args...)) }
 
-// How many events or claims are read at once, and how many ids are compared at once.
+// How many ids are compared, and how many are read, at once.
 const (
-	page  = 500
-	atOne = 1 << 20
+	compared = 1 << 20
+	marked   = 10_000
 )

@@ -13,15 +13,20 @@ var ErrOtherKey = errors.New("postgres: not the key that this store was begun wi
 // CheckKey compares the fingerprint of the key that claims are hashed with to the one that the store was
 // begun with; the first one to ask begins it.
 func (s *Store) CheckKey(ctx context.Context, fingerprint []byte) error {
-	var begun []byte
 	_, err := s.pool.Exec(ctx, `update head set key_fingerprint = $1 where key_fingerprint is null`, fingerprint)
-	if err == nil {
-		err = s.pool.QueryRow(ctx, `select key_fingerprint from head`).Scan(&begun)
-	}
 	if err != nil {
 		return wrap("check key", err)
 	}
-	if !bytes.Equal(begun, fingerprint) {
+	return s.CompareKey(ctx, fingerprint)
+}
+
+// CompareKey is CheckKey for those who change nothing: any key fits a store that was not begun.
+func (s *Store) CompareKey(ctx context.Context, fingerprint []byte) error {
+	var begun []byte
+	if err := s.pool.QueryRow(ctx, `select key_fingerprint from head`).Scan(&begun); err != nil {
+		return wrap("compare key", err)
+	}
+	if begun != nil && !bytes.Equal(begun, fingerprint) {
 		return ErrOtherKey
 	}
 	return nil

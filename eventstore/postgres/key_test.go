@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -15,12 +16,17 @@ func TestAStoreKeepsTheKeyItWasBegunWith(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if err := s.CompareKey(t.Context(), []byte("any")); err != nil {
+		t.Errorf("before it was begun: %v", err)
+	}
 	for range 2 {
 		if err := s.CheckKey(t.Context(), []byte("first")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CheckKey(t.Context(), []byte("second")); !errors.Is(err, postgres.ErrOtherKey) {
-		t.Errorf("another key: %v", err)
+	for _, check := range []func(context.Context, []byte) error{s.CheckKey, s.CompareKey} {
+		if err := check(t.Context(), []byte("second")); !errors.Is(err, postgres.ErrOtherKey) {
+			t.Errorf("another key: %v", err)
+		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 var (
-	marksSQL, byStreamSQL   = reading("marks"), reading("by_stream")
+	marksSQL, straysSQL     = reading("marks"), reading("strays")
+	byStreamSQL             = reading("by_stream")
 	ofStreamsSQL            = reading("of_streams")
 	claimsSQL, holdersOfSQL = reading("claims"), reading("holders_of")
 )
@@ -25,6 +26,22 @@ func (s *Store) Marks(ctx context.Context, after int64, limit int) ([]eventstore
 		return m, row.Scan(&m.Position, (*[16]byte)(&m.Event.ID))
 	})
 	return marks, wrap("marks", err)
+}
+
+// Stray is a follower of the history that has seen an event which is not there any more.
+type Stray struct {
+	Follower string
+	Position int64
+}
+
+// Strays answers the followers, of those that keep their checkpoints beside the history, that are astray.
+func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
+	rows, err := s.pool.Query(ctx, straysSQL)
+	if err != nil {
+		return nil, wrap("strays", err)
+	}
+	strays, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Stray])
+	return strays, wrap("strays", err)
 }
 
 // Snapshot is events and claims as they are at one moment, for whoever compares them while others

@@ -13,8 +13,8 @@ import (
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// streams is what is known on the way through them.
-type streams struct {
+// states is what is known on the way through the streams.
+type states struct {
 	Verifier
 	report          Report
 	after           domain.Stream // the last one that was dealt with
@@ -23,10 +23,10 @@ type streams struct {
 	claims          int
 }
 
-// Streams walks the events by stream: their versions have no gaps, they can be folded, and every claim
+// States walks the events by stream: their versions have no gaps, they can be folded, and every claim
 // that a folded state says its stream holds is held by it.
-func (v Verifier) Streams(ctx context.Context, report Report) (checked string, err error) {
-	w := streams{Verifier: v, report: report}
+func (v Verifier) States(ctx context.Context, report Report) (checked string, err error) {
+	w := states{Verifier: v, report: report}
 	for !w.done {
 		if err := v.Store.Snapshot(ctx, func(s postgres.Snapshot) error { return w.chunk(ctx, s) }); err != nil {
 			return "", err
@@ -37,11 +37,11 @@ func (v Verifier) Streams(ctx context.Context, report Report) (checked string, e
 
 // chunk deals with some whole streams, at least one. One that the page cuts off begins the next chunk,
 // under a later snapshot.
-func (w *streams) chunk(ctx context.Context, s postgres.Snapshot) error {
+func (w *states) chunk(ctx context.Context, s postgres.Snapshot) error {
 	var whole []*fold
 	of, version, f := w.after, int64(math.MaxInt64), &fold{} // It may have grown meanwhile.
 	for len(whole) == 0 && !w.done {
-		events, err := s.ByStream(ctx, of, version, page)
+		events, err := s.ByStream(ctx, of, version, w.page())
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (w *streams) chunk(ctx context.Context, s postgres.Snapshot) error {
 			w.take(f, r)
 			of, version = r.Stream, r.Version
 		}
-		w.done = len(events) < page
+		w.done = len(events) < w.page()
 	}
 	if w.done && f.events > 0 {
 		whole = append(whole, f)
@@ -60,7 +60,7 @@ func (w *streams) chunk(ctx context.Context, s postgres.Snapshot) error {
 	return w.judge(ctx, s, whole)
 }
 
-func (w *streams) judge(ctx context.Context, s postgres.Snapshot, whole []*fold) error {
+func (w *states) judge(ctx context.Context, s postgres.Snapshot, whole []*fold) error {
 	var wanted []want
 	for _, f := range whole {
 		w.after = f.stream
@@ -73,7 +73,7 @@ func (w *streams) judge(ctx context.Context, s postgres.Snapshot, whole []*fold)
 	return w.compare(ctx, s, wanted)
 }
 
-func (w *streams) count(f *fold) {
+func (w *states) count(f *fold) {
 	w.streams++
 	if f.opaque {
 		w.opaque++
@@ -91,7 +91,7 @@ type want struct {
 }
 
 // compare names a claim by its scope, and by its hashes: the name may be somebody's address.
-func (w *streams) compare(ctx context.Context, s postgres.Snapshot, wanted []want) error {
+func (w *states) compare(ctx context.Context, s postgres.Snapshot, wanted []want) error {
 	hashes := make([]eventstore.Claim, len(wanted))
 	for i, c := range wanted {
 		hashes[i] = c.hash
