@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-
-	"github.com/nats-io/nats.go"
 )
 
 // campaignAdmin is the address of the administrator, which nobody else gets.
@@ -95,16 +93,6 @@ func (c *campaign) newNATS(t *testing.T) {
 	c.nats = newService("nats", c.random(2), func(ctx context.Context) (victim, error) {
 		return launchNATS(ctx, listen, dir)
 	})
-}
-
-func connectNATS(t *testing.T, url string) *nats.Conn {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	return nc
 }
 
 // begin starts everything; what runs at the end of the test is killed.

@@ -10,11 +10,6 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"gesta/eventstore"
-	"gesta/eventstore/envelope"
-	"gesta/eventstore/postgres"
 )
 
 // trace is the events that one command left: how many of each type.
@@ -138,75 +133,6 @@ func checkUsers(t *testing.T, users []*history) {
 			for _, o := range h.operations {
 				t.Errorf("    %d to %d: %+v", o.Call/1e6, o.Return/1e6, o.Input)
 			}
-		}
-	}
-}
-
-// checkStream compares every message with what its event is published as.
-func checkStream(t *testing.T, database, natsURL string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
-	defer cancel()
-	store, err := postgres.Open(ctx, postgres.Options{URL: database})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
-	head, err := store.Head(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	messages := readStream(ctx, t, natsURL)
-	for after := int64(0); after < head.Position; {
-		events, err := store.Read(ctx, after, exportPage)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range events {
-			after = r.Position
-			compareMessage(t, r, head.Epoch, messages)
-		}
-	}
-}
-
-// readStream answers a function for the next message, whatever comes.
-func readStream(ctx context.Context, t *testing.T, url string) func() jetstream.Msg {
-	t.Helper()
-	js, err := jetstream.New(connectNATS(t, url))
-	if err != nil {
-		t.Fatal(err)
-	}
-	consumer, err := js.OrderedConsumer(ctx, envelope.Stream, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := consumer.Messages()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(all.Stop)
-	return func() jetstream.Msg {
-		m, err := all.Next(jetstream.NextMaxWait(patience))
-		if err != nil {
-			t.Fatalf("the stream ends too early: %v", err)
-		}
-		return m
-	}
-}
-
-func compareMessage(t *testing.T, r eventstore.Recorded, epoch int64, next func() jetstream.Msg) {
-	t.Helper()
-	is, ought := next(), envelope.Message(r, epoch)
-	meta, err := is.Metadata()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int64(meta.Sequence.Stream) != r.Position || is.Subject() != ought.Subject || string(is.Data()) != string(ought.Data) {
-		t.Errorf("position %d is message %d: %s %s", r.Position, meta.Sequence.Stream, is.Subject(), is.Data())
-	}
-	for name, value := range ought.Header {
-		if !slices.Equal(is.Headers()[name], value) {
-			t.Errorf("position %d: %s is %v", r.Position, name, is.Headers()[name])
 		}
 	}
 }

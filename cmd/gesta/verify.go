@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gesta/commands/verify"
+	"gesta/eventstore/relay"
+	"gesta/projections"
 )
 
 // verifyCmd checks a live system and changes nothing.
@@ -33,6 +35,40 @@ var checks = []check{
 	{"claims", func(ctx context.Context, a *app, report verify.Report) (string, error) {
 		return a.verifier().TakenClaims(ctx, report)
 	}},
+	{"stream", verifyStream},
+	{"projections", verifyReadModels},
+}
+
+// verifyStream compares what NATS holds with what the history would be published as.
+func verifyStream(ctx context.Context, a *app, report verify.Report) (string, error) {
+	line, err := a.line()
+	if err != nil {
+		return "", err
+	}
+	defer line.close()
+	findings, verified, err := relay.Compare(ctx, a.store, line.js, 0, 0)
+	for _, f := range findings {
+		report(f.String())
+	}
+	return fmt.Sprintf("messages up to position %d", verified), err
+}
+
+// verifyReadModels compares the read models with others, made from the history for the purpose.
+func verifyReadModels(ctx context.Context, a *app, report verify.Report) (string, error) {
+	v, err := projections.Verify(ctx, a.newProjector(nil, nil))
+	for _, d := range v.Differences {
+		report(d.String())
+	}
+	for _, p := range v.Parked {
+		report(fmt.Sprintf("%s is parked at position %d: %s", p.Stream, p.Position, p.Error))
+	}
+	if v.Stale {
+		report("some read models stand still until they are rebuilt")
+	}
+	if v.Forked != nil {
+		report(v.Forked.Error())
+	}
+	return fmt.Sprintf("%d tables at position %d", len(v.Tables), v.Position), err
 }
 
 // How many findings of one check are printed; the others are counted.
