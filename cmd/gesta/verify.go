@@ -7,8 +7,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/commands/verify"
+	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/projections"
 )
@@ -46,6 +50,9 @@ func verifyStream(ctx context.Context, a *app, report verify.Report) (string, er
 		return "", err
 	}
 	defer line.close()
+	if err := a.verifyPublished(ctx, line.js, report); err != nil {
+		return "", err
+	}
 	findings, verified, err := relay.Compare(ctx, a.store, line.js, 0, 0)
 	for _, f := range findings {
 		report(f.String())
@@ -53,8 +60,32 @@ func verifyStream(ctx context.Context, a *app, report verify.Report) (string, er
 	return fmt.Sprintf("messages up to position %d", verified), err
 }
 
+// verifyPublished finds a stream that does not get to where the history ended at first.
+func (a *app) verifyPublished(ctx context.Context, js jetstream.JetStream, report verify.Report) error {
+	head, err := a.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	var last int64
+	level, err := soon(ctx, func() (bool, error) {
+		stream, err := js.Stream(ctx, envelope.Stream)
+		if err != nil {
+			return false, err
+		}
+		last = int64(stream.CachedInfo().State.LastSeq)
+		return last >= head.Position, nil
+	})
+	if err == nil && !level {
+		report(fmt.Sprintf("positions %d to %d are not published", last+1, head.Position))
+	}
+	return err
+}
+
 // verifyReadModels compares the read models with others, made from the history for the purpose.
 func verifyReadModels(ctx context.Context, a *app, report verify.Report) (string, error) {
+	if err := a.verifyProjected(ctx, report); err != nil {
+		return "", err
+	}
 	v, err := projections.Verify(ctx, a.newProjector(nil, nil))
 	for _, d := range v.Differences {
 		report(d.String())
@@ -69,6 +100,36 @@ func verifyReadModels(ctx context.Context, a *app, report verify.Report) (string
 		report(v.Forked.Error())
 	}
 	return fmt.Sprintf("%d tables at position %d", len(v.Tables), v.Position), err
+}
+
+// verifyProjected finds read models that do not get to where the history ended at first.
+func (a *app) verifyProjected(ctx context.Context, report verify.Report) error {
+	at, head, err := a.level(ctx)
+	if err != nil {
+		return err
+	}
+	level, err := soon(ctx, func() (is bool, err error) {
+		at, _, err = a.level(ctx)
+		return at.Position >= head, err
+	})
+	if err == nil && !level {
+		report(fmt.Sprintf("the read models are at position %d, and do not show what follows up to %d", at.Position, head))
+	}
+	return err
+}
+
+// levelTime is how long what follows the history may take to have followed it.
+const levelTime = 5 * time.Second
+
+// soon asks until it is so, and answers false when it is not in time.
+func soon(ctx context.Context, is func() (bool, error)) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, levelTime)
+	defer cancel()
+	err := poll(ctx, is)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // How many findings of one check are printed; the others are counted.

@@ -172,6 +172,23 @@ func signUps(api client, users int) {
 	}
 }
 
+// What nobody publishes or projects is missing where it should be.
+func TestVerifyNamesWhatIsBehind(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector")
+	signUps(api, 1)
+	i.level(t, api)
+	p.stop()
+	mustGesta(t, i.env, "seed", "--demo-passwords")
+	out, err := gesta(t, i.env, "", "verify")
+	for _, finding := range []string{"stream: WRONG: positions 6 to ", "projections: WRONG: the read models are at position 5, "} {
+		if err == nil || !strings.Contains(out, finding) {
+			t.Errorf("%q is not found (%v); said was\n%s", finding, err, out)
+		}
+	}
+}
+
 // While others write, what is compared is compared as it is at one moment.
 func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ const (
 	retry    = 250 * time.Millisecond // between two attempts to become the leader
 	listen   = time.Second            // how long a silent connection is trusted
 	patience = time.Second            // how long the server may take to answer
+	hung     = 5 * time.Second        // how long a leader may say nothing
 )
 
 // errLost says that the session which held the lock is gone, and the lock with it.
@@ -36,7 +37,7 @@ type Postgres struct {
 // waits again. It ends when f returns while it leads, with f's error; when ctx ends, with its error;
 // and at once when URL is none.
 //
-// When a leader dies, another leads within moments; when its network does, within seconds.
+// When a leader dies, another leads within moments; when its network does or it hangs, within seconds.
 func (p Postgres) Lead(ctx context.Context, f func(context.Context) error) error {
 	config, err := p.config()
 	if err != nil {
@@ -115,6 +116,9 @@ func (p Postgres) acquire(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil || mine {
 			return err
 		}
+		if _, err := conn.Exec(ctx, depose, p.key(), hung); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -122,6 +126,13 @@ func (p Postgres) acquire(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 }
+
+// depose ends the session of a leader that has not asked for anything for too long, which it does every
+// second: its process was stopped, or hangs, and would keep the lock for as long as it does. It goes by
+// sessions of the same login alone; others are hidden.
+const depose = `select pg_terminate_backend(a.pid) from pg_locks as l join pg_stat_activity as a using (pid)
+	where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and a.datname = current_database() and a.usename = current_user
+	and (l.classid::bigint << 32 | l.objid::bigint) = $1 and a.state_change < clock_timestamp() - $2::interval`
 
 // key spreads names over the 64 bits of an advisory lock.
 func (p Postgres) key() int64 {

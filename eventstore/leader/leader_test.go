@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,33 +134,66 @@ func TestLostConnectionIsLostLeadership(t *testing.T) {
 	await(t, "it leads again", func() bool { return first.begun.Load() == 2 && first.leads.Load() })
 }
 
-func TestKilledLeaderIsReplacedSoon(t *testing.T) {
-	url := database(t)
-	killed := exec.Command(os.Args[0])
-	killed.Env = append(os.Environ(), leadAt+"="+url)
-	out, err := killed.StdoutPipe()
+// elsewhere is a leader in another process.
+func elsewhere(t *testing.T, url string) *exec.Cmd {
+	t.Helper()
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), leadAt+"="+url)
+	out, err := other.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := killed.Start(); err != nil {
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		_ = other.Process.Kill()
+		_ = other.Wait() // It says that it was killed.
+	})
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "leading\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
+	return other
+}
+
+// replaced does something to a leader, and answers how long it takes until another one leads.
+func replaced(t *testing.T, url string, by func(*os.Process) error) time.Duration {
+	t.Helper()
+	leading := elsewhere(t, url)
+	before := sessions(t, url)
 	next := stand(t, candidate(url))
-	await(t, "the next stands", func() bool { return sessions(t, url) == 2 })
+	await(t, "the next stands", func() bool { return sessions(t, url) > before })
 	if next.leads.Load() {
 		t.Fatal("two lead")
 	}
-	if err := killed.Process.Kill(); err != nil {
+	if err := by(leading.Process); err != nil {
 		t.Fatal(err)
 	}
-	_ = killed.Wait() // It says that it was killed.
 	at := time.Now()
 	await(t, "the next leads", next.leads.Load)
-	if took := time.Since(at); took > 2*time.Second {
+	return time.Since(at)
+}
+
+func TestKilledLeaderIsReplacedSoon(t *testing.T) {
+	if took := replaced(t, database(t), (*os.Process).Kill); took > 2*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// A process that was stopped keeps its connections; it must not keep the lock. One that only has nothing
+// to do keeps it.
+func TestHungLeaderIsReplaced(t *testing.T) {
+	url := database(t)
+	idle := candidate(url)
+	idle.Name = "projector"
+	first := stand(t, idle)
+	await(t, "the idle one leads", first.leads.Load)
+	second := stand(t, idle)
+	if took := replaced(t, url, func(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }); took < 4*time.Second {
+		t.Errorf("it hung for no more than %s", took)
+	}
+	if second.leads.Load() || first.begun.Load() != 1 {
+		t.Error("the idle one was deposed")
 	}
 }
 
