@@ -1,5 +1,6 @@
 -- What policies have yet to do: whose time has not come, and what went wrong and is tried again. It is
--- derived: without the row of the policy '' it was lost, and is made anew from the history.
+-- derived: without the row of the policy '' it was lost, and whoever next begins to lead makes it anew from
+-- the history.
 create table timers (
 	policy     text        not null,
 	event_id   uuid        not null,

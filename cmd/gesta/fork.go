@@ -26,7 +26,8 @@ var (
 )
 
 // Run raises the epoch where the store lacks what was published, and has all that follows the history
-// begin anew after the last common event. A second run finds nothing to do, or completes the first.
+// begin anew after the last common event. A second run finds nothing to do, or completes the first; two at
+// once take turns.
 func (c eventsForkEpoch) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
 		line, err := a.line()
@@ -36,7 +37,8 @@ func (c eventsForkEpoch) Run(ctx context.Context, s *Settings, std streams) erro
 		if err == nil {
 			defer line.close()
 		}
-		return (&repair{app: a, line: line, out: std.out}).run(ctx, c.Common)
+		r := &repair{app: a, line: line, out: std.out}
+		return a.leader("fork-epoch").Lead(ctx, func(ctx context.Context) error { return r.run(ctx, c.Common) })
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 // raise begins an epoch that is greater than any that was ever published.
 func (r *repair) raise(ctx context.Context, common eventstore.Mark) error {
 	f := eventstore.EpochForked{
-		Epoch: max(r.head.Epoch, r.epochs.Current(), r.parting.Epoch) + 1, Before: r.head.Epoch,
+		Epoch: r.nextEpoch(), Before: r.head.Epoch,
 		CommonPosition: common.Position, CommonEvent: common.Event,
 		LostPosition: r.parting.Lost.Position, LostEvent: r.parting.Lost.Event,
 	}
@@ -39,6 +39,16 @@ func (r *repair) raise(ctx context.Context, common eventstore.Mark) error {
 		r.say("taken back to that position: %s", strings.Join(moved, ", "))
 	}
 	return nil
+}
+
+// nextEpoch is greater than any that was published. Where the stream does not tell which those were, it is
+// the time in seconds, beside which all that were counted are small.
+func (r *repair) nextEpoch() int64 {
+	next := max(r.head.Epoch, r.epochs.Current(), r.parting.Epoch) + 1
+	if !r.parting.Forked {
+		next = max(next, time.Now().Unix())
+	}
+	return next
 }
 
 func (r *repair) fact(f eventstore.EpochForked) (e eventstore.NewEvent, err error) {

@@ -27,9 +27,21 @@ var awayClasses = []string{"08", "40", "53", "57", "58"}
 // unfitClasses say that Postgres can't keep what it is given: it is no such value, or exceeds a limit.
 var unfitClasses = []string{"22", "54"}
 
-// wrap says what failed, as eventstore.ErrUnavailable where the database was away, and as
-// eventstore.ErrMalformed where it can't keep what it was given; nil stays nil.
+// goneStates say that a table or its schema is not there: somebody is restoring it.
+var goneStates = []string{"42P01", "3F000"}
+
+// wrap says what failed, as failed does, and as eventstore.ErrUnavailable also where tables are away that
+// were there before.
 func wrap(what string, err error) error {
+	if slices.Contains(goneStates, sqlState(err)) {
+		return fmt.Errorf("%w: %s: %w", eventstore.ErrUnavailable, what, err)
+	}
+	return failed(what, err)
+}
+
+// failed says what failed, as eventstore.ErrUnavailable where the database was away, and as
+// eventstore.ErrMalformed where it can't keep what it was given; nil stays nil.
+func failed(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -58,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	a := newAppender(appenderConfig(config.ConnConfig, o.Schema), o)
 	if err := a.connect(ctx); err != nil {
 		pool.Close()
-		return nil, wrap("open", err)
+		return nil, failed("open", err)
 	}
 	go a.run()
 	return &Store{pool: pool, appender: a}, nil

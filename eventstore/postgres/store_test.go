@@ -28,6 +28,28 @@ func TestOpenWantsADatabaseThatIsThere(t *testing.T) {
 	}
 }
 
+// While somebody restores the tables they are away, and then they are there again.
+func TestTablesThatAreBeingRestored(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	s, conn := opened(t, url), connected(t, url)
+	wantAppend(t, s, 1)
+	for _, sql := range []string{"alter schema gesta rename to gone", "alter schema gone rename to gesta"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		_, err1 := s.Read(t.Context(), 0, 1)
+		_, err2 := s.Head(t.Context())
+		_, _, err3 := s.Holder(t.Context(), eventstore.Claim{})
+		for _, err := range []error{err1, err2, err3} {
+			if away := strings.HasSuffix(sql, "gone"); errors.Is(err, eventstore.ErrUnavailable) != away {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+	}
+	wantAppend(t, s, 2)
+}
+
 func TestAnotherSchema(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Unmigrated(t)
