@@ -390,6 +390,30 @@ func TestNothingMayFollowALongPassword(t *testing.T) {
 	}
 }
 
+// Who has a hash from when they were cheaper must not be told by it from nobody.
+func TestAnOldHashTakesAsLongAsNobodys(t *testing.T) {
+	cheap, err := commands.NewPasswords(4)
+	must(t, err)
+	hash, err := cheap.Hash(t.Context(), "secret")
+	must(t, err)
+	p, err := commands.NewPasswords(9)
+	must(t, err)
+	fastest := func(hash string) time.Duration {
+		took := time.Hour
+		for range 5 {
+			began := time.Now()
+			if ok, err := p.Match(t.Context(), hash, "wrong"); ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			took = min(took, time.Since(began))
+		}
+		return took
+	}
+	if old, nobody := fastest(hash), fastest(""); old < nobody*3/4 {
+		t.Errorf("%s for an old hash, %s for nobody's", old, nobody)
+	}
+}
+
 func TestUsersOfOtherRealmsAreUnknown(t *testing.T) {
 	p := populate(t, &memory.Store{})
 	u := p.member("ann@example.com")

@@ -70,7 +70,7 @@ func (p *Passwords) IsStale(hash string) bool {
 }
 
 // Match compares a password with a hash. An empty hash stands for nobody: it takes as long, and never
-// matches.
+// matches. A hash of another cost that does not match takes as long as nobody's at least.
 func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, err error) {
 	nobody := hash == "" || len(password) > maxBytes // Bcrypt would compare only the beginning.
 	if nobody {
@@ -79,6 +79,9 @@ func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, 
 	err = p.onCore(ctx, func() error {
 		err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password[:min(len(password), maxBytes)]))
 		ok = err == nil && !nobody
+		if err != nil && p.IsStale(hash) {
+			err = bcrypt.CompareHashAndPassword([]byte(p.decoy), []byte(password))
+		}
 		if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
 			return nil
 		}
