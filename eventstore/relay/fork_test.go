@@ -3,12 +3,14 @@ package relay_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
 )
 
@@ -40,6 +42,18 @@ func TestStreamOfAnotherHistoryIsAFork(t *testing.T) {
 	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
 	if last := lastSequence(s.nats.JetStream()); last != 100 {
 		t.Errorf("the stream has grown to %d", last)
+	}
+}
+
+// Whoever gets the address of another store's NATS does nothing to its stream.
+func TestStreamOfAnotherHistoryKeepsItsLimits(t *testing.T) {
+	s := given(t, 200)
+	rival := s.theirs(100)
+	s.relay.Limits = relay.Limits{MaxAge: time.Second, MaxBytes: 1 << 10}
+	s.run(s.relay)
+	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
+	if is := streamOf(t, s.nats.Connect()).CachedInfo(); is.Config.MaxAge != 0 || is.Config.MaxBytes != -1 || is.State.Msgs != 100 {
+		t.Errorf("%+v %+v", is.Config, is.State)
 	}
 }
 
