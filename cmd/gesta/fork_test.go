@@ -280,13 +280,18 @@ func TestWhereHistoriesPart(t *testing.T) {
 		"nothing is forked":        {repair{}, false, nil},
 		"the stream tells":         {repair{parting: relay.Parting{Forked: true, Told: true, Common: common}}, true, nil},
 		"the stream does not tell": {repair{parting: relay.Parting{Forked: true}}, true, errNotTold},
-		"the stream knows nothing": {repair{astray: []string{"relay"}}, true, errUnseen},
+		"the stream is not ours":   {repair{parting: relay.Parting{Forked: true, Told: true}}, true, errNothing},
+		"the stream knows nothing": {repair{astray: []postgres.Stray{{Follower: "relay", Position: 7}}}, true, errUnseen},
 		"the epoch is raised":      {repair{parting: relay.Parting{GivenUp: true}}, false, nil},
 	} {
 		m, fork, err := c.repair.common(t.Context(), -1)
 		if fork != c.fork || !errors.Is(err, c.err) || fork && err == nil && m != common {
 			t.Errorf("%s: %v %v %v", name, m, fork, err)
 		}
+	}
+	r := repair{head: eventstore.Head{Mark: eventstore.Mark{Position: 9}}, astray: []postgres.Stray{{Follower: "relay", Position: 7}}}
+	if _, _, err := r.common(t.Context(), 7); err == nil || !strings.Contains(err.Error(), "relay at position 7") {
+		t.Errorf("a common position where another event was seen: %v", err)
 	}
 }
 
