@@ -23,20 +23,13 @@ func (c client) register(names ...string) {
 	}
 }
 
-// relayDetail is what /readyz tells of the relay.
-func (c client) relayDetail() map[string]any {
-	c.t.Helper()
-	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
-	of, _ := detail["relay"].(map[string]any)
-	return of
-}
-
 // awaitForked waits until health and metrics name the fork and what repairs it.
 func (c client) awaitForked() {
 	c.t.Helper()
 	eventually(c.t, "the relay says that it is forked", func() bool {
-		text, _ := c.relayDetail()["error"].(string)
-		return c.relayDetail()["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
+		relay := c.role("relay")
+		text, _ := relay["error"].(string)
+		return relay["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
 			strings.Contains(c.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_relay_forked 1\n")
 	})
 }
@@ -127,7 +120,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 		}
 	}
 	api.awaitForked()
-	detail, _ := api.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+	detail := api.detail()
 	if head, _ := detail["head"].(float64); int(head) <= len(published) {
 		t.Fatalf("the store has not grown past the stream: %v", detail)
 	}
@@ -256,7 +249,7 @@ func (i installation) foreign(t *testing.T, api client) {
 		t.Fatal(err)
 	}
 	api.awaitForked()
-	if text, _ := api.relayDetail()["error"].(string); !strings.Contains(text, "a message that is no event") {
+	if text, _ := api.role("relay")["error"].(string); !strings.Contains(text, "a message that is no event") {
 		t.Errorf("the relay says %q", text)
 	}
 	mustGesta(t, i.env, "events", "fork-epoch")
