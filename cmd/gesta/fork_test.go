@@ -149,12 +149,13 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
 	user := api.expect(201, "POST", "/users", "", registration("before@example.com")).field("id")
+	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	common := i.level(t, api)
 	p.stop()
 	b := i.backup(t)
 	_, api = i.serve(t, "api,relay,projector")
 	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
-	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "1"})
+	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "3"})
 	api.register("lost1", "lost2")
 	i.level(t, api)
 	i.restore(t, b, wholeDatabase...)
@@ -162,7 +163,6 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	eventually(t, "the session of the lost history is over", func() bool {
 		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
 	})
-	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
 	api.register("lost1", "after")
 	api.awaitForked()
@@ -171,6 +171,10 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "after@") || strings.Contains(rows, "lost2@") {
 		t.Errorf("read models: %s", rows)
 	}
+	if is := api.expect(200, "GET", "/users/"+user, token, nil).field("phone"); is != "3" {
+		t.Errorf("the phone number that was acknowledged after the restore is %q", is)
+	}
+	i.verify(t)
 }
 
 // raiseAlone is a fork-epoch that is cut off as soon as the new epoch is there.
