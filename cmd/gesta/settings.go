@@ -149,11 +149,11 @@ func (s *Settings) check() error {
 
 // checkURL refuses a database URL that will never lead anywhere. After an @ in a password the rest of it
 // would be taken for the host, and stand in every error.
-func checkURL(url string) error {
-	if url == "" {
+func checkURL(database string) error {
+	if database == "" {
 		return nil
 	}
-	config, err := pgx.ParseConfig(url)
+	config, err := pgx.ParseConfig(database)
 	if err == nil && strings.Contains(config.Host, "@") && !strings.HasPrefix(config.Host, "/") {
 		err = errors.New("a database URL has more than one @; in a password it is written %40")
 	}
