@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,4 +129,32 @@ func TestRepairedForkGoesOn(t *testing.T) {
 	s.awaitLevel()
 	s.isHistory()
 	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+}
+
+// takenBack is a checkpoint that fork-epoch takes back just before the relay moves it.
+type takenBack struct {
+	checkpoint.Memory
+	history *relaytest.History
+	once    sync.Once
+}
+
+func (c *takenBack) Move(ctx context.Context, from, to eventstore.Mark) error {
+	c.once.Do(func() {
+		c.history.Restore(50, "theirs")
+		c.history.GrowElsewhere(100)
+		_ = c.Memory.Move(ctx, from, c.history.All()[49].Mark()) // It is where the relay left it.
+	})
+	return c.Memory.Move(ctx, from, to)
+}
+
+func TestCheckpointThatWasTakenBackIsLeftThere(t *testing.T) {
+	s := given(t, 100)
+	last := s.history.All()[99].Mark()
+	c := &takenBack{history: s.history}
+	s.relay.Checkpoint = c
+	s.run(s.relay)
+	relaytest.Await(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
+	if at, err := c.Get(context.Background()); err != nil || at == last {
+		t.Errorf("it was moved to what is lost: %v %v", at, err)
+	}
 }
