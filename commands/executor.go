@@ -12,6 +12,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -29,9 +30,10 @@ type Executor struct {
 	states *lru.Cache[domain.Stream, folded]
 }
 
-// folded is a stream's state at a version.
+// folded is a stream's state at a version, and the event that led to it.
 type folded struct {
 	version int64
+	last    id.Event
 	state   any
 }
 
@@ -126,16 +128,21 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
 	}
 	for {
-		tail, err := x.Store.ReadStream(ctx, s, f.version, page)
+		tail, forked, err := x.tail(ctx, s, f, page)
 		if err != nil {
 			return folded{}, err
+		}
+		if forked {
+			var nothing S
+			f, state = folded{}, nothing
+			continue
 		}
 		for _, r := range tail {
 			e, err := x.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
 			if err != nil {
 				return folded{}, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
 			}
-			state, f.version = state.Evolve(e, r.OccurredAt), r.Version
+			state, f.version, f.last = state.Evolve(e, r.OccurredAt), r.Version, r.ID
 		}
 		f.state = state
 		if len(tail) < page {
@@ -143,6 +150,22 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 			return f, nil
 		}
 	}
+}
+
+// tail answers at most limit events that follow a folded state. Like every follower it reads from the last
+// one inclusive: when another stands in its place, or none, the store was restored from an older backup.
+func (x *Executor) tail(
+	ctx context.Context, s domain.Stream, f folded, limit int,
+) (events []eventstore.Recorded, forked bool, err error) {
+	if f.version == 0 {
+		events, err = x.Store.ReadStream(ctx, s, 0, limit)
+		return events, false, err
+	}
+	events, err = x.Store.ReadStream(ctx, s, f.version-1, limit+1)
+	if err != nil || len(events) == 0 || events[0].ID != f.last {
+		return nil, true, err
+	}
+	return events[1:], false, nil
 }
 
 // unavailable gives a store that can't be reached, and a deadline that ran out, the word for it.

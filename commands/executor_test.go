@@ -360,3 +360,38 @@ func TestHashesTellNothingWithoutTheKey(t *testing.T) {
 		t.Error("scope and name run together")
 	}
 }
+
+// Under a running executor the store is restored from a backup, and has perhaps grown since: what the
+// executor knew of the lost history decides nothing.
+func TestAStoreThatIsRestoredUnderneath(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	restored := func(by ...int) *memory.Store {
+		store := &memory.Store{}
+		for _, n := range by {
+			_, err := commands.Execute(ctx, executor(t, store), count{stream("a"), n, ""})
+			must(t, err)
+		}
+		return store
+	}
+	for name, now := range map[string][]int{
+		"to before its beginning": nil, "to an earlier version": {1},
+		"to where it has grown as long": {1, 5, 5}, "to where it has grown longer": {1, 5, 5, 5},
+	} {
+		x, sum := executor(t, restored()), 0
+		for _, n := range []int{1, 2, 3} {
+			_, err := commands.Execute(ctx, x, count{stream("a"), n, ""})
+			must(t, err)
+		}
+		x.Store = restored(now...)
+		for _, n := range now {
+			sum += n
+		}
+		if is, err := commands.State[counter](ctx, x, stream("a")); err != nil || is.Sum != sum {
+			t.Errorf("%s: %+v %v", name, is, err)
+		}
+		if is, err := commands.Execute(ctx, x, count{stream("a"), 7, ""}); err != nil || is.Sum != sum+7 {
+			t.Errorf("%s: %+v %v", name, is, err)
+		}
+	}
+}

@@ -27,6 +27,7 @@ type track struct {
 	stream        domain.Stream
 	begun         bool // the stream must be new
 	version       int64
+	last          id.Event // of the stream, if it has any
 	before, after any
 	events        []domain.Event
 	take, release []domain.Claim
@@ -99,7 +100,7 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &track{stream: s, version: f.version, before: f.state, after: f.state}
+	t := &track{stream: s, version: f.version, last: f.last, before: f.state, after: f.state}
 	w.tracks = append(w.tracks, t)
 	return t, nil
 }
@@ -182,7 +183,7 @@ func (w *Work) commit() error {
 	}
 	w.spend()
 	for _, t := range w.tracks {
-		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.after})
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after})
 	}
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
 	w.settle(receipt.Last)
@@ -211,6 +212,9 @@ func (w *Work) append() (a eventstore.Append, err error) {
 		write := eventstore.Write{Stream: t.stream, Expect: t.version}
 		if write.Events, err = w.encode(t.events, meta); err != nil {
 			return a, err
+		}
+		if n := len(write.Events); n > 0 {
+			t.last = write.Events[n-1].ID
 		}
 		t.take, t.release = domain.ClaimChanges(t.before, t.after)
 		write.Take, write.Release = w.x.Claims.HashAll(t.take), w.x.Claims.HashAll(t.release)
@@ -241,9 +245,6 @@ func (w *Work) refused(err error) error {
 	var taken *eventstore.ClaimTaken
 	switch {
 	case errors.As(err, &conflict):
-		if conflict.Actual < conflict.Expected {
-			w.x.states.Remove(conflict.Stream) // The store was taken back to an older backup.
-		}
 		if slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream == conflict.Stream }) {
 			return ErrExists
 		}

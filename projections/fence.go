@@ -25,13 +25,15 @@ type Fence struct {
 	joined  chan struct{} // somebody waits: see when to look next
 	mu      sync.Mutex
 	seen    Standing
-	looked  int  // how often the checkpoint was read
-	still   bool // the projector is known to stand still, so that nobody waits for it
+	looked  int   // how often the checkpoint was read
+	slow    bool  // the projector is known to lag, so that nobody waits for more than it can reach,
+	pace    int64 // which is so much from where it stands: nothing while it stands still,
+	missed  int64 // until it has passed what was given up
 	waiting map[chan struct{}]int64
 	since   time.Time // somebody waits
 }
 
-// How often the checkpoint is read: while somebody waits, and while all or some read models stand still.
+// How often the checkpoint is read: while somebody waits, and while read models lag or stand still.
 const (
 	pollWhileWaited = 25 * time.Millisecond
 	pollWhileStill  = 250 * time.Millisecond
@@ -50,7 +52,8 @@ func (f *Fence) Settle(ctx context.Context, position int64, streams []domain.Str
 }
 
 // Await waits until the position is passed and tells whether all readers see it. It gives up at the
-// bound, at the end of ctx, and at once when the projector is known to stand still. It waits as well
+// bound, at the end of ctx, and at once when the projector is known to stand still, or to lag by more than
+// it can make up for in that time: whoever waits holds a place that others could use. It waits as well
 // while some read models stand still, for the others, but then they don't see it all.
 func (f *Fence) Await(ctx context.Context, position int64) bool {
 	return f.await(ctx, position) && !f.standing().Stale
@@ -75,7 +78,7 @@ func (f *Fence) await(ctx context.Context, position int64) bool {
 		return true
 	case <-ctx.Done():
 	case <-timeout.C:
-		f.suspect(began)
+		f.suspect(began, position)
 	}
 	return false
 }
@@ -90,7 +93,8 @@ func (f *Fence) join(position int64) (passed chan struct{}, began view, wait boo
 		return nil, began, false
 	}
 	passed = make(chan struct{})
-	if f.still {
+	if f.slow && position > f.seen.Position+f.pace {
+		f.missed = max(f.missed, position)
 		return passed, began, false
 	}
 	if len(f.waiting) == 0 {
@@ -114,11 +118,14 @@ func (f *Fence) leave(passed chan struct{}) {
 	delete(f.waiting, passed)
 }
 
-// suspect notes that the mark has not moved for as long as anybody would wait, if the fence could see.
-func (f *Fence) suspect(began view) {
+// suspect notes how far the mark has moved in as long as anybody would wait, if the fence could see.
+func (f *Fence) suspect(began view, missed int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.still = f.seen.Position == began.mark && f.looked > began.looked
+	moved := f.seen.Position - began.mark
+	if f.slow = moved > 0 || moved == 0 && f.looked > began.looked; f.slow {
+		f.pace, f.missed = moved, max(f.missed, missed)
+	}
 }
 
 // Passed tells the fence where the projector stands.
@@ -135,8 +142,8 @@ func (f *Fence) move(s Standing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	position := s.Position
-	if position != f.seen.Position {
-		f.still = false
+	if was := f.seen.Position; position >= f.missed || position < was || f.pace == 0 && position != was {
+		f.slow, f.missed = false, 0
 	}
 	f.seen = s
 	for passed, wanted := range f.waiting {
@@ -191,7 +198,7 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 	switch {
 	case len(f.waiting) > 0:
 		return time.After(pollWhileWaited - min(time.Since(last), time.Since(f.since)))
-	case f.still, f.seen.Stale:
+	case f.slow, f.seen.Stale:
 		return time.After(pollWhileStill - time.Since(last))
 	}
 	return nil

@@ -76,6 +76,48 @@ func TestFenceIsBoundedAndThenDoesNotWaitForAProjectorThatStandsStill(t *testing
 	})
 }
 
+// A projector that catches up would have every write wait in vain until it has: only what it can reach in
+// time is waited for.
+func TestFenceWaitsOnlyForWhatAProjectorThatLagsCanReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checkpoint atomic.Int64
+		f := fence(t, &checkpoint)
+		ticks := time.NewTicker(100 * time.Millisecond)
+		defer ticks.Stop()
+		go func() {
+			for range 1000 {
+				select {
+				case <-ticks.C:
+					checkpoint.Add(1)
+				case <-t.Context().Done():
+					return
+				}
+			}
+		}()
+		for _, c := range []struct {
+			after, position int64
+			passed          bool
+			least, most     time.Duration
+		}{
+			{0, 100, false, 2 * time.Second, 2 * time.Second}, // Nothing is known yet.
+			{20, 101, false, 0, 0},
+			{40, 102, false, 0, 0},
+			{40, 60, true, time.Second, 2 * time.Second},
+			{103, 200, false, 2 * time.Second, 2 * time.Second}, // It is level: the next one finds out anew.
+		} {
+			for checkpoint.Load() < c.after {
+				<-time.After(10 * time.Millisecond)
+			}
+			<-time.After(300 * time.Millisecond) // Until the fence has looked again.
+			began := time.Now()
+			passed := f.Await(t.Context(), c.position)
+			if took := time.Since(began); passed != c.passed || took < c.least || took > c.most {
+				t.Errorf("after %d: %d is passed: %t, after %s", c.after, c.position, passed, took)
+			}
+		}
+	})
+}
+
 func TestFenceGoesBackWithTheCheckpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checkpoint atomic.Int64

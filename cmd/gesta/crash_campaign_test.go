@@ -52,7 +52,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	)
 	var bases []string
 	for n := range uint64(crashReplicas) {
-		listen := "127.0.0.1:" + ownPort(t)
+		listen := freeAddress(t)
 		bases = append(bases, "http://"+listen)
 		c.replicas = append(c.replicas, newService("gesta", c.random(10+n), func(ctx context.Context) (victim, error) {
 			return launchGesta(ctx, c.env, listen)
@@ -88,7 +88,7 @@ func (c *campaign) newPostgres(t *testing.T) {
 
 func (c *campaign) newNATS(t *testing.T) {
 	t.Helper()
-	listen, dir := "127.0.0.1:"+ownPort(t), filepath.Join(t.TempDir(), "nats")
+	listen, dir := freeAddress(t), filepath.Join(t.TempDir(), "nats")
 	c.natsURL = "nats://" + listen
 	c.nats = newService("nats", c.random(2), func(ctx context.Context) (victim, error) {
 		return launchNATS(ctx, listen, dir)

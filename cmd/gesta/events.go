@@ -75,7 +75,7 @@ func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after
 	out := bufio.NewWriter(w)
 	for {
 		events, err := store.Read(ctx, after, exportPage)
-		if err != nil {
+		if err != nil || len(events) == 0 {
 			return after, err
 		}
 		epochs, err := eventstore.LoadEpochs(ctx, store) // They know of whatever was read.
@@ -87,7 +87,7 @@ func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after
 				return after, err
 			}
 		}
-		if err := out.Flush(); err != nil || len(events) == 0 {
+		if err := out.Flush(); err != nil {
 			return after, err
 		}
 		after = events[len(events)-1].Position

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"gesta/eventstore"
+	"gesta/eventstore/postgres"
 	"gesta/eventstore/relay"
 )
 
@@ -21,6 +21,8 @@ var (
 		"with --common POSITION the history is parted after that position all the same")
 	errNotTold = errors.New("the stream is forked, and no longer holds the place where it parts from the store; " +
 		"say with --common POSITION which position is the last that both share")
+	errNothing = errors.New("the stream has nothing of this store: NATS_URL may be that of another one; " +
+		"with --common 0 the stream is thrown away all the same")
 	errUnseen = errors.New("these have seen events that neither the store nor the stream has; " +
 		"say with --common POSITION which position is the last that the lost history and the store share")
 )
@@ -50,7 +52,7 @@ type repair struct {
 	head    eventstore.Head
 	epochs  eventstore.Epochs
 	parting relay.Parting
-	astray  []string // followers in the truth's checkpoints that have seen what is not there
+	astray  []postgres.Stray // followers in the truth's checkpoints that have seen what is not there
 }
 
 func (r *repair) run(ctx context.Context, given int64) error {
@@ -88,7 +90,7 @@ func (r *repair) look(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if r.astray, err = r.store.Astray(ctx); err != nil {
+	if r.astray, err = r.store.Strays(ctx); err != nil {
 		return err
 	}
 	if r.head, err = r.store.Head(ctx); err != nil {
@@ -105,10 +107,12 @@ func (r *repair) common(ctx context.Context, given int64) (m eventstore.Mark, fo
 		return r.given(ctx, given)
 	case p.Forked && !p.Told:
 		return m, true, errNotTold
+	case p.Forked && p.Common.Position == 0:
+		return m, true, errNothing
 	case p.Forked:
 		return p.Common, true, nil
 	case len(r.astray) > 0:
-		return m, true, fmt.Errorf("%s: %w", strings.Join(r.astray, ", "), errUnseen)
+		return m, true, fmt.Errorf("%v: %w", r.astray, errUnseen)
 	}
 	return m, false, nil
 }
@@ -117,6 +121,11 @@ func (r *repair) common(ctx context.Context, given int64) (m eventstore.Mark, fo
 func (r *repair) given(ctx context.Context, position int64) (m eventstore.Mark, fork bool, err error) {
 	if p := r.parting; p.Forked && p.Told && p.Common.Position != position {
 		return m, true, fmt.Errorf("the stream shows that position %d is the last common one", p.Common.Position)
+	}
+	for _, s := range r.astray {
+		if s.Position <= position {
+			return m, true, fmt.Errorf("%s: what it has seen there is not in the store", s)
+		}
 	}
 	if position > r.head.Position {
 		return m, true, fmt.Errorf("the store ends at position %d", r.head.Position)

@@ -25,20 +25,13 @@ func (c client) register(names ...string) {
 	}
 }
 
-// relayDetail is what /readyz tells of the relay.
-func (c client) relayDetail() map[string]any {
-	c.t.Helper()
-	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
-	of, _ := detail["relay"].(map[string]any)
-	return of
-}
-
 // awaitForked waits until health and metrics name the fork and what repairs it.
 func (c client) awaitForked() {
 	c.t.Helper()
 	eventually(c.t, "the relay says that it is forked", func() bool {
-		text, _ := c.relayDetail()["error"].(string)
-		return c.relayDetail()["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
+		relay := c.role("relay")
+		text, _ := relay["error"].(string)
+		return relay["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
 			strings.Contains(c.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_relay_forked 1\n")
 	})
 }
@@ -129,7 +122,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 		}
 	}
 	api.awaitForked()
-	detail, _ := api.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+	detail := api.detail()
 	if head, _ := detail["head"].(float64); int(head) <= len(published) {
 		t.Fatalf("the store has not grown past the stream: %v", detail)
 	}
@@ -158,12 +151,13 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
 	user := api.expect(201, "POST", "/users", "", registration("before@example.com")).field("id")
+	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	common := i.level(t, api)
 	p.stop()
 	b := i.backup(t)
 	_, api = i.serve(t, "api,relay,projector")
 	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
-	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "1"})
+	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "3"})
 	api.register("lost1", "lost2")
 	i.level(t, api)
 	i.restore(t, b, wholeDatabase...)
@@ -171,7 +165,6 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	eventually(t, "the session of the lost history is over", func() bool {
 		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
 	})
-	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
 	api.register("lost1", "after")
 	api.awaitForked()
@@ -180,6 +173,10 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "after@") || strings.Contains(rows, "lost2@") {
 		t.Errorf("read models: %s", rows)
 	}
+	if is := api.expect(200, "GET", "/users/"+user, token, nil).field("phone"); is != "3" {
+		t.Errorf("the phone number that was acknowledged after the restore is %q", is)
+	}
+	i.verify(t)
 }
 
 // raiseAlone is a fork-epoch that is cut off as soon as the new epoch is there.
@@ -261,7 +258,7 @@ func (i installation) foreign(t *testing.T, api client) {
 		t.Fatal(err)
 	}
 	api.awaitForked()
-	if text, _ := api.relayDetail()["error"].(string); !strings.Contains(text, "a message that is no event") {
+	if text, _ := api.role("relay")["error"].(string); !strings.Contains(text, "a message that is no event") {
 		t.Errorf("the relay says %q", text)
 	}
 	var both sync.WaitGroup
@@ -295,13 +292,18 @@ func TestWhereHistoriesPart(t *testing.T) {
 		"nothing is forked":        {repair{}, false, nil},
 		"the stream tells":         {repair{parting: relay.Parting{Forked: true, Told: true, Common: common}}, true, nil},
 		"the stream does not tell": {repair{parting: relay.Parting{Forked: true}}, true, errNotTold},
-		"the stream knows nothing": {repair{astray: []string{"relay"}}, true, errUnseen},
+		"the stream is not ours":   {repair{parting: relay.Parting{Forked: true, Told: true}}, true, errNothing},
+		"the stream knows nothing": {repair{astray: []postgres.Stray{{Follower: "relay", Position: 7}}}, true, errUnseen},
 		"the epoch is raised":      {repair{parting: relay.Parting{GivenUp: true}}, false, nil},
 	} {
 		m, fork, err := c.repair.common(t.Context(), -1)
 		if fork != c.fork || !errors.Is(err, c.err) || fork && err == nil && m != common {
 			t.Errorf("%s: %v %v %v", name, m, fork, err)
 		}
+	}
+	r := repair{head: eventstore.Head{Mark: eventstore.Mark{Position: 9}}, astray: []postgres.Stray{{Follower: "relay", Position: 7}}}
+	if _, _, err := r.common(t.Context(), 7); err == nil || !strings.Contains(err.Error(), "relay at position 7") {
+		t.Errorf("a common position where another event was seen: %v", err)
 	}
 }
 

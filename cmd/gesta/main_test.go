@@ -238,6 +238,20 @@ func (c client) expect(status int, method, path, token string, body any) answer 
 	return a
 }
 
+// detail is what /readyz tells of a process.
+func (c client) detail() map[string]any {
+	c.t.Helper()
+	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+	return detail
+}
+
+// role is what it tells of a role.
+func (c client) role(name string) map[string]any {
+	c.t.Helper()
+	of, _ := c.detail()[name].(map[string]any)
+	return of
+}
+
 func (a answer) field(name string) string {
 	s, _ := a.fields[name].(string)
 	return s

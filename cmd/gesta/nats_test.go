@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -55,19 +53,10 @@ func startNATS(t *testing.T, dir string, port int) *natsProcess {
 	return n
 }
 
-// freeAddress is one that no connection is ever given for its own end: while the server is stopped, whoever
-// tries to reach it must not take its place.
+// freeAddress is one whose port nobody is given while its owner is away.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(10_000+rand.IntN(20_000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
+	return "127.0.0.1:" + ownPort(t)
 }
 
 // start starts the server again after stop or kill.

@@ -41,9 +41,7 @@ func (i installation) exported(t *testing.T, types string) (all []published) {
 func reacted(t *testing.T, c client) {
 	t.Helper()
 	eventually(t, "the policies are level", func() bool {
-		detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
-		policies, ok := detail["policies"].(map[string]any)
-		return ok && policies["lag"] == float64(0)
+		return c.role("policies")["lag"] == float64(0)
 	})
 }
 

@@ -119,18 +119,15 @@ func (r *repair) relay(ctx context.Context) error {
 	return r.newRelay(r.line.nc).Run(ctx)
 }
 
+// awaitStream waits until the stream has what the store has now: others may go on writing.
 func (r *repair) awaitStream(ctx context.Context) (int64, error) {
-	for {
-		if err := r.look(ctx); err != nil {
-			return 0, err
-		}
-		if p := r.parting; !p.Forked && !p.GivenUp && p.Last >= r.head.Position {
-			return p.Last, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
+	now, err := r.store.Head(ctx)
+	if err != nil {
+		return 0, err
 	}
+	err = poll(ctx, func() (bool, error) {
+		err := r.look(ctx)
+		return !r.parting.Forked && !r.parting.GivenUp && r.parting.Last >= now.Position, err
+	})
+	return r.parting.Last, err
 }

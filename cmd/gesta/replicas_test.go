@@ -44,7 +44,7 @@ func startReplicas(t *testing.T) *replicas {
 func (r *replicas) moves(c client, role string) {
 	r.t.Helper()
 	eventually(r.t, role+" leads", func() bool {
-		detail := r.detail(c)
+		detail := c.detail()
 		return at(detail[role]) == detail["head"]
 	})
 }
@@ -131,17 +131,11 @@ func (r *replicas) takeOver(role string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	eventually(r.t, "the other "+role+" takes over", func() bool { return at(r.detail(r.standby[role])[role]) >= position })
+	eventually(r.t, "the other "+role+" takes over", func() bool { return at(r.standby[role].role(role)) >= position })
 	took := time.Since(began).Round(time.Millisecond)
 	if r.t.Logf("the other %s took over after %s", role, took); took > 2*time.Second {
 		r.t.Errorf("that is too long")
 	}
-}
-
-func (r *replicas) detail(c client) map[string]any {
-	r.t.Helper()
-	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
-	return detail
 }
 
 // checkHistory compares the store, the stream and the read models.

@@ -151,6 +151,7 @@ func natsOptions(log *slog.Logger) []nats.Option {
 				log.Warn("NATS is away", "error", err)
 			}
 		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS complains", "error", err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
 	}
 }

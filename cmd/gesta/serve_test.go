@@ -164,7 +164,7 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 func (i installation) level(t *testing.T, c client) (head uint64) {
 	t.Helper()
 	eventually(t, "all is level", func() bool {
-		detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
+		detail := c.detail()
 		position, _ := detail["head"].(float64)
 		head = uint64(position)
 		return at(detail["relay"]) == position && at(detail["projector"]) == position

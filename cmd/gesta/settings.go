@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"gesta/commands"
 	"gesta/domain/identity"
 	"gesta/eventstore/relay"
@@ -134,12 +136,28 @@ func (s *Settings) check() error {
 	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 {
 		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS 1 or more")
 	}
+	if err := errors.Join(checkURL(s.database()), checkURL(s.MigrateDatabaseURL)); err != nil {
+		return err
+	}
 	for realm, l := range s.lifetimes() {
 		if l.Access < time.Second || l.Refresh < time.Second {
 			return fmt.Errorf("the tokens of %s must live for a second or more", realm)
 		}
 	}
 	return nil
+}
+
+// checkURL refuses a database URL that will never lead anywhere. After an @ in a password the rest of it
+// would be taken for the host, and stand in every error.
+func checkURL(database string) error {
+	if database == "" {
+		return nil
+	}
+	config, err := pgx.ParseConfig(database)
+	if err == nil && strings.Contains(config.Host, "@") && !strings.HasPrefix(config.Host, "/") {
+		err = errors.New("a database URL has more than one @; in a password it is written %40")
+	}
+	return err
 }
 
 // secrets are what nobody else may know.

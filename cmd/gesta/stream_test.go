@@ -94,7 +94,7 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	n.kill()
 	n.start()
 	_, worker := i.serve(t, "projector")
-	eventually(t, "the projector is level", func() bool { return lagOf(worker) == 0 })
+	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	if rows := i.rows(t); len(rows) != 3 {
 		t.Errorf("%d users: %v", len(rows), rows)
 	}
@@ -103,7 +103,7 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	if m := next(t, sub); !strings.Contains(m, `"position":"4"`) {
 		t.Error(m)
 	}
-	eventually(t, "the projector is level", func() bool { return lagOf(worker) == 0 })
+	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	i.awaitExpired(t, 4)
 }
 
@@ -114,15 +114,6 @@ func (i installation) awaitExpired(t *testing.T, last uint64) {
 		s, err := i.stream(t).Stream(context.Background(), envelope.Stream)
 		return err == nil && s.CachedInfo().State.LastSeq == last && s.CachedInfo().State.Msgs == 0
 	})
-}
-
-func lagOf(c client) float64 {
-	detail, _ := c.expect(200, "GET", "/readyz", "", nil).fields["detail"].(map[string]any)
-	projector, _ := detail["projector"].(map[string]any)
-	if lag, ok := projector["lag"].(float64); ok {
-		return lag
-	}
-	return -1
 }
 
 // One byte of NATS' files is another after it was stopped: the message it belongs to is named by log, health
@@ -140,7 +131,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	i.level(t, api)
 	p.await(`(the stream is damaged.*"position":2,"damage":"missing")`)
 	eventually(t, "health and metrics name it", func() bool {
-		return fmt.Sprint(api.relayDetail()["damaged"]) == "[map[damage:missing position:2]]" &&
+		return fmt.Sprint(api.role("relay")["damaged"]) == "[map[damage:missing position:2]]" &&
 			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 1\n")
 	})
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "d2@example.com") {
@@ -149,7 +140,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is well", func() bool { return api.relayDetail()["damaged"] == nil })
+	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
 	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))[:len(messages)]); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}
@@ -170,13 +161,13 @@ func TestEachDamageIsNamed(t *testing.T) {
 	const named = "[map[damage:doubled detail:it is the event of position 1 position:2]" +
 		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]"
 	eventually(t, "health and metrics name each", func() bool {
-		return fmt.Sprint(api.relayDetail()["damaged"]) == named &&
+		return fmt.Sprint(api.role("relay")["damaged"]) == named &&
 			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 3\n")
 	})
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is well", func() bool { return api.relayDetail()["damaged"] == nil })
+	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
 	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}

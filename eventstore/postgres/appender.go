@@ -31,7 +31,6 @@ type appender struct {
 	lost       backend   // what the last link spoke to, until it is known to have ended
 	judgeUntil time.Time // since something contradicted what is there
 	away       bool      // the database was when it was last asked
-	known      known
 	draft      *draft
 	mentions   mentions
 }
@@ -40,7 +39,7 @@ func newAppender(config *pgx.ConnConfig, o Options) *appender {
 	a := &appender{
 		queue:  queue{jobs: make(chan *job, maxQueued)},
 		config: config, timeout: o.Timeout, handoff: o.Handoff, log: o.Logger, metrics: o.Metrics,
-		stopped: make(chan struct{}), known: known{}, draft: newDraft(), mentions: newMentions(),
+		stopped: make(chan struct{}), draft: newDraft(), mentions: newMentions(),
 	}
 	a.life, a.end = context.WithCancel(context.Background())
 	return a
@@ -96,7 +95,6 @@ func (a *appender) commit(jobs []*job) {
 	switch {
 	case err == nil:
 		a.metrics.committed(time.Since(begin))
-		a.known.learn(jobs)
 		a.pass(jobs)
 	case isAway(err):
 		a.hangUp()

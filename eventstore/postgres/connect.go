@@ -29,7 +29,6 @@ func (a *appender) connect(ctx context.Context) error {
 		l.close(ctx)
 		return err
 	}
-	clear(a.known) // it may be another server, or one that was restored
 	a.link, a.lost = l, backend{}
 	return nil
 }

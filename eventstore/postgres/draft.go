@@ -24,14 +24,14 @@ func (d *draft) reset() {
 	}
 }
 
-// unjudged adds an append that the database checks while it writes, as far as its streams aren't known
-// to be there.
-func (d *draft) unjudged(a eventstore.Append, k known) {
+// unjudged adds an append that the database checks while it writes. What this process has seen of a stream
+// proves nothing: a restore may have taken it back.
+func (d *draft) unjudged(a eventstore.Append) {
 	for _, w := range a.Writes {
 		if len(w.Events) == 0 {
 			d.check(w)
 		}
-		d.write(w, k[w.Stream] < w.Expect)
+		d.write(w, w.Expect > 0)
 		d.claim(d.releases, w.Stream, w.Release)
 		d.claim(d.takes, w.Stream, w.Take)
 	}

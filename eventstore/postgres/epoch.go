@@ -72,24 +72,12 @@ func takeBack(ctx context.Context, tx pgx.Tx, to eventstore.Mark) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, `update checkpoints set position = $1, event_id = $2, moved_at = now()
-		where `+astray+` returning follower`, to.Position, [16]byte(to.Event.ID))
+	rows, err := tx.Query(ctx, `update checkpoints as c set position = $1, event_id = $2, moved_at = now()
+		where position > 0 and not exists (select from events as e
+			where e.position = c.position and e.event_id = c.event_id)
+		returning follower`, to.Position, [16]byte(to.Event.ID))
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// astray is a checkpoint whose event is not in the history.
-const astray = `position > 0 and not exists (select from events as e
-	where e.position = checkpoints.position and e.event_id = checkpoints.event_id)`
-
-// Astray answers the followers that have seen what is not in the history.
-func (s *Store) Astray(ctx context.Context) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `select follower from checkpoints where `+astray+` order by follower`)
-	if err != nil {
-		return nil, wrap("astray", err)
-	}
-	followers, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return followers, wrap("astray", err)
 }

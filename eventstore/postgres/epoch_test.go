@@ -48,7 +48,7 @@ func TestEpochIsRaisedOnce(t *testing.T) {
 		values ('here', $1, 3, now()), ('other', $1, 2, now())`, [16]byte(events[2].ID.ID)); err != nil {
 		t.Fatal(err)
 	}
-	if astray, err := s.Astray(ctx); err != nil || !slices.Equal(astray, []string{"ahead", "other"}) {
+	if astray, err := s.Strays(ctx); err != nil || !slices.Equal(astray, []Stray{{"ahead", 9}, {"other", 2}}) {
 		t.Errorf("astray: %v %v", astray, err)
 	}
 	first := eventstore.EpochForked{Epoch: 4, Before: 1, CommonPosition: 1, CommonEvent: events[0].ID}
@@ -56,7 +56,7 @@ func TestEpochIsRaisedOnce(t *testing.T) {
 	if slices.Sort(moved); err != nil || !slices.Equal(moved, []string{"ahead", "other"}) {
 		t.Errorf("moved: %v %v", moved, err)
 	}
-	if astray, err := s.Astray(ctx); err != nil || len(astray) > 0 {
+	if astray, err := s.Strays(ctx); err != nil || len(astray) > 0 {
 		t.Errorf("astray: %v %v", astray, err)
 	}
 	var timers string

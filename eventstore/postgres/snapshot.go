@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,6 +34,8 @@ type Stray struct {
 	Follower string
 	Position int64
 }
+
+func (s Stray) String() string { return fmt.Sprintf("%s at position %d", s.Follower, s.Position) }
 
 // Strays answers the followers, of those that keep their checkpoints beside the history, that are astray.
 func (s *Store) Strays(ctx context.Context) ([]Stray, error) {

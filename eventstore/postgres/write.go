@@ -38,7 +38,7 @@ func (a *appender) write(ctx context.Context, jobs []*job) error {
 func (a *appender) writeUnjudged(ctx context.Context, jobs []*job) error {
 	a.draft.reset()
 	for _, j := range jobs {
-		a.draft.unjudged(j.append, a.known)
+		a.draft.unjudged(j.append)
 	}
 	var at place
 	steps := append([]step{lock}, a.draft.steps(&at)...)

@@ -27,8 +27,9 @@ func (l *link) keepAnchor(ctx context.Context) {
 }
 
 // moveAnchor only moves forward: a stream that is filled anew has had it all before. Where another
-// relay has moved the checkpoint, this one goes on from there. Any other failure is left to the next
-// tick; the sessions report a store that is away.
+// relay has moved the checkpoint, this one goes on from there, if what it has published is still in the
+// history: fork-epoch takes the checkpoint back, too. Any other failure is left to the next tick; the
+// sessions report a store that is away.
 func (l *link) moveAnchor(ctx context.Context) {
 	to := l.acks.mark()
 	if to.Position <= l.anchor.Position {
@@ -38,7 +39,7 @@ func (l *link) moveAnchor(ctx context.Context) {
 	switch {
 	case err == nil:
 		l.anchor = to
-	case errors.Is(err, checkpoint.ErrMoved):
+	case errors.Is(err, checkpoint.ErrMoved) && checkpoint.Verify(ctx, l.relay.Store, to) == nil:
 		if is, err := l.relay.Checkpoint.Get(ctx); err == nil {
 			l.anchor = is
 		}

@@ -2,13 +2,16 @@ package relay_test
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
+	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
 )
 
@@ -40,6 +43,18 @@ func TestStreamOfAnotherHistoryIsAFork(t *testing.T) {
 	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
 	if last := lastSequence(s.nats.JetStream()); last != 100 {
 		t.Errorf("the stream has grown to %d", last)
+	}
+}
+
+// Whoever gets the address of another store's NATS does nothing to its stream.
+func TestStreamOfAnotherHistoryKeepsItsLimits(t *testing.T) {
+	s := given(t, 200)
+	rival := s.theirs(100)
+	s.relay.Limits = relay.Limits{MaxAge: time.Second, MaxBytes: 1 << 10}
+	s.run(s.relay)
+	s.awaitFork(rival.All()[99].Mark(), s.history.All()[99].Mark())
+	if is := streamOf(t, s.nats.Connect()).CachedInfo(); is.Config.MaxAge != 0 || is.Config.MaxBytes != -1 || is.State.Msgs != 100 {
+		t.Errorf("%+v %+v", is.Config, is.State)
 	}
 }
 
@@ -114,4 +129,32 @@ func TestRepairedForkGoesOn(t *testing.T) {
 	s.awaitLevel()
 	s.isHistory()
 	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+}
+
+// takenBack is a checkpoint that fork-epoch takes back just before the relay moves it.
+type takenBack struct {
+	checkpoint.Memory
+	history *relaytest.History
+	once    sync.Once
+}
+
+func (c *takenBack) Move(ctx context.Context, from, to eventstore.Mark) error {
+	c.once.Do(func() {
+		c.history.Restore(50, "theirs")
+		c.history.GrowElsewhere(100)
+		_ = c.Memory.Move(ctx, from, c.history.All()[49].Mark()) // It is where the relay left it.
+	})
+	return c.Memory.Move(ctx, from, to)
+}
+
+func TestCheckpointThatWasTakenBackIsLeftThere(t *testing.T) {
+	s := given(t, 100)
+	last := s.history.All()[99].Mark()
+	c := &takenBack{history: s.history}
+	s.relay.Checkpoint = c
+	s.run(s.relay)
+	relaytest.Await(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
+	if at, err := c.Get(context.Background()); err != nil || at == last {
+		t.Errorf("it was moved to what is lost: %v %v", at, err)
+	}
 }

@@ -70,6 +70,9 @@ func (l *link) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if l.stream, err = l.relay.adjust(ctx, l.js, l.stream); err != nil {
+		return err
+	}
 	if l.fresh {
 		l.relay.status.holds(0, 0)
 	} else {

@@ -23,17 +23,13 @@ type Limits struct {
 // and a window costs memory.
 const dedupWindow = 100 * time.Millisecond
 
-// ensure answers the stream, made or mended where needed, and whether it is new.
+// ensure answers the stream, made where there is none, and whether it is new.
 func (r *Relay) ensure(ctx context.Context, js jetstream.JetStream) (s jetstream.Stream, fresh bool, err error) {
 	s, err = js.Stream(ctx, envelope.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = r.create(ctx, js)
 		return s, true, err
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	s, err = r.adjust(ctx, js, s)
 	return s, false, err
 }
 
@@ -47,7 +43,8 @@ func (r *Relay) create(ctx context.Context, js jetstream.JetStream) (jetstream.S
 	return js.CreateStream(ctx, config)
 }
 
-// adjust changes a stream that was made under other limits.
+// adjust changes a stream that was made under other limits. It must be known to be ours: shorter limits
+// would drop messages of another store's.
 func (r *Relay) adjust(ctx context.Context, js jetstream.JetStream, s jetstream.Stream) (jetstream.Stream, error) {
 	is := s.CachedInfo().Config
 	ought := r.Limits.config(is)

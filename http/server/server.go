@@ -99,18 +99,19 @@ var faults = map[int]*domain.Fault{
 var errLeft = &domain.Fault{Kind: domain.Unavailable, Code: "client_left", Text: "the client has left"}
 
 func faultOf(err error) *domain.Fault {
-	if errors.Is(err, context.Canceled) {
-		return errLeft
-	}
 	var he *echo.HTTPError
 	if errors.As(err, &he) && faults[he.Code] != nil {
 		return faults[he.Code]
 	}
-	fault := web.FaultOf(err)
-	if fault == web.ErrInternal && errors.Is(err, context.DeadlineExceeded) {
+	switch fault := web.FaultOf(err); {
+	case fault != web.ErrInternal:
+		return fault
+	case errors.Is(err, context.Canceled):
+		return errLeft
+	case errors.Is(err, context.DeadlineExceeded):
 		return domain.ErrUnavailable // The request's time has run out.
 	}
-	return fault
+	return web.ErrInternal
 }
 
 // errPanic stands for a panic that was logged.

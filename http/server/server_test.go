@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -58,6 +59,9 @@ func TestARefusalIsInTheWordsOfWhoOwnsThePath(t *testing.T) {
 	var log bytes.Buffer
 	h := serverOf(&log,
 		get("/things/panic", func(*web.Request) (any, error) { panic("a secret of the program") }),
+		get("/things/away", func(*web.Request) (any, error) {
+			return nil, fmt.Errorf("%w (a batch was given up: %w)", domain.ErrUnavailable, context.Canceled)
+		}),
 		get("/things/broken", func(*web.Request) (any, error) { return nil, io.ErrUnexpectedEOF }),
 		get("/things/:id", func(r *web.Request) (any, error) { return r.Param("id"), nil }),
 	).Handler()
@@ -68,6 +72,7 @@ func TestARefusalIsInTheWordsOfWhoOwnsThePath(t *testing.T) {
 	}{
 		{"GET", "/things/panic", 500, "thing: internal server error"},
 		{"GET", "/things/broken", 500, "thing: internal server error"},
+		{"GET", "/things/away", 503, "thing: " + domain.ErrUnavailable.Text},
 		{"GET", "/things/no/such", 404, "thing: not found"},
 		{"GET", "/things", 404, "thing: not found"},
 		{"PUT", "/things/1", 405, "thing: method not allowed"},

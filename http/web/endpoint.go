@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -52,7 +53,8 @@ type Lookup[K, T any] struct {
 
 // Then follows an act with a look at the thing it was about, so that a POST answers what a GET would. It
 // asks the read model only when that has just shown what the request wrote: who changed nothing was not
-// waited for, and the model may lag, or be in building.
+// waited for, and the model may lag, or be in building. What stands is shown even where the act has used up
+// the time of the request.
 func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]) func(context.Context, In) (T, error) {
 	return func(ctx context.Context, in In) (T, error) {
 		key, err := act(ctx, in)
@@ -60,6 +62,8 @@ func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]
 			var none T
 			return none, err
 		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
+		defer cancel()
 		if commands.IsSettled(ctx) {
 			if found, err := l.Find(ctx, key); err == nil {
 				return found, nil
@@ -68,6 +72,9 @@ func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]
 		return l.FromState(ctx, key)
 	}
 }
+
+// showTime is how long it may take to look at what was done.
+const showTime = 2 * time.Second
 
 // Host is what the rows of all surfaces share.
 type Host struct {

@@ -1,6 +1,6 @@
 -- Numbers the events from the last one's position. Each comes with its version. One that `follows` an
--- event of which it isn't known that it is there finds out first: a missing one would leave a gap that
--- the unique index can't see. It asks by a scalar subquery, since `exists` would be planned as a hash
+-- event of an earlier batch finds out first whether it is there: a missing one would leave a gap that the
+-- unique index can't see. It asks by a scalar subquery, since `exists` would be planned as a hash
 -- of all events there are.
 with place as materialized (
 	select coalesce(l.position, 0) as last, greatest(clock_timestamp(), l.recorded_at) as recorded_at
