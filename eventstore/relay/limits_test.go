@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
@@ -108,4 +110,30 @@ func (s *setup) awaitGone() {
 		stream, err := js.Stream(context.Background(), envelope.Stream)
 		return err == nil && stream.CachedInfo().State.Msgs == 0
 	})
+}
+
+// What somebody else has made of the stream is put right: such limits would drop or refuse events.
+func TestAStreamMadeByHandIsPutRight(t *testing.T) {
+	s := given(t, 50)
+	js, ctx := s.nats.JetStream(), context.Background()
+	byHand := jetstream.StreamConfig{
+		Name: envelope.Stream, Subjects: []string{envelope.Subjects}, NoAck: true, Discard: jetstream.DiscardNew,
+		MaxMsgs: 10, MaxMsgsPerSubject: 3, MaxMsgSize: 300,
+	}
+	if _, err := js.CreateStream(ctx, byHand); err != nil {
+		t.Fatal(err)
+	}
+	s.run(s.relay)
+	s.awaitLevel()
+	s.isHistory()
+
+	stream := streamOf(t, s.nats.Connect())
+	other := stream.CachedInfo().Config
+	other.Subjects, other.MaxMsgSize = []string{"elsewhere.>"}, 300
+	if _, err := js.UpdateStream(ctx, other); err != nil {
+		t.Fatal(err)
+	}
+	s.history.Grow(50)
+	s.awaitLevel()
+	s.isHistory()
 }

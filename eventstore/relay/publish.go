@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -153,7 +154,7 @@ func (l *link) publish(ctx context.Context, r eventstore.Recorded) error {
 			return nil
 		}
 		if !errors.Is(err, jetstream.ErrTooManyStalledMsgs) {
-			return err
+			return fmt.Errorf("position %d: %w", r.Position, err)
 		}
 		if l.acks.stuck(true, patience) {
 			return errSilent

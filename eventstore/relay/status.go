@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gesta/eventstore/checkpoint"
 )
@@ -31,6 +32,8 @@ type status struct {
 	mu      sync.Mutex
 	leading bool
 	err     error
+	told    string // the last error that was news
+	toldAt  time.Time
 	damage  map[int64]Finding
 }
 
@@ -74,12 +77,18 @@ func (s *status) damaged(f Finding) (news bool) {
 	return true
 }
 
-// fail reports whether the error is another than before.
+// tellEvery is how often an error that stays the same is news.
+const tellEvery = time.Minute
+
+// fail reports whether the error is news.
 func (s *status) fail(err error) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	news = err != nil && (s.err == nil || s.err.Error() != err.Error())
 	s.err = err
+	news = err != nil && (err.Error() != s.told || time.Since(s.toldAt) > tellEvery)
+	if news {
+		s.told, s.toldAt = err.Error(), time.Now()
+	}
 	return news
 }
 

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sort"
 	"time"
 
@@ -43,13 +44,12 @@ func (r *Relay) create(ctx context.Context, js jetstream.JetStream) (jetstream.S
 	return js.CreateStream(ctx, config)
 }
 
-// adjust changes a stream that was made under other limits. It must be known to be ours: shorter limits
+// adjust changes a stream that was made by hand or under other limits. It must be known to be ours: shorter limits
 // would drop messages of another store's.
 func (r *Relay) adjust(ctx context.Context, js jetstream.JetStream, s jetstream.Stream) (jetstream.Stream, error) {
 	is := s.CachedInfo().Config
 	ought := r.Limits.config(is)
-	if is.MaxAge == ought.MaxAge && is.MaxBytes == ought.MaxBytes && is.Replicas == ought.Replicas &&
-		is.Duplicates == ought.Duplicates && is.DenyDelete && is.DenyPurge {
+	if reflect.DeepEqual(is, ought) {
 		return s, nil
 	}
 	return js.UpdateStream(ctx, ought)
@@ -58,12 +58,13 @@ func (r *Relay) adjust(ctx context.Context, js jetstream.JetStream, s jetstream.
 func (l Limits) config(c jetstream.StreamConfig) jetstream.StreamConfig {
 	c.Subjects = []string{envelope.Subjects}
 	c.Retention, c.Discard = jetstream.LimitsPolicy, jetstream.DiscardOld
-	c.DenyDelete, c.DenyPurge = true, true
+	c.DenyDelete, c.DenyPurge, c.NoAck = true, true, false
 	c.Duplicates = dedupWindow
 	c.MaxAge, c.MaxBytes, c.Replicas = l.MaxAge, l.MaxBytes, max(1, l.Replicas)
 	if c.MaxBytes == 0 {
 		c.MaxBytes = -1
 	}
+	c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxMsgSize = -1, -1, -1
 	return c
 }
 
