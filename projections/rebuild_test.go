@@ -320,6 +320,55 @@ func (b balky) Read(ctx context.Context, after int64, limit int) ([]eventstore.R
 	return b.Store.Read(ctx, after, limit)
 }
 
+// A projector that no longer leads may find out late: what the one that does has ended stays ended, what
+// it builds is not dropped, and nothing else is put in place.
+func TestARebuildThatSomebodyElseHasEndedIsLeft(t *testing.T) {
+	t.Parallel()
+	for n := range int64(5) { // A rebuild asks so often, at least.
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.hits(600)
+			stop := w.run(w.projector(hits(1, "1")))
+			w.expect(600, 600)
+			stop()
+			number := w.ask(true)
+			p := w.projector(hits(1, "1"))
+			left := &atomic.Int64{}
+			left.Store(n + 1)
+			p.Store = interrupting{w.store, left, func() { w.exec(`update gesta.rebuilds set state = 'failed'`) }}
+			w.run(p)
+			w.ended(number)
+			w.schemas("gesta_read")
+			if r := w.ended(number); r.State != projections.Failed || w.ask1(`select rebuild from checkpoints`) != 0 {
+				t.Errorf("%+v is in place", r)
+			}
+		})
+	}
+}
+
+func TestWhatIsBeingRebuiltIsNotSweptAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.projector(hits(1, "1"))
+	hand, err := projections.ByHand(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hand.Close(context.Background())
+	w.ask(false)
+	w.exec(`create schema gesta_read_next`)
+	for _, left := range []int64{1, 0} {
+		if err := hand.Sweep(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.ask1(`select count(*) from pg_namespace where nspname = 'gesta_read_next'`); n != left {
+			t.Errorf("%d are left, not %d", n, left)
+		}
+		w.exec(`update gesta.rebuilds set state = 'failed'`)
+	}
+}
+
 // What was filled for a request is kept for it, and for no other, and only where the rules are the same.
 func TestARebuildGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()

@@ -97,14 +97,18 @@ func (r Rebuilds) need(ctx context.Context, by string, since int64) error {
 	return err
 }
 
-// note writes down how far a rebuild has come.
+// note writes down how far a rebuild has come, and answers errMoved when it was ended meanwhile. In a
+// transaction it keeps everybody else from ending it.
 func (r Rebuilds) note(ctx context.Context, one Rebuild, by string) error {
 	detail, err := json.Marshal(one.Detail)
 	if err != nil {
 		return err
 	}
-	_, err = r.DB.Exec(ctx, `update `+r.table()+` set state = $2, position = $3, target = $4, detail = $5, fingerprint = $6,
-		updated_at = now() where id = $1`, one.ID, string(one.State), one.Position, one.Target, detail, by)
+	tag, err := r.DB.Exec(ctx, `update `+r.table()+` set state = $2, position = $3, target = $4, detail = $5, fingerprint = $6,
+		updated_at = now() where id = $1 and `+unfinished, one.ID, string(one.State), one.Position, one.Target, detail, by)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errMoved
+	}
 	return err
 }
 
