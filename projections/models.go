@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -124,14 +125,16 @@ func (m *models) advance(batch *pgx.Batch, to eventstore.Mark) {
 		m.at.Position, [16]byte(m.at.Event.ID), to.Position, [16]byte(to.Event.ID))
 }
 
-// write lets every rule for the event have its say. A type nobody here has heard of is no damage:
-// there is no rule for it.
+// write lets every rule for the event have its say. A type nobody here has heard of is no damage: there is
+// no rule for it. Where there is one, a newer program has written the event, and can read it.
 func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
 	e, err := m.catalogue.Decode(r.Type, r.Schema, r.Data, nil)
-	if errors.Is(err, domain.ErrUnknownType) {
+	switch {
+	case errors.Is(err, domain.ErrUnknownType) && !m.hasRule(r.Type):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, domain.ErrUnknownType):
+		return &poison{unknownSchema}
+	case err != nil:
 		return &poison{undecodable(r, err)}
 	}
 	for _, one := range m.projections {
@@ -145,4 +148,10 @@ func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
 		}
 	}
 	return nil
+}
+
+func (m *models) hasRule(typ string) bool {
+	return slices.ContainsFunc(m.projections, func(p Projection) bool {
+		return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Type == typ })
+	})
 }

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
 	"gesta/projections"
 )
 
@@ -135,6 +138,33 @@ func (w *world) expectParked(s domain.Stream, position int64, says string) {
 	if len(parked) != 1 || parked[0].Stream != s || parked[0].Position != position || parked[0].Error != says {
 		w.t.Errorf("parked: %+v", parked)
 	}
+}
+
+// While programs are replaced, an older one may lead that can't read what a newer one has written: it must
+// not be passed over for ever.
+func TestANewerSchemaWaitsForANewerProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.projector(hits(1, "1"))
+	stop := w.run(old)
+	s := stream("s")
+	_, err := w.store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{Stream: s, Events: []eventstore.NewEvent{{
+		ID: id.Event{ID: id.New(time.Now())}, Type: "test.counter.hit", Schema: 2, Data: json.RawMessage(`{"name":"a"}`),
+		Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
+	}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.appendTo(s, 1, "test.counter.hit", `{"name":"a"}`)
+	w.hits(3)
+	w.expect(5, 3)
+	w.expectParked(s, 1, "its schema is newer than this program")
+	stop()
+	newer := w.projector(hits(1, "1"))
+	newer.Catalogue = domain.NewCatalogue([]domain.Type{domain.TypeOf[hit](domain.From(func(old hit) hit { return old }))})
+	w.run(newer)
+	await(t, "what was held is written", func() bool { return len(w.parked()) == 0 })
+	w.expect(5, 5)
 }
 
 // More events are held than fit one transaction; one among them fails in its turn.

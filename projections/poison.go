@@ -18,6 +18,9 @@ type poison struct{ text string }
 
 func (p *poison) Error() string { return p.text }
 
+// unknownSchema is what is wrong with an event for as long as this program leads, and no newer one.
+const unknownSchema = "its schema is newer than this program"
+
 // isPoison tells that an event can't be written, however often it is tried.
 func isPoison(err error) bool {
 	if bad := (*poison)(nil); errors.As(err, &bad) {

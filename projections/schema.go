@@ -165,7 +165,8 @@ func keyed(ctx context.Context, db querier, sql string) (map[string]bool, error)
 	return tables, err
 }
 
-// takeOver begins a turn of writing: whoever wrote before is refused from now on.
+// takeOver begins a turn of writing: whoever wrote before is refused from now on. What only a newer program
+// can write is tried again, for this may be one.
 func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*models, error) {
 	m := p.models(conn)
 	var event [16]byte
@@ -182,6 +183,9 @@ func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*m
 		return nil, err
 	}
 	_, err = tx.Exec(ctx, `update checkpoints set stale = $2 where follower = $1 and stale <> $2`, follower, m.stale)
+	if err == nil {
+		_, err = tx.Exec(ctx, `update parked set retry = true where error = $1`, unknownSchema)
+	}
 	return m, err
 }
 
