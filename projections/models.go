@@ -47,13 +47,17 @@ func (m *models) standing() Standing {
 }
 
 // apply writes events and moves the checkpoint, in one transaction. Events that were written before are
-// left out, those of parked streams are held, and one that can't be written parks its stream.
+// left out, those of parked streams are held, and one that can't be written parks its stream. A gap is
+// refused: whoever was put in the place of others may be behind them.
 func (m *models) apply(ctx context.Context, events []eventstore.Recorded) error {
 	for len(events) > 0 && events[0].Position <= m.at.Position {
 		events = events[1:]
 	}
 	if len(events) == 0 {
 		return nil
+	}
+	if next := events[0].Position; next != m.at.Position+1 {
+		return fmt.Errorf("projections: event %d does not follow %d", next, m.at.Position)
 	}
 	if err := m.applyNew(ctx, events); err != nil {
 		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, events[len(events)-1].Position, err)

@@ -347,6 +347,42 @@ func TestARebuildThatSomebodyElseHasEndedIsLeft(t *testing.T) {
 	}
 }
 
+// Whoever wrote read models that were replaced is refused by those in their place.
+func TestARebuiltSchemaKnowsNoEarlierTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hits(3)
+	w.run(w.projector(hits(1, "1")))
+	w.expect(3, 3)
+	before := w.ask1(`update checkpoints set turn = turn + 1000 returning turn`)
+	w.ended(w.ask(true))
+	if after := w.ask1(`select turn from checkpoints`); after <= before {
+		t.Errorf("turn %d follows %d", after, before)
+	}
+}
+
+func TestAGapIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hand, err := projections.ByHand(t.Context(), w.projector(hits(1, "1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hand.Close(context.Background())
+	w.hits(3)
+	events, err := w.store.Read(t.Context(), 0, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hand.Apply(t.Context(), events[1:]); err == nil {
+		t.Error("event 2 was written before event 1")
+	}
+	if err := hand.Apply(t.Context(), events); err != nil {
+		t.Error(err)
+	}
+	w.expect(3, 3)
+}
+
 func TestWhatIsBeingRebuiltIsNotSweptAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
