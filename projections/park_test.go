@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func await(t *testing.T, what string, is func() bool) {
 
 func (w *world) parked() []projections.Parked {
 	w.t.Helper()
-	all, err := projections.ParkedStreams(w.t.Context(), w.reads)
+	all, err := projections.ParkedStreams(w.t.Context(), w.reads, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -187,6 +188,36 @@ func TestAReleaseGoesOnInPartsAndStopsAtTheNextFailure(t *testing.T) {
 	w.retry(bad)
 	w.expectParked(bad, 601, "data is no test.counter.hit of schema 1")
 	w.expect(701, 600)
+}
+
+// Each who asks is told of what was asked, however far the projector is with it and with what others ask.
+func TestARetryAnswersWhatItAsksFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := stream("a"), stream("b")
+	w.appendTo(b, 0, "test.counter.hit", `["damaged"]`)
+	w.appendTo(a, 0, "test.counter.hit", `["damaged"]`)
+	stop := w.run(w.projector(hits(1, "1")))
+	w.awaitStanding(2)
+	stop()
+	for _, c := range []struct{ streams, asked []domain.Stream }{
+		{[]domain.Stream{a}, []domain.Stream{a}},
+		{[]domain.Stream{b, stream("c")}, []domain.Stream{b}},
+		{nil, []domain.Stream{b, a}},
+	} {
+		all, err := projections.Retry(t.Context(), w.reads, c.streams...)
+		var asked []domain.Stream
+		for _, p := range all {
+			asked = append(asked, p.Stream)
+		}
+		if err != nil || !slices.Equal(asked, c.asked) {
+			t.Errorf("%v: %v, %v", c.streams, asked, err)
+		}
+	}
+	first, err1 := projections.ParkedStreams(t.Context(), w.reads, 1)
+	if n, err2 := projections.CountParked(t.Context(), w.reads); n != 2 || len(first) != 1 || first[0].Stream != b {
+		t.Errorf("%d, %+v: %v %v", n, first, err1, err2)
+	}
 }
 
 // What is wrong with the database is no event's fault.
