@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -97,7 +98,7 @@ func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err
 // react does what a policy asks for, in its own name and once. A policy that panics has failed.
 func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorded) (err error) {
 	defer w.survive(p, &err)
-	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	e, err := w.decode(r)
 	if err != nil {
 		return err
 	}
@@ -108,11 +109,28 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
 }
 
-func (w *PolicyWorker) survive(p Policy, err *error) {
-	if v := recover(); v != nil {
-		w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
-		*err = fmt.Errorf("commands: policy %s panicked: %v", p.Name, v)
+// decode's errors are kept and shown, and so say nothing of what the event says.
+func (w *PolicyWorker) decode(r eventstore.Recorded) (domain.Event, error) {
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	if err != nil && !errors.Is(err, domain.ErrUnknownType) {
+		err = fmt.Errorf("commands: data is no %s of schema %d", r.Type, r.Schema)
 	}
+	return e, err
+}
+
+// survive makes a panic an error. Only what the runtime says of it is told: anything else may hold what the
+// event says.
+func (w *PolicyWorker) survive(p Policy, err *error) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	why := fmt.Sprintf("with a %T", v)
+	if mistake, ok := v.(runtime.Error); ok {
+		why = mistake.Error()
+	}
+	w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
+	*err = fmt.Errorf("commands: policy %s panicked: %s", p.Name, why)
 }
 
 // causedBy says of what follows that the policy did it because of the event.
@@ -137,7 +155,7 @@ func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
 
 func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err error) {
 	defer w.survive(p, &err)
-	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	e, err := w.decode(r)
 	if err != nil {
 		return due, err
 	}
