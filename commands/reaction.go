@@ -98,7 +98,7 @@ func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err
 // react does what a policy asks for, in its own name and once. A policy that panics has failed.
 func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorded) (err error) {
 	defer w.survive(p, &err)
-	e, err := w.decode(r)
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
 	if err != nil {
 		return err
 	}
@@ -107,15 +107,6 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	}
 	ctx = domain.WithMeta(ctx, causedBy(p, r))
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
-}
-
-// decode's errors are kept and shown, and so say nothing of what the event says.
-func (w *PolicyWorker) decode(r eventstore.Recorded) (domain.Event, error) {
-	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
-	if err != nil && !errors.Is(err, domain.ErrUnknownType) {
-		err = fmt.Errorf("commands: data is no %s of schema %d", r.Type, r.Schema)
-	}
-	return e, err
 }
 
 // survive makes a panic an error. Only what the runtime says of it is told: anything else may hold what the
@@ -155,7 +146,7 @@ func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
 
 func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err error) {
 	defer w.survive(p, &err)
-	e, err := w.decode(r)
+	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
 	if err != nil {
 		return due, err
 	}

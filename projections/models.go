@@ -139,7 +139,7 @@ func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
 	case errors.Is(err, domain.ErrUnknownType):
 		return &poison{unknownSchema}
 	case err != nil:
-		return &poison{undecodable(r, err)}
+		return &poison{err.Error()}
 	}
 	for _, one := range m.projections {
 		for _, rule := range one.Rules {

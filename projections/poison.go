@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -10,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"gesta/domain"
-	"gesta/eventstore"
 )
 
 // poison is what is wrong with an event, in words that may be read by anybody.
@@ -57,14 +55,6 @@ func named(what, name string) string {
 		return ""
 	}
 	return " " + what + " " + name
-}
-
-func undecodable(r eventstore.Recorded, err error) string {
-	text := fmt.Sprintf("data is no %s of schema %d", r.Type, r.Schema)
-	if at := (*json.UnmarshalTypeError)(nil); errors.As(err, &at) {
-		text += named("in field", at.Field)
-	}
-	return text
 }
 
 // write runs the rule; one that panics has met an event it can't deal with.
