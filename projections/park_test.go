@@ -19,10 +19,11 @@ import (
 // brittle counts hits of each stream, and can't take some names.
 func brittle(mended *atomic.Bool) projections.Projection {
 	return projections.Projection{
-		Name:   "hits",
-		Tables: `create table hits (name text not null primary key, n bigint not null check (n < 1000), small smallint)`,
+		Name: "hits",
+		Tables: `create table hits (name text not null primary key, n bigint not null check (n < 1000), small smallint, large text);
+			create index on hits (large)`,
 		Rules: []projections.Rule{projections.On(func(w projections.Write, e hit) {
-			n, small := any(1), 0
+			n, small, large := any(1), 0, 0
 			if !mended.Load() {
 				switch e.Name {
 				case "panic":
@@ -33,10 +34,13 @@ func brittle(mended *atomic.Bool) projections.Projection {
 					n = "9999999999999999999"
 				case "encode":
 					small = 1 << 20
+				case "index":
+					large = 500
 				}
 			}
-			w.Exec(`insert into hits values ($1, $2::text::bigint, $3) on conflict (name) do update set n = hits.n + excluded.n`,
-				w.Event.Stream.ID.String(), fmt.Sprint(n), small)
+			w.Exec(`insert into hits select $1, $2::text::bigint, $3, string_agg(md5(i::text), '') from generate_series(1, $4) i
+				on conflict (name) do update set n = hits.n + excluded.n, large = excluded.large`,
+				w.Event.Stream.ID.String(), fmt.Sprint(n), small, large)
 		})},
 	}
 }
@@ -94,6 +98,7 @@ func TestAPoisonedEventParksItsStream(t *testing.T) {
 		`{"name":"panic"}`:     "the rule panics with a string",
 		`{"name":"check"}`:     "SQLSTATE 23514 table hits constraint hits_n_check",
 		`{"name":"range"}`:     "SQLSTATE 22003",
+		`{"name":"index"}`:     "SQLSTATE 54000",
 		`{"name":"encode"}`:    "a value does not fit its column",
 		`{"name":{"a":"b"}}`:   "data is no test.counter.hit of schema 1 in field name",
 		`["a secret, no hit"]`: "data is no test.counter.hit of schema 1",

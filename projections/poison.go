@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +20,10 @@ func (p *poison) Error() string { return p.text }
 // unknownSchema is what is wrong with an event for as long as this program leads, and no newer one.
 const unknownSchema = "its schema is newer than this program"
 
+// poisonous are the classes of errors that lie in what is written: a value that is none, one that breaks a
+// rule of its table, one that is too large for an index.
+var poisonous = []string{"22", "23", "54"}
+
 // isPoison tells that an event can't be written, however often it is tried.
 func isPoison(err error) bool {
 	if bad := (*poison)(nil); errors.As(err, &bad) {
@@ -26,7 +31,7 @@ func isPoison(err error) bool {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code[:2] == "22" || pg.Code[:2] == "23"
+		return slices.Contains(poisonous, pg.Code[:2])
 	}
 	return isUnencodable(err)
 }
