@@ -177,6 +177,39 @@ func TestDifferencesAreFoundInLargeTables(t *testing.T) {
 	}
 }
 
+// Types without equality, with one that takes different values for the same, or of a schema's own; and keys of
+// which not all sort as their text does.
+func TestDifferencesAreFoundInColumnsOfAnyType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.projector(projections.Projection{
+		Name: "types",
+		Tables: `create type mood as enum ('good', 'bad');
+			create table types (at timestamptz not null, n numeric(9, 2) not null, f float8 not null, name text collate "C" not null,
+				spot point, area box, note json, mood mood, loud text generated always as (name || '!') stored, maybe int,
+				primary key (f, at, name, n))`,
+		Rules: []projections.Rule{projections.On(func(w projections.Write, _ hit) {
+			w.Exec(`insert into types select timestamptz '2026-01-01 00:00:00.000001Z' + i * interval '1 hour', i / 7.0, sin(i), chr(60 + i % 30),
+				point(i, 1), box(point(0, 0), point(i, 1)), '{"a": 1}', 'good' from generate_series(1, 4500) i`)
+		})},
+	})
+	w.run(p)
+	w.hits(1)
+	w.awaitStanding(1)
+	if r := w.ended(w.ask(false)); r.State != projections.Done {
+		t.Errorf("%+v", r)
+	}
+	changed := map[string]string{"spot": `point(1, 2)`, "area": `box(point(0, 0), point(1, sqrt(area(area))))`, "note": `'{"a":1}'`, "mood": `'bad'`, "maybe": `0`}
+	for column, value := range changed {
+		w.exec(`update types set ` + column + ` = ` + value + ` where f = sin(4000)`)
+		r := w.ended(w.ask(false))
+		if d := r.Detail.Differences; r.State != projections.Different || len(d) != 1 || !slices.Equal(d[0].Columns, []string{column}) {
+			t.Errorf("%s: %+v", column, r)
+		}
+		w.ended(w.ask(true))
+	}
+}
+
 // tally is hits in another table.
 func tally(revision int) projections.Projection {
 	return projections.Projection{
