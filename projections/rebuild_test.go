@@ -380,6 +380,56 @@ func TestARebuildThatSomebodyElseHasEndedIsLeft(t *testing.T) {
 	}
 }
 
+// heads is a store of which somebody wants to know how often its head was asked for.
+type heads struct {
+	eventstore.Store
+	asked func(times int64)
+	times *atomic.Int64
+}
+
+func (h heads) Head(ctx context.Context) (eventstore.Head, error) {
+	head, err := h.Store.Head(ctx)
+	h.asked(h.times.Add(1))
+	return head, err
+}
+
+// A projector from which the read models were taken over puts nothing in the place of what the other writes:
+// readers would be taken back.
+func TestReadersAreNotTakenBackByWhoWasTakenOverFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hits(10)
+	p := w.projector(hits(1, "1"))
+	stop := w.run(p)
+	w.expect(10, 10)
+	stop()
+	var other *projections.Hand
+	turn, reached := w.ask1(`select turn from checkpoints`), int64(10)
+	p.Store = heads{w.store, func(times int64) {
+		switch times {
+		case 1: // The rebuild begins.
+			await(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
+			var err error
+			if other, err = projections.ByHand(t.Context(), w.projector(hits(1, "1"))); err != nil {
+				t.Error(err)
+			}
+			await(t, "it notices that another does", func() bool { return p.Err() != nil })
+		case 2: // It looks for the end of the history for the last time.
+			w.hits(1)
+			events, err := w.store.Read(t.Context(), 10, 1)
+			if err == nil && other.Apply(t.Context(), events) == nil {
+				reached = 11
+			}
+		}
+	}, &atomic.Int64{}}
+	number := w.ask(true)
+	w.run(p)
+	if r := w.ended(number); r.State != projections.Done || r.Position < reached {
+		t.Errorf("taken back from %d: %+v", reached, r)
+	}
+	_ = other.Close(context.Background())
+}
+
 // Whoever wrote read models that were replaced is refused by those in their place.
 func TestARebuiltSchemaKnowsNoEarlierTurn(t *testing.T) {
 	t.Parallel()

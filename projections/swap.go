@@ -19,6 +19,9 @@ func (b *rebuild) swap(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.live == nil && isMoved(b.Err()) {
+		return errMoved // Who writes them now may be further, and so may be their readers.
+	}
 	if err := b.catchUp(ctx); err != nil {
 		return err
 	}
