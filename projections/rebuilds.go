@@ -41,7 +41,6 @@ type Rebuild struct {
 	Position    int64 // up to which the new read models are filled
 	Target      int64 // where the history ended then
 	Detail      RebuildDetail
-	UpdatedAt   time.Time
 }
 
 // RebuildDetail is why the old read models are still read.
@@ -79,7 +78,7 @@ func (r Rebuilds) next(ctx context.Context) (Rebuild, bool, error) {
 }
 
 func (r Rebuilds) first(ctx context.Context, which string, args ...any) (Rebuild, bool, error) {
-	rows, _ := r.DB.Query(ctx, `select id, requested_at, replace, state, position, target, detail, updated_at
+	rows, _ := r.DB.Query(ctx, `select id, requested_at, replace, state, position, target, detail
 		from `+r.table()+` `+which+` limit 1`, args...) // An error of Query comes again when the rows are read.
 	one, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Rebuild])
 	if errors.Is(err, pgx.ErrNoRows) {
