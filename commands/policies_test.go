@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -154,7 +155,7 @@ func (o *office) damage() {
 	_, err := o.store.Append(o.t.Context(), eventstore.Append{Writes: []eventstore.Write{{
 		Stream: stream("damaged"), Events: []eventstore.NewEvent{{
 			ID: id.Event{ID: id.New(time.Now())}, Type: "test.counter.counted", Schema: 1,
-			Data: json.RawMessage(`{"by":"x"}`), Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
+			Data: json.RawMessage(`{"by":4711.5}`), Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
 		}},
 	}}})
 	must(o.t, err)
@@ -168,10 +169,15 @@ func TestDamageHoldsUpNothing(t *testing.T) {
 	o.run(o.worker(
 		commands.When("echo", o.echo),
 		commands.At("later", inAnHour, o.echo),
-		commands.At("never", func(counted) time.Time { panic("no time") }, o.echo),
+		commands.At("never", func(c counted) time.Time { panic(fmt.Sprint("not ", c.By+4710)) }, o.echo),
 	))
 	eventually(t, "an effect", func() bool { return o.effects() == 1 })
 	eventually(t, "all failures are named", func() bool { return o.status().Failing == 2+3 })
+	for _, failing := range o.status().Oldest { // By anybody who may ask for them.
+		if strings.Contains(failing.Error, "4711") {
+			t.Errorf("what the event says is told: %s", failing.Error)
+		}
+	}
 	if o.level(); o.effects() != 1 {
 		t.Errorf("%d effects", o.effects())
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -108,11 +109,19 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
 }
 
+// survive makes a panic an error. Only what the runtime says of it is told: anything else may hold what the
+// event says.
 func (w *PolicyWorker) survive(p Policy, err *error) {
-	if v := recover(); v != nil {
-		w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
-		*err = fmt.Errorf("commands: policy %s panicked: %v", p.Name, v)
+	v := recover()
+	if v == nil {
+		return
 	}
+	why := fmt.Sprintf("with a %T", v)
+	if mistake, ok := v.(runtime.Error); ok {
+		why = mistake.Error()
+	}
+	w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
+	*err = fmt.Errorf("commands: policy %s panicked: %s", p.Name, why)
 }
 
 // causedBy says of what follows that the policy did it because of the event.

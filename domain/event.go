@@ -3,6 +3,7 @@
 package domain
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,7 +109,8 @@ func (c Catalogue) Encode(e Event) (Encoded, error) {
 }
 
 // Decode reads what Encode wrote, under whatever schema it was written. Secret may be nil where only
-// the published part is at hand; the secret fields are then zero.
+// the published part is at hand; the secret fields are then zero. An error says nothing of what they
+// say: it may be kept and shown.
 func (c Catalogue) Decode(typ string, schema int, data, secret []byte) (Event, error) {
 	t, ok := c[typ]
 	if !ok || schema < 1 || schema > t.Schema {
@@ -116,9 +118,16 @@ func (c Catalogue) Decode(typ string, schema int, data, secret []byte) (Event, e
 	}
 	e, err := t.read(schema, data, secret)
 	if err != nil {
-		return nil, fmt.Errorf("domain: decode %s schema %d: %w", typ, schema, err)
+		return nil, fmt.Errorf("data is no %s of schema %d%s", typ, schema, inField(err))
 	}
 	return e, nil
+}
+
+func inField(err error) string {
+	if at := (*json.UnmarshalTypeError)(nil); errors.As(err, &at) && at.Field != "" {
+		return " in field " + at.Field
+	}
+	return ""
 }
 
 func (t Type) read(schema int, data, secret []byte) (Event, error) {

@@ -53,6 +53,19 @@ func TestASecretIsNotReadFromThePublishedPart(t *testing.T) {
 	}
 }
 
+func TestAnErrorSaysNothingOfWhatTheDataSays(t *testing.T) {
+	c := domain.NewCatalogue([]domain.Type{paidType})
+	for schema, want := range map[int]string{
+		1: "data is no billing.invoice.paid of schema 1 in field amount",
+		2: "data is no billing.invoice.paid of schema 2",
+	} {
+		data := map[int]string{1: `{"amount":47.11}`, 2: `4711`}[schema]
+		if _, err := c.Decode("billing.invoice.paid", schema, []byte(data), nil); err == nil || err.Error() != want {
+			t.Errorf("schema %d: %v", schema, err)
+		}
+	}
+}
+
 func TestATypeIsListedOnce(t *testing.T) {
 	defer func() {
 		if recover() == nil {

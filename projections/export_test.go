@@ -64,6 +64,11 @@ func (h *Hand) Rows(ctx context.Context) (map[string][]string, error) {
 	return all, err
 }
 
+// Sweep drops what rebuilds have left.
+func (h *Hand) Sweep(ctx context.Context, p *Projector) error {
+	return (&term{Projector: p}).sweep(ctx, h.conn)
+}
+
 // Close lets go of the database.
 func (h *Hand) Close(ctx context.Context) error { return h.conn.Close(ctx) }
 

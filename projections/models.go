@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -46,13 +47,17 @@ func (m *models) standing() Standing {
 }
 
 // apply writes events and moves the checkpoint, in one transaction. Events that were written before are
-// left out, those of parked streams are held, and one that can't be written parks its stream.
+// left out, those of parked streams are held, and one that can't be written parks its stream. A gap is
+// refused: whoever was put in the place of others may be behind them.
 func (m *models) apply(ctx context.Context, events []eventstore.Recorded) error {
 	for len(events) > 0 && events[0].Position <= m.at.Position {
 		events = events[1:]
 	}
 	if len(events) == 0 {
 		return nil
+	}
+	if next := events[0].Position; next != m.at.Position+1 {
+		return fmt.Errorf("projections: event %d does not follow %d", next, m.at.Position)
 	}
 	if err := m.applyNew(ctx, events); err != nil {
 		return fmt.Errorf("projections: events %d to %d: %w", events[0].Position, events[len(events)-1].Position, err)
@@ -124,15 +129,17 @@ func (m *models) advance(batch *pgx.Batch, to eventstore.Mark) {
 		m.at.Position, [16]byte(m.at.Event.ID), to.Position, [16]byte(to.Event.ID))
 }
 
-// write lets every rule for the event have its say. A type nobody here has heard of is no damage:
-// there is no rule for it.
+// write lets every rule for the event have its say. A type nobody here has heard of is no damage: there is
+// no rule for it. Where there is one, a newer program has written the event, and can read it.
 func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
 	e, err := m.catalogue.Decode(r.Type, r.Schema, r.Data, nil)
-	if errors.Is(err, domain.ErrUnknownType) {
+	switch {
+	case errors.Is(err, domain.ErrUnknownType) && !m.hasRule(r.Type):
 		return nil
-	}
-	if err != nil {
-		return &poison{undecodable(r, err)}
+	case errors.Is(err, domain.ErrUnknownType):
+		return &poison{unknownSchema}
+	case err != nil:
+		return &poison{err.Error()}
 	}
 	for _, one := range m.projections {
 		for _, rule := range one.Rules {
@@ -145,4 +152,10 @@ func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
 		}
 	}
 	return nil
+}
+
+func (m *models) hasRule(typ string) bool {
+	return slices.ContainsFunc(m.projections, func(p Projection) bool {
+		return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Type == typ })
+	})
 }

@@ -105,9 +105,13 @@ type querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-func parked(ctx context.Context, db querier, which string) ([]Parked, error) {
-	rows, _ := db.Query(ctx, `select stream_kind, stream_id, position, event_id, version, type, error, parked_at
-		from parked `+which) // An error of Query comes again when the rows are read.
+const parkedColumns = `stream_kind, stream_id, position, event_id, version, type, error, parked_at`
+
+func parked(ctx context.Context, db querier, which string, args ...any) ([]Parked, error) {
+	return collectParked(db.Query(ctx, `select `+parkedColumns+` from parked `+which, args...))
+}
+
+func collectParked(rows pgx.Rows, _ error) ([]Parked, error) { // An error of Query comes again when the rows are read.
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Parked, err error) {
 		var stream, event [16]byte
 		err = row.Scan(&p.Stream.Kind, &stream, &p.Position, &event, &p.Version, &p.Type, &p.Error, &p.At)
@@ -116,13 +120,23 @@ func parked(ctx context.Context, db querier, which string) ([]Parked, error) {
 	})
 }
 
-// ParkedStreams answers the streams that are parked, in the order of the events that did it.
-func ParkedStreams(ctx context.Context, db *pgxpool.Pool) ([]Parked, error) {
-	all, err := parked(ctx, db, "order by position")
+// ParkedStreams answers at most limit of the streams that are parked, all for 0, in the order of the events
+// that did it.
+func ParkedStreams(ctx context.Context, db *pgxpool.Pool, limit int) ([]Parked, error) {
+	some, err := parked(ctx, db, "order by position limit nullif($1::int, 0)", limit)
 	if isMissing(err) {
 		return nil, nil
 	}
-	return all, err
+	return some, err
+}
+
+// CountParked answers how many streams are parked.
+func CountParked(ctx context.Context, db *pgxpool.Pool) (n int, err error) {
+	err = db.QueryRow(ctx, `select count(*) from parked`).Scan(&n)
+	if isMissing(err) {
+		return 0, nil
+	}
+	return n, err
 }
 
 // IsParked tells whether any of the streams is parked.

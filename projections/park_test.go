@@ -2,23 +2,28 @@ package projections_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/eventstore"
 	"gesta/projections"
 )
 
 // brittle counts hits of each stream, and can't take some names.
 func brittle(mended *atomic.Bool) projections.Projection {
 	return projections.Projection{
-		Name:   "hits",
-		Tables: `create table hits (name text not null primary key, n bigint not null check (n < 1000), small smallint)`,
+		Name: "hits",
+		Tables: `create table hits (name text not null primary key, n bigint not null check (n < 1000), small smallint, large text);
+			create index on hits (large)`,
 		Rules: []projections.Rule{projections.On(func(w projections.Write, e hit) {
-			n, small := any(1), 0
+			n, small, large := any(1), 0, 0
 			if !mended.Load() {
 				switch e.Name {
 				case "panic":
@@ -29,10 +34,13 @@ func brittle(mended *atomic.Bool) projections.Projection {
 					n = "9999999999999999999"
 				case "encode":
 					small = 1 << 20
+				case "index":
+					large = 500
 				}
 			}
-			w.Exec(`insert into hits values ($1, $2::text::bigint, $3) on conflict (name) do update set n = hits.n + excluded.n`,
-				w.Event.Stream.ID.String(), fmt.Sprint(n), small)
+			w.Exec(`insert into hits select $1, $2::text::bigint, $3, string_agg(md5(i::text), '') from generate_series(1, $4) i
+				on conflict (name) do update set n = hits.n + excluded.n, large = excluded.large`,
+				w.Event.Stream.ID.String(), fmt.Sprint(n), small, large)
 		})},
 	}
 }
@@ -63,7 +71,7 @@ func await(t *testing.T, what string, is func() bool) {
 
 func (w *world) parked() []projections.Parked {
 	w.t.Helper()
-	all, err := projections.ParkedStreams(w.t.Context(), w.reads)
+	all, err := projections.ParkedStreams(w.t.Context(), w.reads, 0)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -90,6 +98,7 @@ func TestAPoisonedEventParksItsStream(t *testing.T) {
 		`{"name":"panic"}`:     "the rule panics with a string",
 		`{"name":"check"}`:     "SQLSTATE 23514 table hits constraint hits_n_check",
 		`{"name":"range"}`:     "SQLSTATE 22003",
+		`{"name":"index"}`:     "SQLSTATE 54000",
 		`{"name":"encode"}`:    "a value does not fit its column",
 		`{"name":{"a":"b"}}`:   "data is no test.counter.hit of schema 1 in field name",
 		`["a secret, no hit"]`: "data is no test.counter.hit of schema 1",
@@ -137,6 +146,33 @@ func (w *world) expectParked(s domain.Stream, position int64, says string) {
 	}
 }
 
+// While programs are replaced, an older one may lead that can't read what a newer one has written: it must
+// not be passed over for ever.
+func TestANewerSchemaWaitsForANewerProgram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.projector(hits(1, "1"))
+	stop := w.run(old)
+	s := stream("s")
+	_, err := w.store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{Stream: s, Events: []eventstore.NewEvent{{
+		ID: id.Event{ID: id.New(time.Now())}, Type: "test.counter.hit", Schema: 2, Data: json.RawMessage(`{"name":"a"}`),
+		Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
+	}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.appendTo(s, 1, "test.counter.hit", `{"name":"a"}`)
+	w.hits(3)
+	w.expect(5, 3)
+	w.expectParked(s, 1, "its schema is newer than this program")
+	stop()
+	newer := w.projector(hits(1, "1"))
+	newer.Catalogue = domain.NewCatalogue([]domain.Type{domain.TypeOf[hit](domain.From(func(old hit) hit { return old }))})
+	w.run(newer)
+	await(t, "what was held is written", func() bool { return len(w.parked()) == 0 })
+	w.expect(5, 5)
+}
+
 // More events are held than fit one transaction; one among them fails in its turn.
 func TestAReleaseGoesOnInPartsAndStopsAtTheNextFailure(t *testing.T) {
 	t.Parallel()
@@ -157,6 +193,36 @@ func TestAReleaseGoesOnInPartsAndStopsAtTheNextFailure(t *testing.T) {
 	w.retry(bad)
 	w.expectParked(bad, 601, "data is no test.counter.hit of schema 1")
 	w.expect(701, 600)
+}
+
+// Each who asks is told of what was asked, however far the projector is with it and with what others ask.
+func TestARetryAnswersWhatItAsksFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := stream("a"), stream("b")
+	w.appendTo(b, 0, "test.counter.hit", `["damaged"]`)
+	w.appendTo(a, 0, "test.counter.hit", `["damaged"]`)
+	stop := w.run(w.projector(hits(1, "1")))
+	w.awaitStanding(2)
+	stop()
+	for _, c := range []struct{ streams, asked []domain.Stream }{
+		{[]domain.Stream{a}, []domain.Stream{a}},
+		{[]domain.Stream{b, stream("c")}, []domain.Stream{b}},
+		{nil, []domain.Stream{b, a}},
+	} {
+		all, err := projections.Retry(t.Context(), w.reads, c.streams...)
+		var asked []domain.Stream
+		for _, p := range all {
+			asked = append(asked, p.Stream)
+		}
+		if err != nil || !slices.Equal(asked, c.asked) {
+			t.Errorf("%v: %v, %v", c.streams, asked, err)
+		}
+	}
+	first, err1 := projections.ParkedStreams(t.Context(), w.reads, 1)
+	if n, err2 := projections.CountParked(t.Context(), w.reads); n != 2 || len(first) != 1 || first[0].Stream != b {
+		t.Errorf("%d, %+v: %v %v", n, first, err1, err2)
+	}
 }
 
 // What is wrong with the database is no event's fault.

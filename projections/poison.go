@@ -1,22 +1,28 @@
 package projections
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"gesta/domain"
-	"gesta/eventstore"
 )
 
 // poison is what is wrong with an event, in words that may be read by anybody.
 type poison struct{ text string }
 
 func (p *poison) Error() string { return p.text }
+
+// unknownSchema is what is wrong with an event for as long as this program leads, and no newer one.
+const unknownSchema = "its schema is newer than this program"
+
+// poisonous are the classes of errors that lie in what is written: a value that is none, one that breaks a
+// rule of its table, one that is too large for an index.
+var poisonous = []string{"22", "23", "54"}
 
 // isPoison tells that an event can't be written, however often it is tried.
 func isPoison(err error) bool {
@@ -25,7 +31,7 @@ func isPoison(err error) bool {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code[:2] == "22" || pg.Code[:2] == "23"
+		return slices.Contains(poisonous, pg.Code[:2])
 	}
 	return isUnencodable(err)
 }
@@ -54,14 +60,6 @@ func named(what, name string) string {
 		return ""
 	}
 	return " " + what + " " + name
-}
-
-func undecodable(r eventstore.Recorded, err error) string {
-	text := fmt.Sprintf("data is no %s of schema %d", r.Type, r.Schema)
-	if at := (*json.UnmarshalTypeError)(nil); errors.As(err, &at) {
-		text += named("in field", at.Field)
-	}
-	return text
 }
 
 // write runs the rule; one that panics has met an event it can't deal with.

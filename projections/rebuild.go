@@ -97,10 +97,10 @@ func isFinal(err error) bool {
 // run fills the shadow, compares it and puts it in the place of the old read models. What it answers are
 // differences because of which it has not.
 func (b *rebuild) run(ctx context.Context) ([]Difference, error) {
-	if err := b.open(ctx); err != nil {
+	b.request.State = Filling
+	if err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error { return b.open(ctx, tx) }); err != nil {
 		return nil, err
 	}
-	b.request.State = Filling
 	if err := errors.Join(b.note(ctx), b.fill(ctx)); err != nil {
 		return nil, err
 	}
@@ -113,27 +113,26 @@ func (b *rebuild) run(ctx context.Context) ([]Difference, error) {
 	return nil, b.swap(ctx)
 }
 
-// open goes on with the shadow that was begun for this request by the same rules, or begins one.
-func (b *rebuild) open(ctx context.Context) error {
-	err := b.resume(ctx)
+// open goes on with the shadow that was begun for this request by the same rules, or begins one. Nobody
+// may put in place meanwhile what is dropped here: the drop would wait for that, and take it from there.
+func (b *rebuild) open(ctx context.Context, tx pgx.Tx) error {
+	if err := b.requests(tx).note(ctx, b.request, b.fingerprint()); err != nil {
+		return err
+	}
+	err := b.resume(ctx, tx)
 	if !errors.Is(err, errOutdated) {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) (err error) {
-		if err = create(ctx, tx, b.shadowSchema(), b.Projections, b.request.ID); err == nil {
-			err = b.takeShadow(ctx, tx)
-		}
+	if err := create(ctx, tx, b.shadowSchema(), b.Projections, b.request.ID); err != nil {
 		return err
-	})
-	if err == nil {
-		b.Log.Info("read models are built anew", "rebuild", b.request.ID, "replace", b.request.Replace)
 	}
-	return err
+	b.Log.Info("read models are built anew", "rebuild", b.request.ID, "replace", b.request.Replace)
+	return b.takeShadow(ctx, tx)
 }
 
 // resume answers errOutdated when there is nothing to go on with.
-func (b *rebuild) resume(ctx context.Context) error {
-	err := pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) (err error) {
+func (b *rebuild) resume(ctx context.Context, tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
 		err = b.takeShadow(ctx, tx)
 		if err == nil && (b.shadow.stale || b.shadow.rebuild != b.request.ID) {
 			err = errOutdated
@@ -185,13 +184,10 @@ func (b *rebuild) note(ctx context.Context) error {
 	return b.requests(b.conn).note(ctx, b.request, b.fingerprint())
 }
 
-// giveUp ends the request and lets go of the shadow.
+// giveUp ends the request; the shadow is swept away.
 func (b *rebuild) giveUp(ctx context.Context, state RebuildState, detail RebuildDetail) error {
 	b.request.State, b.request.Detail = state, detail
-	if err := b.requests(b.conn).note(ctx, b.request, b.fingerprint()); err != nil {
-		return err
-	}
-	return b.drop(ctx, b.conn, b.shadowSchema())
+	return b.requests(b.conn).note(ctx, b.request, b.fingerprint())
 }
 
 // isAsked tells whether there is a rebuild to do, over a connection of its own.

@@ -177,6 +177,39 @@ func TestDifferencesAreFoundInLargeTables(t *testing.T) {
 	}
 }
 
+// Types without equality, with one that takes different values for the same, or of a schema's own; and keys of
+// which not all sort as their text does.
+func TestDifferencesAreFoundInColumnsOfAnyType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.projector(projections.Projection{
+		Name: "types",
+		Tables: `create type mood as enum ('good', 'bad');
+			create table types (at timestamptz not null, n numeric(9, 2) not null, f float8 not null, name text collate "C" not null,
+				spot point, area box, note json, mood mood, loud text generated always as (name || '!') stored, maybe int,
+				primary key (f, at, name, n))`,
+		Rules: []projections.Rule{projections.On(func(w projections.Write, _ hit) {
+			w.Exec(`insert into types select timestamptz '2026-01-01 00:00:00.000001Z' + i * interval '1 hour', i / 7.0, sin(i), chr(60 + i % 30),
+				point(i, 1), box(point(0, 0), point(i, 1)), '{"a": 1}', 'good' from generate_series(1, 4500) i`)
+		})},
+	})
+	w.run(p)
+	w.hits(1)
+	w.awaitStanding(1)
+	if r := w.ended(w.ask(false)); r.State != projections.Done {
+		t.Errorf("%+v", r)
+	}
+	changed := map[string]string{"spot": `point(1, 2)`, "area": `box(point(0, 0), point(1, sqrt(area(area))))`, "note": `'{"a":1}'`, "mood": `'bad'`, "maybe": `0`}
+	for column, value := range changed {
+		w.exec(`update types set ` + column + ` = ` + value + ` where f = sin(4000)`)
+		r := w.ended(w.ask(false))
+		if d := r.Detail.Differences; r.State != projections.Different || len(d) != 1 || !slices.Equal(d[0].Columns, []string{column}) {
+			t.Errorf("%s: %+v", column, r)
+		}
+		w.ended(w.ask(true))
+	}
+}
+
 // tally is hits in another table.
 func tally(revision int) projections.Projection {
 	return projections.Projection{
@@ -318,6 +351,141 @@ func (b balky) Read(ctx context.Context, after int64, limit int) ([]eventstore.R
 		return nil, eventstore.ErrUnavailable
 	}
 	return b.Store.Read(ctx, after, limit)
+}
+
+// A projector that no longer leads may find out late: what the one that does has ended stays ended, what
+// it builds is not dropped, and nothing else is put in place.
+func TestARebuildThatSomebodyElseHasEndedIsLeft(t *testing.T) {
+	t.Parallel()
+	for n := range int64(5) { // A rebuild asks so often, at least.
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.hits(600)
+			stop := w.run(w.projector(hits(1, "1")))
+			w.expect(600, 600)
+			stop()
+			number := w.ask(true)
+			p := w.projector(hits(1, "1"))
+			left := &atomic.Int64{}
+			left.Store(n + 1)
+			p.Store = interrupting{w.store, left, func() { w.exec(`update gesta.rebuilds set state = 'failed'`) }}
+			w.run(p)
+			w.ended(number)
+			w.schemas("gesta_read")
+			if r := w.ended(number); r.State != projections.Failed || w.ask1(`select rebuild from checkpoints`) != 0 {
+				t.Errorf("%+v is in place", r)
+			}
+		})
+	}
+}
+
+// heads is a store of which somebody wants to know how often its head was asked for.
+type heads struct {
+	eventstore.Store
+	asked func(times int64)
+	times *atomic.Int64
+}
+
+func (h heads) Head(ctx context.Context) (eventstore.Head, error) {
+	head, err := h.Store.Head(ctx)
+	h.asked(h.times.Add(1))
+	return head, err
+}
+
+// A projector from which the read models were taken over puts nothing in the place of what the other writes:
+// readers would be taken back.
+func TestReadersAreNotTakenBackByWhoWasTakenOverFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hits(10)
+	p := w.projector(hits(1, "1"))
+	stop := w.run(p)
+	w.expect(10, 10)
+	stop()
+	var other *projections.Hand
+	turn, reached := w.ask1(`select turn from checkpoints`), int64(10)
+	p.Store = heads{w.store, func(times int64) {
+		switch times {
+		case 1: // The rebuild begins.
+			await(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
+			var err error
+			if other, err = projections.ByHand(t.Context(), w.projector(hits(1, "1"))); err != nil {
+				t.Error(err)
+			}
+			await(t, "it notices that another does", func() bool { return p.Err() != nil })
+		case 2: // It looks for the end of the history for the last time.
+			w.hits(1)
+			events, err := w.store.Read(t.Context(), 10, 1)
+			if err == nil && other.Apply(t.Context(), events) == nil {
+				reached = 11
+			}
+		}
+	}, &atomic.Int64{}}
+	number := w.ask(true)
+	w.run(p)
+	if r := w.ended(number); r.State != projections.Done || r.Position < reached {
+		t.Errorf("taken back from %d: %+v", reached, r)
+	}
+	_ = other.Close(context.Background())
+}
+
+// Whoever wrote read models that were replaced is refused by those in their place.
+func TestARebuiltSchemaKnowsNoEarlierTurn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hits(3)
+	w.run(w.projector(hits(1, "1")))
+	w.expect(3, 3)
+	before := w.ask1(`update checkpoints set turn = turn + 1000 returning turn`)
+	w.ended(w.ask(true))
+	if after := w.ask1(`select turn from checkpoints`); after <= before {
+		t.Errorf("turn %d follows %d", after, before)
+	}
+}
+
+func TestAGapIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hand, err := projections.ByHand(t.Context(), w.projector(hits(1, "1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hand.Close(context.Background())
+	w.hits(3)
+	events, err := w.store.Read(t.Context(), 0, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := hand.Apply(t.Context(), events[1:]); err == nil {
+		t.Error("event 2 was written before event 1")
+	}
+	if err := hand.Apply(t.Context(), events); err != nil {
+		t.Error(err)
+	}
+	w.expect(3, 3)
+}
+
+func TestWhatIsBeingRebuiltIsNotSweptAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.projector(hits(1, "1"))
+	hand, err := projections.ByHand(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hand.Close(context.Background())
+	w.ask(false)
+	w.exec(`create schema gesta_read_next`)
+	for _, left := range []int64{1, 0} {
+		if err := hand.Sweep(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.ask1(`select count(*) from pg_namespace where nspname = 'gesta_read_next'`); n != left {
+			t.Errorf("%d are left, not %d", n, left)
+		}
+		w.exec(`update gesta.rebuilds set state = 'failed'`)
+	}
 }
 
 // What was filled for a request is kept for it, and for no other, and only where the rules are the same.

@@ -41,7 +41,6 @@ type Rebuild struct {
 	Position    int64 // up to which the new read models are filled
 	Target      int64 // where the history ended then
 	Detail      RebuildDetail
-	UpdatedAt   time.Time
 }
 
 // RebuildDetail is why the old read models are still read.
@@ -79,7 +78,7 @@ func (r Rebuilds) next(ctx context.Context) (Rebuild, bool, error) {
 }
 
 func (r Rebuilds) first(ctx context.Context, which string, args ...any) (Rebuild, bool, error) {
-	rows, _ := r.DB.Query(ctx, `select id, requested_at, replace, state, position, target, detail, updated_at
+	rows, _ := r.DB.Query(ctx, `select id, requested_at, replace, state, position, target, detail
 		from `+r.table()+` `+which+` limit 1`, args...) // An error of Query comes again when the rows are read.
 	one, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Rebuild])
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -97,14 +96,18 @@ func (r Rebuilds) need(ctx context.Context, by string, since int64) error {
 	return err
 }
 
-// note writes down how far a rebuild has come.
+// note writes down how far a rebuild has come, and answers errMoved when it was ended meanwhile. In a
+// transaction it keeps everybody else from ending it.
 func (r Rebuilds) note(ctx context.Context, one Rebuild, by string) error {
 	detail, err := json.Marshal(one.Detail)
 	if err != nil {
 		return err
 	}
-	_, err = r.DB.Exec(ctx, `update `+r.table()+` set state = $2, position = $3, target = $4, detail = $5, fingerprint = $6,
-		updated_at = now() where id = $1`, one.ID, string(one.State), one.Position, one.Target, detail, by)
+	tag, err := r.DB.Exec(ctx, `update `+r.table()+` set state = $2, position = $3, target = $4, detail = $5, fingerprint = $6,
+		updated_at = now() where id = $1 and `+unfinished, one.ID, string(one.State), one.Position, one.Target, detail, by)
+	if err == nil && tag.RowsAffected() == 0 {
+		err = errMoved
+	}
 	return err
 }
 

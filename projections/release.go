@@ -1,7 +1,9 @@
 package projections
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -77,15 +79,14 @@ func (m *models) held(ctx context.Context, store eventstore.Store, p Parked) (al
 }
 
 // Retry asks the projector that leads to try parked streams again: those that are named, or all. It
-// answers those that are parked at all; while they are being tried, IsRetried says so.
+// answers those of them that were parked; while they are being tried, IsRetried says so.
 func Retry(ctx context.Context, db *pgxpool.Pool, streams ...domain.Stream) ([]Parked, error) {
 	kinds, ids := namesOf(streams)
-	_, err := db.Exec(ctx, `update parked set retry = true
-		where $3 or (stream_kind, stream_id) in (select * from unnest($1::text[], $2::uuid[]))`, kinds, ids, len(streams) == 0)
-	if err != nil {
-		return nil, understood(err)
-	}
-	return parked(ctx, db, "where retry order by position")
+	asked, err := collectParked(db.Query(ctx, `update parked set retry = true
+		where $3 or (stream_kind, stream_id) in (select * from unnest($1::text[], $2::uuid[])) returning `+parkedColumns,
+		kinds, ids, len(streams) == 0))
+	slices.SortFunc(asked, func(a, b Parked) int { return cmp.Compare(a.Position, b.Position) })
+	return asked, understood(err)
 }
 
 // IsRetried tells whether streams are still to be tried again.

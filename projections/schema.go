@@ -34,7 +34,7 @@ create table checkpoints (
 	follower text        not null primary key,
 	position bigint      not null default 0,
 	event_id uuid        not null default '00000000-0000-0000-0000-000000000000',
-	turn     bigint      not null default 0,     -- grows with each projector that takes over
+	turn     bigint      not null default 0,     -- grows with each projector that takes over, and each rebuild
 	stale    boolean     not null default false, -- some read models stand still until they are rebuilt
 	rebuild  bigint      not null default 0,     -- what made this schema; 0 for the first one
 	moved_at timestamptz not null default now()
@@ -56,6 +56,7 @@ create table parked (
 	retry       boolean     not null default false, -- to be tried again
 	primary key (stream_id, stream_kind)
 );
+create index on parked (position) where retry;
 create function advance(who text, whose bigint, from_position bigint, from_event uuid, to_position bigint, to_event uuid)
 returns void language plpgsql as $$
 begin
@@ -113,7 +114,7 @@ func create(ctx context.Context, tx pgx.Tx, schema string, all []Projection, reb
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `insert into checkpoints (follower, rebuild) values ($1, $2)`, follower, rebuild)
+	_, err = tx.Exec(ctx, `insert into checkpoints (follower, rebuild, turn) values ($1, $2, $2::bigint << 32)`, follower, rebuild)
 	return err
 }
 
@@ -165,7 +166,8 @@ func keyed(ctx context.Context, db querier, sql string) (map[string]bool, error)
 	return tables, err
 }
 
-// takeOver begins a turn of writing: whoever wrote before is refused from now on.
+// takeOver begins a turn of writing: whoever wrote before is refused from now on. What only a newer program
+// can write is tried again, for this may be one.
 func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*models, error) {
 	m := p.models(conn)
 	var event [16]byte
@@ -182,6 +184,9 @@ func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*m
 		return nil, err
 	}
 	_, err = tx.Exec(ctx, `update checkpoints set stale = $2 where follower = $1 and stale <> $2`, follower, m.stale)
+	if err == nil {
+		_, err = tx.Exec(ctx, `update parked set retry = true where error = $1`, unknownSchema)
+	}
 	return m, err
 }
 

@@ -19,6 +19,9 @@ func (b *rebuild) swap(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.live == nil && isMoved(b.Err()) {
+		return errMoved // Who writes them now may be further, and so may be their readers.
+	}
 	if err := b.catchUp(ctx); err != nil {
 		return err
 	}
@@ -61,6 +64,9 @@ func (b *rebuild) catchUp(ctx context.Context) error {
 // rename also makes sure that nobody else has taken over either of the two.
 func (b *rebuild) rename(ctx context.Context, tx pgx.Tx) error {
 	live, next := ReadSchema(b.Schema), b.shadowSchema()
+	if err := b.requests(tx).note(ctx, b.request, b.fingerprint()); err != nil {
+		return err
+	}
 	if err := isOurs(ctx, tx, next, b.shadow); err != nil {
 		return err
 	}
@@ -72,10 +78,8 @@ func (b *rebuild) rename(ctx context.Context, tx pgx.Tx) error {
 	old := fmt.Sprintf("%s%d", b.oldSchemas(), b.request.ID)
 	sql := fmt.Sprintf(`do $$ begin if to_regnamespace('%[1]s') is not null then alter schema %[1]s rename to %[2]s; end if; end $$;
 		alter schema %[3]s rename to %[1]s; set local synchronous_commit = on`, live, old, next)
-	if _, err := tx.Exec(ctx, sql); err != nil {
-		return err
-	}
-	return b.requests(tx).note(ctx, b.request, b.fingerprint())
+	_, err := tx.Exec(ctx, sql)
+	return err
 }
 
 // isOurs holds the checkpoint of a schema to the end of the transaction, if it is where we left it.
@@ -102,9 +106,12 @@ func (t *term) sweep(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// drop waits only shortly for those who still read: it comes back later.
+// drop waits only shortly for those who still read: it comes back later. What somebody else rebuilds by now
+// is left alone.
 func (t *term) drop(ctx context.Context, conn *pgx.Conn, schema string) error {
-	_, err := conn.Exec(ctx, `begin; set local lock_timeout = '1s'; drop schema if exists `+pgx.Identifier{schema}.Sanitize()+` cascade; commit`)
+	_, err := conn.Exec(ctx, fmt.Sprintf(`begin; set local lock_timeout = '1s'; lock table %[1]s in share mode;
+		do $$ begin if not exists (select from %[1]s where %[2]s) then drop schema if exists %[3]s cascade; end if; end $$; commit`,
+		t.requests(conn).table(), unfinished, pgx.Identifier{schema}.Sanitize()))
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		_, rollback := conn.Exec(ctx, `rollback`)

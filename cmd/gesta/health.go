@@ -63,12 +63,8 @@ func (n *node) projectorDetail(ctx context.Context, s projections.Standing, head
 	if s.Stale {
 		detail["stale"] = "some read models stand still until they are rebuilt"
 	}
-	if all, err := projections.ParkedStreams(ctx, n.reads); err == nil && len(all) > 0 {
-		var streams []string
-		for _, p := range all[:min(len(all), namedStreams)] {
-			streams = append(streams, p.Stream.String())
-		}
-		detail["parked"], detail["parked_streams"] = len(all), streams
+	if count, err := projections.CountParked(ctx, n.reads); err == nil && count > 0 {
+		detail["parked"], detail["parked_streams"] = count, n.someParked(ctx)
 	}
 	if last, found, err := n.rebuilds().Last(ctx); err == nil && found && last.State != projections.Done {
 		detail["rebuild"] = map[string]any{"id": last.ID, "state": last.State, "position": last.Position, "target": last.Target}
@@ -78,6 +74,14 @@ func (n *node) projectorDetail(ctx context.Context, s projections.Standing, head
 
 // How many parked streams are named: all are, by `gesta projections status`.
 const namedStreams = 10
+
+func (n *node) someParked(ctx context.Context) (streams []string) {
+	some, _ := projections.ParkedStreams(ctx, n.reads, namedStreams) // How many there are is told all the same.
+	for _, p := range some {
+		streams = append(streams, p.Stream.String())
+	}
+	return streams
+}
 
 // relayDetail names the lag of a relay that leads; one that stands by knows of none.
 func (n *node) relayDetail(head int64) map[string]any {
@@ -143,11 +147,11 @@ func (n *node) projected() int64 {
 func (n *node) parkedStreams() int {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
 	defer cancel()
-	all, err := projections.ParkedStreams(ctx, n.reads)
+	count, err := projections.CountParked(ctx, n.reads)
 	if err != nil {
 		return -1
 	}
-	return len(all)
+	return count
 }
 
 // rebuilt is how far the rebuild is that is being done; 0 without any, -1 where it can't be found out.

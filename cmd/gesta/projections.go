@@ -54,7 +54,7 @@ func (projectionsStatus) Run(ctx context.Context, s *Settings, std streams) erro
 }
 
 func (a *app) printParked(ctx context.Context, out io.Writer, position int64) error {
-	all, err := projections.ParkedStreams(ctx, a.reads)
+	all, err := projections.ParkedStreams(ctx, a.reads, 0)
 	for _, p := range all {
 		held, err := a.held(ctx, p, position)
 		if err != nil {

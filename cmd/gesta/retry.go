@@ -41,7 +41,7 @@ func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) err
 var errStillParked = errors.New("not every stream could be released")
 
 func (a *app) tellRetried(ctx context.Context, out io.Writer, asked []projections.Parked) error {
-	still, err := projections.ParkedStreams(ctx, a.reads)
+	still, err := projections.ParkedStreams(ctx, a.reads, 0)
 	if err != nil {
 		return err
 	}
