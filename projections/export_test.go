@@ -17,12 +17,33 @@ type Hand struct {
 
 // ByHand begins to write what p would.
 func ByHand(ctx context.Context, p *Projector) (*Hand, error) {
+	if err := p.Begin(ctx); err != nil {
+		return nil, err
+	}
 	conn, err := p.connect(ctx, ReadSchema(p.Schema))
 	if err != nil {
 		return nil, err
 	}
 	m, err := p.prepare(ctx, conn)
 	return &Hand{models: m, conn: conn}, err
+}
+
+// Begin makes read models that nothing has been written to, as they are where the projector was there from
+// the beginning.
+func (p *Projector) Begin(ctx context.Context) error {
+	conn, err := p.connect(ctx, ReadSchema(p.Schema))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var there bool
+		err := tx.QueryRow(ctx, `select to_regnamespace($1) is not null`, ReadSchema(p.Schema)).Scan(&there)
+		if err != nil || there {
+			return err
+		}
+		return create(ctx, tx, ReadSchema(p.Schema), p.Projections, 0)
+	})
 }
 
 // Apply writes a batch.

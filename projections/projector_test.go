@@ -98,6 +98,15 @@ func (w *world) projector(all ...projections.Projection) *projections.Projector 
 
 // run projects until the test ends, or stop is called.
 func (w *world) run(p *projections.Projector) (stop func()) {
+	w.t.Helper()
+	if err := p.Begin(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.lead(p)
+}
+
+// lead is run without read models to begin with.
+func (w *world) lead(p *projections.Projector) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = p.Run(ctx) }()

@@ -665,3 +665,42 @@ func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Read models that are gone are away until they are there again as a whole: what is half filled would be
+// taken for all there is. What became of earlier rebuilds is no reason to leave them away.
+func TestLostReadModelsAreNotSeenHalfFilled(t *testing.T) {
+	t.Parallel()
+	for _, lose := range []string{
+		`drop schema gesta_read cascade`, `delete from gesta_read.checkpoints`, `drop table gesta_read.built`,
+	} {
+		t.Run(lose, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.hits(1300)
+			stop := w.run(w.projector(hits(1, "1")))
+			w.expect(1300, 1300)
+			if _, err := w.reads.Exec(t.Context(), `update gesta_read.hits set n = 0`); err != nil {
+				t.Fatal(err)
+			}
+			if r := w.ended(w.ask(false)); r.State != projections.Different {
+				t.Fatalf("%+v", r)
+			}
+			if r := w.ended(w.ask(true)); r.State != projections.Done {
+				t.Fatalf("%+v", r)
+			}
+			stop()
+			if _, err := w.reads.Exec(t.Context(), lose); err != nil {
+				t.Fatal(err)
+			}
+			w.lead(w.projector(hits(1, "1")))
+			await(t, "they are there again", func() bool {
+				var sum, position int64
+				err := w.reads.QueryRow(t.Context(), `select (select coalesce(sum(n), 0) from hits), (select position from checkpoints)`).Scan(&sum, &position)
+				if err == nil && sum != 1300 {
+					t.Fatalf("%d hits are seen", sum)
+				}
+				return err == nil && position == 1300
+			})
+		})
+	}
+}

@@ -87,12 +87,13 @@ func (r Rebuilds) first(ctx context.Context, which string, args ...any) (Rebuild
 	return one, err == nil, err
 }
 
-// need asks for a rebuild by rules with a fingerprint, unless one is to be done anyway, or was tried by
-// these rules since the read models were built.
-func (r Rebuilds) need(ctx context.Context, by string, since int64) error {
+// need asks for a rebuild by rules with a fingerprint, unless one is to be done anyway, or one by these
+// rules has ended in vain since the last that was put in place.
+func (r Rebuilds) need(ctx context.Context, by string, vain ...RebuildState) error {
 	_, err := r.DB.Exec(ctx, `insert into `+r.table()+` (replace, fingerprint) select false, $1
-		where not exists (select from `+r.table()+` where `+unfinished+` or fingerprint = $1 and id > $2 and state <> 'done')`,
-		by, since)
+		where not exists (select from `+r.table()+` where `+unfinished+` or fingerprint = $1 and state = any ($2)
+			and id > (select coalesce(max(id), 0) from `+r.table()+` where state = 'done'))`,
+		by, vain)
 	return err
 }
 

@@ -69,8 +69,9 @@ end $$;
 `
 
 // errOutdated says that the read models were made by a projector that kept its books otherwise, or that
-// the books are gone.
-var errOutdated = errors.New("projections: the read models can't be gone on with, and stand still until they are rebuilt")
+// the books are gone, or all of them.
+var errOutdated = errors.New("projections: the read models can't be gone on with until they are rebuilt, " +
+	"as they are by themselves or, where that has failed, by 'gesta projections rebuild'")
 
 // errTables says that a projection's tables can't be made.
 var errTables = errors.New("projections: create tables")
@@ -78,7 +79,7 @@ var errTables = errors.New("projections: create tables")
 // errNoKey refuses tables that could not be compared with others.
 var errNoKey = errors.New("projections: a table has no primary key")
 
-// prepare makes the read schema when there is none, and takes it over.
+// prepare takes the read schema over, and makes it where there is none.
 func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err error) {
 	schema := ReadSchema(p.Schema)
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -87,8 +88,7 @@ func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err
 			return err
 		}
 		if !there {
-			p.Log.Info("read models are built for the first time", "schema", schema)
-			if err := create(ctx, tx, schema, p.Projections, 0); err != nil {
+			if err := p.createFirst(ctx, tx, schema); err != nil {
 				return err
 			}
 		}
@@ -96,6 +96,19 @@ func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err
 		return err
 	})
 	return m, err
+}
+
+// createFirst makes the read schema before anything has happened. Later, readers must not see it half
+// filled.
+func (p *Projector) createFirst(ctx context.Context, tx pgx.Tx, schema string) error {
+	head, err := p.Store.Head(ctx)
+	if err == nil && head.Position > 0 {
+		err = errOutdated
+	}
+	if err != nil {
+		return err
+	}
+	return create(ctx, tx, schema, p.Projections, 0)
 }
 
 // create makes a schema and the tables in it, which search_path finds there; what was there goes.

@@ -62,15 +62,9 @@ func (t *term) follow(ctx context.Context) error {
 func (t *term) begin(ctx context.Context, conn *pgx.Conn) (eventstore.Mark, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	live, err := t.prepare(ctx, conn)
-	if errors.Is(err, errOutdated) {
-		err = errors.Join(err, t.requests(conn).need(ctx, t.fingerprint(), 0))
-	}
-	if err == nil && live.stale {
-		err = t.requests(conn).need(ctx, t.fingerprint(), live.rebuild)
-	}
-	if err == nil {
-		err = t.verify(ctx, live.at)
+	live, err := t.takeLive(ctx, conn)
+	if forked := (*checkpoint.Forked)(nil); errors.Is(err, errOutdated) || errors.As(err, &forked) {
+		t.Passed(Standing{}) // They have passed nothing of this history that anybody could read.
 	}
 	if err != nil {
 		return eventstore.Mark{}, err
@@ -80,13 +74,19 @@ func (t *term) begin(ctx context.Context, conn *pgx.Conn) (eventstore.Mark, erro
 	return live.at, nil
 }
 
-// verify refuses read models that show another history than the store's: they have passed nothing of it.
-func (t *term) verify(ctx context.Context, at eventstore.Mark) error {
-	err := checkpoint.Verify(ctx, t.Store, at)
-	if forked := (*checkpoint.Forked)(nil); errors.As(err, &forked) {
-		t.Passed(Standing{})
+// takeLive takes the read models over, if they show the store's history, and asks for a rebuild where one
+// is needed.
+func (t *term) takeLive(ctx context.Context, conn *pgx.Conn) (*models, error) {
+	live, err := t.prepare(ctx, conn)
+	switch {
+	case errors.Is(err, errOutdated):
+		return nil, errors.Join(err, t.requests(conn).need(ctx, t.fingerprint(), Failed))
+	case err != nil:
+		return nil, err
+	case live.stale:
+		err = t.requests(conn).need(ctx, t.fingerprint(), Failed, Different)
 	}
-	return err
+	return live, errors.Join(err, checkpoint.Verify(ctx, t.Store, live.at))
 }
 
 func (t *term) end() {
