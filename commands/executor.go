@@ -168,12 +168,14 @@ func (x *Executor) tail(
 	return events[1:], false, nil
 }
 
-// unavailable gives a store that can't be reached, and a deadline that ran out, the word for it.
+// unavailable gives a store that can't be reached, a deadline that ran out, and what only a newer program
+// can read, the word for it.
 func unavailable(err error) error {
 	switch {
 	case errors.Is(err, eventstore.ErrTooLarge):
 		return ErrTooLarge
-	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, domain.ErrUnknownType),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w (%w)", domain.ErrUnavailable, err)
 	}
 	return err

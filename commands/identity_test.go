@@ -469,3 +469,23 @@ func TestAFullLineOfPasswordsRefusesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// While old and new programs serve side by side, an old one can't decide on what only the new one can read.
+func TestWhatANewerProgramWroteIsNotDecidedUpon(t *testing.T) {
+	store := &memory.Store{}
+	p := populate(t, store)
+	u := p.member("ann@example.com")
+	stream := identity.UserStream(u)
+	events, err := store.ReadStream(t.Context(), stream, 0, 10)
+	must(t, err)
+	_, err = store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{
+		Stream: stream, Expect: int64(len(events)), Events: []eventstore.NewEvent{{
+			ID: id.Event{ID: id.New(time.Now())}, Type: "identity.user.promoted", Schema: 1,
+			Data: []byte("{}"), Meta: []byte("{}"), OccurredAt: time.Now(),
+		}},
+	}}})
+	must(t, err)
+	if _, err := p.Get(t.Context(), "r", u); !errors.Is(err, domain.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}

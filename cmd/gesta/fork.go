@@ -14,6 +14,7 @@ import (
 // eventsForkEpoch repairs what a store that was restored from an older backup leaves behind.
 type eventsForkEpoch struct {
 	Common int64 `default:"-1" help:"The last position that the lost history and this one share, when the stream can't tell it."`
+	Force  bool  `help:"Part them there although the stream knows of nothing that is lost: it was lost as well."`
 }
 
 var (
@@ -23,6 +24,8 @@ var (
 		"say with --common POSITION which position is the last that both share")
 	errNothing = errors.New("the stream has nothing of this store: NATS_URL may be that of another one; " +
 		"with --common 0 the stream is thrown away all the same")
+	errHealthy = errors.New("the stream has nothing that the store does not have, so that nothing seems to be lost; " +
+		"where NATS has lost it too, say --force: consumers will undo what follows that position")
 	errUnseen = errors.New("these have seen events that neither the store nor the stream has; " +
 		"say with --common POSITION which position is the last that the lost history and the store share")
 )
@@ -39,7 +42,7 @@ func (c eventsForkEpoch) Run(ctx context.Context, s *Settings, std streams) erro
 		if err == nil {
 			defer line.close()
 		}
-		r := &repair{app: a, line: line, out: std.out}
+		r := &repair{app: a, line: line, force: c.Force, out: std.out}
 		return a.leader("fork-epoch").Lead(ctx, func(ctx context.Context) error { return r.run(ctx, c.Common) })
 	})
 }
@@ -48,6 +51,7 @@ func (c eventsForkEpoch) Run(ctx context.Context, s *Settings, std streams) erro
 type repair struct {
 	*app
 	line    *line // nil when NATS is away
+	force   bool
 	out     io.Writer
 	head    eventstore.Head
 	epochs  eventstore.Epochs
@@ -137,6 +141,14 @@ func (r *repair) given(ctx context.Context, position int64) (m eventstore.Mark, 
 		}
 		m = events[0].Mark()
 	}
-	last, forked := r.epochs.Last()
-	return m, r.parting.Forked || len(r.astray) > 0 || !forked || last.Common() != m, nil
+	if r.parting.Forked || len(r.astray) > 0 {
+		return m, true, nil
+	}
+	if last, forked := r.epochs.Last(); forked && last.Common() == m {
+		return m, false, nil
+	}
+	if r.line != nil && !r.force {
+		return m, true, errHealthy
+	}
+	return m, true, nil
 }

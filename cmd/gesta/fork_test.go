@@ -236,6 +236,9 @@ func TestForkEpochAsksWhoKnows(t *testing.T) {
 	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", fmt.Sprint(head+1)); err == nil {
 		t.Error("a position beyond the store's end is taken")
 	}
+	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "2"); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("a whole history is parted: %v", err)
+	}
 	told := regexp.MustCompile(`epoch (\d+) begins after position 2`).FindStringSubmatch(mustGesta(t, away, "events", "fork-epoch", "--common", "2"))
 	if told == nil || len(told[1]) < len("1700000000") {
 		t.Fatalf("nobody knows which epochs there were, and the next is %v", told)

@@ -27,8 +27,8 @@ var awayClasses = []string{"08", "40", "53", "57", "58"}
 // unfitClasses say that Postgres can't keep what it is given: it is no such value, or exceeds a limit.
 var unfitClasses = []string{"22", "54"}
 
-// goneStates say that a table or its schema is not there: somebody is restoring it.
-var goneStates = []string{"42P01", "3F000"}
+// goneStates say that a table or its schema is not there, or not for this login: somebody is restoring it.
+var goneStates = []string{"42P01", "3F000", insufficientPrivilege}
 
 // wrap says what failed, as failed does, and as eventstore.ErrUnavailable also where tables are away that
 // were there before.

@@ -63,14 +63,16 @@ func (g *gate) leave() {
 	<-g.present
 }
 
-// observe makes the numbers of those who work and of those who wait metrics.
-func (g *gate) observe(metrics *prometheus.Registry) {
+// observeGate makes the numbers of those who work and of those who wait metrics, and what they have sent.
+func (s *Server) observeGate() {
 	gauge := func(name, help string, value func() int) {
-		metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+		s.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
 			func() float64 { return float64(value()) }))
 	}
+	g := s.gate
 	gauge("gesta_http_working", "Requests at work.", func() int { return len(g.working) })
 	gauge("gesta_http_waiting", "Requests that wait for their turn.", func() int { return max(0, len(g.present)-len(g.working)) })
+	gauge("gesta_http_body_bytes", "Bytes of requests' bodies that are held.", func() int { return int(s.held.Load()) })
 }
 
 // admitStrangers keeps those who only try to get in to half of the places: a flood of them must not leave

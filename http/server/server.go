@@ -38,7 +38,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.Limits, s.Times = s.Limits.orDefault(), s.Times.orDefault()
 	s.gate = newGate(s.Limits.Requests, s.Times.Wait)
-	s.gate.observe(s.Metrics)
+	s.observeGate()
 	s.countRefusals()
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
