@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,9 +27,14 @@ func follow(t *testing.T, natsURL string) *follower {
 	return f
 }
 
-// restart kills it and starts it again.
-func (f *follower) restart() {
+// restart kills it and starts it again. What it prints it does not keep in one transaction, as who takes
+// the example at its word would: so it is not killed in between.
+func (f *follower) restart(after uint64) {
 	f.t.Helper()
+	eventually(f.t, "the README's follower has kept where it is", func() bool {
+		kept, err := os.ReadFile(filepath.Join(f.dir, "followed.json"))
+		return err == nil && strings.Contains(string(kept), fmt.Sprintf(`"Position":%d}`, after))
+	})
 	f.kill()
 	f.before += f.said()
 	f.process = startProgram(f.t, f.binary, f.dir)
@@ -81,13 +87,14 @@ func TestTheREADMEsFollower(t *testing.T) {
 	api.register("c1", "c2")
 	n.start()
 	api.register("c3")
-	f.has(i.level(t, api))
+	head := i.level(t, api)
+	f.has(head)
 
-	f.restart()
+	f.restart(head)
 	n.kill()
 	api.register("d1")
 	n.start()
-	head := i.level(t, api)
+	head = i.level(t, api)
 	f.has(head)
 
 	p.stop()
