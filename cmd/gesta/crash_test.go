@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -43,10 +44,13 @@ func TestCrash(t *testing.T) {
 	c.summarise(t, kills)
 }
 
+// behind is what verify finds where something does not get on, which is no wonder while things break.
+var behind = regexp.MustCompile(`WRONG: (positions \d+ to \d+ are not published|the read models are at position)`)
+
 // verify verifies again and again while things break: it may fail then, but never find anything.
 func (c *campaign) verify(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
-		if out, _ := gesta(t, c.env, "", "verify"); strings.Contains(out, "WRONG") {
+		if out, _ := gesta(t, c.env, "", "verify"); strings.Contains(behind.ReplaceAllString(out, ""), "WRONG") {
 			c.load.finding("verify says %s", out)
 		}
 		rest(ctx, time.Second)
