@@ -3,13 +3,13 @@ package commands
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"gesta/domain"
 	"gesta/eventstore"
+	"gesta/eventstore/leader"
 	"gesta/eventstore/timers"
 )
 
@@ -27,8 +27,7 @@ type PolicyWorker struct {
 	Reacted   func(policy, outcome string) // told after each reaction
 	Log       *slog.Logger
 
-	leading atomic.Bool
-	failure atomic.Pointer[error] // why it does not get on; nil while it does
+	turns leader.Turns
 }
 
 // Feed hands on the history after a mark, each event once and in order, at most max at a time, until
@@ -53,50 +52,27 @@ const (
 	timerBatch       = 100                    // timers that are looked at together
 	timersEvery      = 250 * time.Millisecond // between two looks at what is due
 	restAfterFailure = 250 * time.Millisecond // so that a database that is away is not stormed
-	policyLogEvery   = time.Minute            // an error that stays the same
-	standingBy       = 2 * time.Second        // without leading means that another one leads
 )
 
 // Err is why the worker does not get on at the moment; nil while it does, or stands by.
-func (w *PolicyWorker) Err() error {
-	if err := w.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+func (w *PolicyWorker) Err() error { return w.turns.Err() }
 
 // Leading tells whether this worker is the one that reacts.
-func (w *PolicyWorker) Leading() bool { return w.leading.Load() }
+func (w *PolicyWorker) Leading() bool { return w.turns.Leading() }
 
 // Run reacts until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
 func (w *PolicyWorker) Run(ctx context.Context) error {
-	var logged time.Time
 	for ctx.Err() == nil {
-		err := w.turnOrStandby(ctx)
+		err := w.turns.Take(ctx, w.Lead, w.follow)
 		if ctx.Err() != nil {
 			return nil
 		}
-		before := w.Err()
-		w.failure.Store(&err)
-		if before == nil || before.Error() != err.Error() || time.Since(logged) > policyLogEvery {
+		if w.turns.Failed(err) {
 			w.Log.Warn("policies stopped, trying again", "error", err)
-			logged = time.Now()
 		}
 		rest(ctx, restAfterFailure)
 	}
 	return nil
-}
-
-// turnOrStandby leads when it is its turn. While another leads, this worker's last failure is past.
-func (w *PolicyWorker) turnOrStandby(ctx context.Context) error {
-	standby := time.AfterFunc(standingBy, func() { w.failure.Store(nil) })
-	defer standby.Stop()
-	return w.Lead(ctx, func(ctx context.Context) error {
-		standby.Stop()
-		w.leading.Store(true)
-		defer w.leading.Store(false)
-		return w.follow(ctx)
-	})
 }
 
 // follow is one turn of leading: from where the policies are, until something goes wrong.
@@ -189,6 +165,6 @@ func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) e
 		return err
 	}
 	t.at = to
-	t.failure.Store(nil)
+	t.turns.Well()
 	return nil
 }

@@ -36,7 +36,7 @@ func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recor
 		}
 		outcome, again := judged(reaction)
 		if again && !w.isAlone(ctx, tries) {
-			w.waits(tries, reaction)
+			w.waits(reaction)
 			rest(ctx, restAfterFailure)
 			continue
 		}
@@ -61,9 +61,8 @@ func (w *PolicyWorker) isAlone(ctx context.Context, tries int) bool {
 	return err == nil
 }
 
-func (w *PolicyWorker) waits(tries int, err error) {
-	w.failure.Store(&err)
-	if tries == 1 {
+func (w *PolicyWorker) waits(err error) {
+	if w.turns.Failed(err) {
 		w.Log.Warn("policies wait for the store", "error", err)
 	}
 }
@@ -169,7 +168,7 @@ func (w *PolicyWorker) keepTime(ctx context.Context) error {
 			continue
 		}
 		if rest(ctx, timersEvery); ctx.Err() == nil {
-			w.failure.Store(nil)
+			w.turns.Well()
 		}
 	}
 	return ctx.Err()

@@ -12,6 +12,7 @@ import (
 
 	"gesta/domain"
 	"gesta/eventstore"
+	"gesta/eventstore/leader"
 )
 
 // Projector follows the history and keeps all read models true. All of them move together, in one
@@ -27,18 +28,12 @@ type Projector struct {
 	Passed      func(Standing)                                                    // told after each commit
 	Log         *slog.Logger
 
-	logged  time.Time             // when a failure was
-	careful atomic.Bool           // see models
-	failure atomic.Pointer[error] // why it does not get on; nil while it does
+	careful atomic.Bool // see models
+	turns   leader.Turns
 }
 
 // Err is why the projector does not get on at the moment; nil while it does, or stands by.
-func (p *Projector) Err() error {
-	if err := p.failure.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
+func (p *Projector) Err() error { return p.turns.Err() }
 
 // Feed hands on the history after a mark, each event once and in order, at most max at a time, until
 // ctx ends or handle fails.
@@ -55,13 +50,10 @@ const watchEvery = 500 * time.Millisecond
 // How long the projector rests after a failure, so that a database that is away is not stormed.
 const restAfterFailure = 250 * time.Millisecond
 
-// An error that stays the same is logged only now and then.
-const logEvery = time.Minute
-
 // Run projects until ctx ends. Failures are logged and tried again: nothing is lost by waiting.
 func (p *Projector) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := p.turnOrStandby(ctx)
+		err := p.turns.Take(ctx, p.Lead, func(ctx context.Context) error { return (&term{Projector: p}).lead(ctx) })
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -73,25 +65,9 @@ func (p *Projector) Run(ctx context.Context) error {
 
 // failed says why the projector does not get on.
 func (p *Projector) failed(err error) {
-	before := p.Err()
-	p.failure.Store(&err)
-	if before == nil || before.Error() != err.Error() || time.Since(p.logged) > logEvery {
+	if p.turns.Failed(err) {
 		p.Log.Warn("projector stopped, trying again", "error", err)
-		p.logged = time.Now()
 	}
-}
-
-// standingBy is how long it takes, once leading was asked for, to see that another one leads.
-const standingBy = 2 * time.Second
-
-// turnOrStandby leads when it is its turn. While another leads, this projector's last failure is past.
-func (p *Projector) turnOrStandby(ctx context.Context) error {
-	standby := time.AfterFunc(standingBy, func() { p.failure.Store(nil) })
-	defer standby.Stop()
-	return p.Lead(ctx, func(ctx context.Context) error {
-		standby.Stop()
-		return (&term{Projector: p}).lead(ctx)
-	})
 }
 
 // connect answers a connection whose commits don't wait for the disk: a crash only moves the

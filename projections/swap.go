@@ -30,7 +30,7 @@ func (b *rebuild) swap(ctx context.Context) error {
 		return err
 	}
 	b.Log.Info("the rebuilt read models are in place", "rebuild", b.request.ID, "position", b.shadow.at.Position)
-	b.failure.Store(nil)
+	b.turns.Well()
 	if b.live != nil {
 		b.shadow.db, b.live = b.term.conn, b.shadow
 		b.moved()

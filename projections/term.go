@@ -171,6 +171,6 @@ func (t *term) apply(ctx context.Context, events []eventstore.Recorded) error {
 
 // moved tells that all is well, and how far.
 func (t *term) moved() {
-	t.failure.Store(nil)
+	t.turns.Well()
 	t.Passed(t.live.standing())
 }
