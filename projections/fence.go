@@ -29,7 +29,7 @@ type Fence struct {
 	slow    bool  // the projector is known to lag, so that nobody waits for more than it can reach,
 	pace    int64 // which is so much from where it stands: nothing while it stands still,
 	missed  int64 // until it has passed what was given up
-	waiting map[chan struct{}]int64
+	waiting map[chan Standing]int64
 	since   time.Time // somebody waits
 }
 
@@ -41,10 +41,11 @@ const (
 
 // Settle waits until readers see what was written on streams up to a position, and tells whether they do.
 func (f *Fence) Settle(ctx context.Context, position int64, streams []domain.Stream) bool {
-	if !f.Await(ctx, position) {
+	s, passed := f.await(ctx, position)
+	if !passed || s.Stale {
 		return false
 	}
-	if !f.standing().Parked {
+	if !s.Parked {
 		return true
 	}
 	parked, err := f.Parked(ctx, streams)
@@ -56,49 +57,45 @@ func (f *Fence) Settle(ctx context.Context, position int64, streams []domain.Str
 // it can make up for in that time: whoever waits holds a place that others could use. It waits as well
 // while some read models stand still, for the others, but then they don't see it all.
 func (f *Fence) Await(ctx context.Context, position int64) bool {
-	return f.await(ctx, position) && !f.standing().Stale
+	s, passed := f.await(ctx, position)
+	return passed && !s.Stale
 }
 
-func (f *Fence) standing() Standing {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.seen
-}
-
-func (f *Fence) await(ctx context.Context, position int64) bool {
+// await answers where the read models stood when the position was passed.
+func (f *Fence) await(ctx context.Context, position int64) (s Standing, is bool) {
 	passed, began, wait := f.join(position)
 	if !wait {
-		return passed == nil
+		return began.Standing, passed == nil
 	}
 	defer f.leave(passed)
 	timeout := time.NewTimer(f.Bound)
 	defer timeout.Stop()
 	select {
-	case <-passed:
-		return true
+	case s = <-passed:
+		return s, true
 	case <-ctx.Done():
 	case <-timeout.C:
 		f.suspect(began, position)
 	}
-	return false
+	return s, false
 }
 
 // join answers nil and no wait for a position that is passed, a channel and no wait for one that
 // waiting would not help.
-func (f *Fence) join(position int64) (passed chan struct{}, began view, wait bool) {
+func (f *Fence) join(position int64) (passed chan Standing, began view, wait bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	began = view{f.seen.Position, f.looked}
+	began = view{f.seen, f.looked}
 	if position <= f.seen.Position {
 		return nil, began, false
 	}
-	passed = make(chan struct{})
+	passed = make(chan Standing, 1)
 	if f.slow && position > f.seen.Position+f.pace {
 		f.missed = max(f.missed, position)
 		return passed, began, false
 	}
 	if len(f.waiting) == 0 {
-		f.waiting, f.since = map[chan struct{}]int64{}, time.Now()
+		f.waiting, f.since = map[chan Standing]int64{}, time.Now()
 	}
 	f.waiting[passed] = position
 	f.channels()
@@ -108,11 +105,11 @@ func (f *Fence) join(position int64) (passed chan struct{}, began view, wait boo
 
 // view is what the fence has seen at some time.
 type view struct {
-	mark   int64
+	Standing
 	looked int
 }
 
-func (f *Fence) leave(passed chan struct{}) {
+func (f *Fence) leave(passed chan Standing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.waiting, passed)
@@ -122,7 +119,7 @@ func (f *Fence) leave(passed chan struct{}) {
 func (f *Fence) suspect(began view, missed int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	moved := f.seen.Position - began.mark
+	moved := f.seen.Position - began.Position
 	if f.slow = moved > 0 || moved == 0 && f.looked > began.looked; f.slow {
 		f.pace, f.missed = moved, max(f.missed, missed)
 	}
@@ -148,7 +145,7 @@ func (f *Fence) move(s Standing) {
 	f.seen = s
 	for passed, wanted := range f.waiting {
 		if wanted <= position {
-			close(passed)
+			passed <- s // There is room, and this is the only time.
 			delete(f.waiting, passed)
 		}
 	}
