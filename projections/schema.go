@@ -11,6 +11,7 @@ import (
 
 	"gesta/domain"
 	"gesta/domain/id"
+	"gesta/eventstore"
 )
 
 // ReadSchema names the schema of the read models that belong to a schema of the truth.
@@ -98,17 +99,24 @@ func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err
 	return m, err
 }
 
-// createFirst makes the read schema before anything has happened. Later, readers must not see it half
-// filled.
+// createFirst makes the read schema while so little has happened that it is filled at once. Later, readers
+// would see it half filled.
 func (p *Projector) createFirst(ctx context.Context, tx pgx.Tx, schema string) error {
-	head, err := p.Store.Head(ctx)
-	if err == nil && head.Position > 0 {
+	events, err := after(ctx, p.Store, eventstore.Mark{}, maxBatch+1)
+	if err == nil && len(events) > maxBatch {
 		err = errOutdated
+	}
+	if err == nil {
+		err = create(ctx, tx, schema, p.Projections, 0)
 	}
 	if err != nil {
 		return err
 	}
-	return create(ctx, tx, schema, p.Projections, 0)
+	m := p.models(tx)
+	if err := m.begin(ctx, tx); err != nil {
+		return err
+	}
+	return m.apply(ctx, events)
 }
 
 // create makes a schema and the tables in it, which search_path finds there; what was there goes.
