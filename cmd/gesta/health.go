@@ -132,40 +132,40 @@ func (n *node) observe() {
 // scrapeTime is how long a scrape waits for the database.
 const scrapeTime = time.Second
 
-// projected is -1 where it can't be found out.
+// scraped is -1 where it can't be found out in time.
+func scraped(find func(context.Context) (int64, error)) int64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	found, err := find(ctx)
+	if err != nil {
+		return -1
+	}
+	return found
+}
+
 func (n *node) projected() int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-	defer cancel()
-	s, err := n.fence.Checkpoint(ctx)
-	if err != nil {
-		return -1
-	}
-	return s.Position
+	return scraped(func(ctx context.Context) (int64, error) {
+		s, err := n.fence.Checkpoint(ctx)
+		return s.Position, err
+	})
 }
 
-// parkedStreams is -1 where it can't be found out.
-func (n *node) parkedStreams() int {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-	defer cancel()
-	count, err := projections.CountParked(ctx, n.reads)
-	if err != nil {
-		return -1
-	}
-	return count
+func (n *node) parkedStreams() int64 {
+	return scraped(func(ctx context.Context) (int64, error) {
+		count, err := projections.CountParked(ctx, n.reads)
+		return int64(count), err
+	})
 }
 
-// rebuilt is how far the rebuild is that is being done; 0 without any, -1 where it can't be found out.
+// rebuilt is how far the rebuild is that is being done; 0 without any.
 func (n *node) rebuilt() int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-	defer cancel()
-	last, _, err := n.rebuilds().Last(ctx)
-	switch {
-	case err != nil:
-		return -1
-	case last.State.Ended():
-		return 0
-	}
-	return last.Position
+	return scraped(func(ctx context.Context) (int64, error) {
+		last, _, err := n.rebuilds().Last(ctx)
+		if last.State.Ended() {
+			return 0, err
+		}
+		return last.Position, err
+	})
 }
 
 func (n *node) lag() int64 { return n.behind(n.projected()) }
@@ -178,13 +178,13 @@ func (n *node) relayLag() int64 {
 	return n.behind(s.Position)
 }
 
-// behind is -1 where it can't be found out.
+// behind is -1 for a position that could not be found out.
 func (n *node) behind(position int64) int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-	defer cancel()
-	head, err := n.store.Head(ctx)
-	if err != nil || position < 0 {
+	if position < 0 {
 		return -1
 	}
-	return head.Position - position
+	return scraped(func(ctx context.Context) (int64, error) {
+		head, err := n.store.Head(ctx)
+		return head.Position - position, err
+	})
 }

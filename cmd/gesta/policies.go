@@ -65,13 +65,10 @@ func failing(all []timers.Timer) (named []map[string]any) {
 func (n *node) observePolicies(gauge func(name, help string, value func() float64)) {
 	status := func(of func(timers.Status) int64) func() float64 {
 		return func() float64 {
-			ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
-			defer cancel()
-			s, err := n.policies.timers.Status(ctx)
-			if err != nil {
-				return -1
-			}
-			return float64(of(s))
+			return float64(scraped(func(ctx context.Context) (int64, error) {
+				s, err := n.policies.timers.Status(ctx)
+				return of(s), err
+			}))
 		}
 	}
 	gauge("gesta_policies_position", "Position of the last event that policies have reacted to.",
