@@ -58,7 +58,7 @@ func (w *world) awaitStanding(position int64) (s projections.Standing) {
 
 func await(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for !is() {
 		select {

@@ -118,7 +118,7 @@ func (w *world) lead(p *projections.Projector) (stop func()) {
 // expect waits until the read models are level, and compares their sum.
 func (w *world) expect(position, sum int64) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		var at, n int64

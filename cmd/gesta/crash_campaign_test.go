@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"gesta/eventstore/relay/relaytest"
 )
 
 // campaignAdmin is the address of the administrator, which nobody else gets.
@@ -65,7 +67,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 // newPostgres makes a durable cluster with the app's login, and leaves it stopped.
 func (c *campaign) newPostgres(t *testing.T) {
 	t.Helper()
-	dir, port := filepath.Join(t.TempDir(), "postgres"), ownPort(t)
+	dir, port := filepath.Join(t.TempDir(), "postgres"), relaytest.OwnPort(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

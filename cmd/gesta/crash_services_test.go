@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,10 +14,10 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"gesta/eventstore/postgres/cluster"
+	"gesta/eventstore/relay/relaytest"
 )
 
 // victim is a running server that can be killed.
@@ -189,7 +188,7 @@ type postgresServer struct {
 // behind: its backends end by themselves when they notice that the postmaster has gone. One that was
 // just being made may still listen, and the cluster would take another port, where nobody looks for it.
 func launchPostgres(ctx context.Context, dir, port string) (victim, error) {
-	for !isVacant(port) && ctx.Err() == nil {
+	for !relaytest.IsVacant(port) && ctx.Err() == nil {
 		rest(ctx, 10*time.Millisecond)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "port"), []byte(port), 0o600); err != nil {
@@ -205,11 +204,6 @@ func launchPostgres(ctx context.Context, dir, port string) (victim, error) {
 	return postgresServer{c, filepath.Join(dir, "data", "postmaster.pid")}, nil
 }
 
-func isVacant(port string) bool {
-	l, err := net.Listen("tcp", "127.0.0.1:"+port)
-	return err == nil && l.Close() == nil
-}
-
 func (p postgresServer) kill() {
 	text, err := os.ReadFile(p.pidFile)
 	if err != nil {
@@ -223,17 +217,3 @@ func (p postgresServer) kill() {
 
 func (p postgresServer) done() <-chan struct{} { return p.Done() }
 func (p postgresServer) String() string        { return fmt.Sprint(p.Err()) }
-
-// ownPort is a free port below those that the kernel gives to connections and to whoever asks for any:
-// nobody gets it while its owner is away.
-func ownPort(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(20_000 + rand.IntN(12_000))
-		if isVacant(port) {
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gesta/eventstore/relay/natsembed"
+	"gesta/eventstore/relay/relaytest"
 )
 
 // asNATS makes this test binary run as a NATS server, so that stories can stop, wipe and kill one.
@@ -56,7 +57,7 @@ func startNATS(t *testing.T, dir string, port int) *natsProcess {
 // freeAddress is one whose port nobody is given while its owner is away.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	return "127.0.0.1:" + ownPort(t)
+	return "127.0.0.1:" + relaytest.OwnPort(t)
 }
 
 // start starts the server again after stop or kill.

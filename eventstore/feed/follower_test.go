@@ -118,7 +118,7 @@ func (m *machine) end(rt *rapid.T) {
 			if m.last++; position != m.last {
 				rt.Fatalf("got %d, want %d", position, m.last)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			rt.Fatalf("nothing after %d of %d", m.last, len(m.history.All()))
 		}
 	}

@@ -69,7 +69,7 @@ func stand(t *testing.T, p leader.Postgres) *term {
 
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !condition() {
 		select {

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is for what must happen at some time.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // await polls until something is so.
 func await(t *testing.T, what string, so func() bool) {

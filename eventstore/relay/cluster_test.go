@@ -72,12 +72,7 @@ func member(t *testing.T, name string, own *url.URL, routes []*url.URL) *server.
 }
 
 func freeRoute(t *testing.T) *url.URL {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return &url.URL{Scheme: "nats", Host: l.Addr().String()}
+	return &url.URL{Scheme: "nats", Host: net.JoinHostPort("127.0.0.1", relaytest.OwnPort(t))}
 }
 
 func connected(t *testing.T, servers map[string]*server.Server) *nats.Conn {

@@ -126,7 +126,7 @@ func (r *running) metric(name string) float64 {
 
 func (r *running) await(what string, is func() bool) {
 	r.t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !is() {
 		select {

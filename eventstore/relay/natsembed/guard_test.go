@@ -14,7 +14,7 @@ import (
 
 // Who comes without credentials may follow the events, and change nothing.
 func TestAGuardedServerIsReadOnlyForOutsiders(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := natsembed.Start(natsembed.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Guarded: true})
 	if err != nil {

@@ -144,7 +144,7 @@ func (n *NATS) DeleteStream() {
 // Await waits until the condition holds, and fails the test when it doesn't for long.
 func Await(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !condition() {
