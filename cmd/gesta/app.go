@@ -62,6 +62,19 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	return a, nil
 }
 
+// openFor opens what roles need.
+func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, roles []string) (*app, error) {
+	a, err := s.open(ctx, sys, log)
+	if err != nil || !decides(roles) {
+		return a, err
+	}
+	if err := a.openCommands(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
 // openCommands adds what decides, and the surfaces on top of it.
 func (a *app) openCommands(ctx context.Context) error {
 	if err := a.openHasher(ctx, a.store.CheckKey); err != nil {

@@ -60,7 +60,7 @@ func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.
 		return err
 	}
 	defer nc.Close()
-	return s.serve(ctx, sys, log, nc, plan{roles: allRoles, listen: c.Listen, started: func(ctx context.Context, n *node) error {
+	return s.serve(ctx, sys, log, nc, plan{roles: allRoles, listen: c.Listen, wait: startTime, started: func(ctx context.Context, n *node) error {
 		if s.hardened() {
 			return c.greet(out, n, ns.URL(), "no demo data under the hardened profile; see 'gesta admin create'")
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
 
+	"gesta/eventstore"
 	"gesta/http/server"
 )
 
@@ -49,7 +50,7 @@ func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 	}
 	log := s.logger(std.err)
 	s.warn(log)
-	if err := sys.await(ctx, log, c.Wait); err != nil {
+	if err := await(ctx, log, c.Wait, sys.answers); err != nil {
 		return err
 	}
 	if err := sys.ready(ctx, log); err != nil {
@@ -60,7 +61,7 @@ func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 		return errNATS // What is wrong with it could say the password in it.
 	}
 	defer nc.Close()
-	return s.serve(ctx, sys, log, nc, plan{roles: c.Roles, listen: c.Listen, drain: c.Drain, started: func(_ context.Context, n *node) error {
+	return s.serve(ctx, sys, log, nc, plan{roles: c.Roles, listen: c.Listen, wait: c.Wait, drain: c.Drain, started: func(_ context.Context, n *node) error {
 		log.Info("serving", "roles", c.Roles, "addresses", n.addresses())
 		return nil
 	}})
@@ -78,13 +79,13 @@ func (s *Settings) warn(log *slog.Logger) {
 	}
 }
 
-// await waits for a Postgres that does not answer yet, for a while: what starts everything at once starts
-// things in any order, and who starts what has ended again would sooner or later give up. What answers
-// with a refusal will not think better of it.
-func (s *system) await(ctx context.Context, log *slog.Logger, patience time.Duration) error {
+// await tries until a Postgres that does not answer yet does, for a while: what starts everything at once
+// starts things in any order, and who starts what has ended again would sooner or later give up. What
+// answers with a refusal will not think better of it.
+func await(ctx context.Context, log *slog.Logger, patience time.Duration, try func(context.Context) error) error {
 	until := time.Now().Add(patience)
 	for said := false; ; said = true {
-		err := s.answers(ctx)
+		err := try(ctx)
 		if err == nil || ctx.Err() != nil || !isComing(err) || time.Now().After(until) {
 			return errors.Join(err, ctx.Err())
 		}
@@ -118,7 +119,11 @@ func (s *system) answers(ctx context.Context) error {
 // one that refuses.
 func isComing(err error) bool {
 	var refused *pgconn.PgError
-	return !errors.As(err, &refused) || refused.Code == "57P03" || refused.Code == "53300"
+	if errors.As(err, &refused) {
+		return refused.Code == "57P03" || refused.Code == "53300"
+	}
+	var unreached *pgconn.ConnectError
+	return errors.As(err, &unreached) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, eventstore.ErrUnavailable)
 }
 
 // ready migrates as the owner, and warns when the app's login is the owner: then only the triggers keep
@@ -160,22 +165,22 @@ func natsOptions(log *slog.Logger) []nats.Option {
 type plan struct {
 	roles   []string
 	listen  []string
+	wait    time.Duration // for a Postgres that is too busy to answer at once
 	drain   time.Duration
 	started func(context.Context, *node) error // is called once the roles run
 }
 
 // serve runs a plan on a system until ctx ends.
 func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc *nats.Conn, p plan) error {
-	a, err := s.open(ctx, sys, log)
+	var a *app
+	err := await(ctx, log, p.wait, func(ctx context.Context) (err error) {
+		a, err = s.openFor(ctx, sys, log, p.roles)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer a.close()
-	if decides(p.roles) {
-		if err := a.openCommands(ctx); err != nil {
-			return err
-		}
-	}
 	n, err := newNode(a, nc, p)
 	if err != nil {
 		return err

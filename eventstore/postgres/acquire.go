@@ -9,13 +9,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// How long a pool's user waits for a connection, and a new connection for the server. When the
-// connections are all in use for so long, the server does not answer, and more waiting only piles up
-// requests.
-const (
-	acquireTime = 2 * time.Second
-	dialTime    = 5 * time.Second
-)
+// How long a pool's user waits for a connection: when all are in use for so long, the server does not
+// answer, and more waiting only piles up requests.
+var acquireTime = 2 * time.Second
+
+// How long a new connection waits for the server.
+const dialTime = 5 * time.Second
 
 // Impatient bounds how long a pool's users wait for a connection.
 func Impatient(config *pgxpool.Config) {

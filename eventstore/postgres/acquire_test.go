@@ -9,6 +9,9 @@ import (
 	"gesta/eventstore/postgres/pgtest"
 )
 
+// The packages that are tested beside this one keep the server so busy that an ordinary read may take longer.
+func init() { acquireTime = 5 * time.Second }
+
 // TestNobodyWaitsLongForAConnection holds all of a pool's, and asks with a context that never ends.
 func TestNobodyWaitsLongForAConnection(t *testing.T) {
 	t.Parallel()
