@@ -398,18 +398,19 @@ func TestAnOldHashTakesAsLongAsNobodys(t *testing.T) {
 	must(t, err)
 	p, err := commands.NewPasswords(9)
 	must(t, err)
-	fastest := func(hash string) time.Duration {
-		took := time.Hour
-		for range 5 {
-			began := time.Now()
-			if ok, err := p.Match(t.Context(), hash, "wrong"); ok || err != nil {
-				t.Fatal(ok, err)
-			}
-			took = min(took, time.Since(began))
+	old, nobody := time.Hour, time.Hour
+	fastest := func(took time.Duration, hash string) time.Duration {
+		began := time.Now()
+		if ok, err := p.Match(t.Context(), hash, "wrong"); ok || err != nil {
+			t.Fatal(ok, err)
 		}
-		return took
+		return min(took, time.Since(began))
 	}
-	if old, nobody := fastest(hash), fastest(""); old < nobody*3/4 {
+	// A busy machine needs more tries until nothing was in the way of either.
+	for try := 0; try < 5 || try < 100 && old < nobody*3/4; try++ {
+		old, nobody = fastest(old, hash), fastest(nobody, "")
+	}
+	if old < nobody*3/4 {
 		t.Errorf("%s for an old hash, %s for nobody's", old, nobody)
 	}
 }

@@ -32,11 +32,10 @@ func TestAParkedStream(t *testing.T) {
 		if a.header.Get("X-Read-Model") != "pending" || a.field("phone") == "+5511999999999" {
 			t.Errorf("%v %s", a.header, a.text)
 		}
-		if a := c.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": free.field("refresh_token")}); a.header.Get("X-Read-Model") != "" {
-			t.Errorf("another stream is pending: %v", a.header)
-		} else {
-			free = a
-		}
+		eventually(t, "another stream is not pending", func() bool { // Busy machines have late projectors.
+			free = c.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": free.field("refresh_token")})
+			return free.header.Get("X-Read-Model") == ""
+		})
 	}
 	if a := api.expect(200, "GET", path, token, nil); a.field("phone") != "+5511999999999" {
 		t.Errorf("%s", a.text)
