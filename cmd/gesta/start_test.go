@@ -86,6 +86,21 @@ func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	patient.await(`("msg":"serving")`)
 }
 
+// Who gets one connection and then no other for a while waits for it.
+func TestWhoStartsWhilePostgresIsBusyWaits(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	login, err := loginOf(strings.TrimPrefix(i.env[0], "DATABASE_URL="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.exec(t, "alter role "+login+" connection limit 1")
+	p := start(t, i.env, "serve", "--listen", "127.0.0.1:0")
+	p.await(`("msg":"waiting for Postgres")`)
+	i.exec(t, "alter role "+login+" connection limit -1")
+	p.await(`("msg":"serving")`)
+}
+
 func (i installation) tell(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.Exec(context.Background(), sql); err != nil {
