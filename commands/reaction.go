@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -108,19 +107,14 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
 }
 
-// survive makes a panic an error. Only what the runtime says of it is told: anything else may hold what the
-// event says.
+// survive makes a panic an error.
 func (w *PolicyWorker) survive(p Policy, err *error) {
 	v := recover()
 	if v == nil {
 		return
 	}
-	why := fmt.Sprintf("with a %T", v)
-	if mistake, ok := v.(runtime.Error); ok {
-		why = mistake.Error()
-	}
 	w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
-	*err = fmt.Errorf("commands: policy %s panicked: %s", p.Name, why)
+	*err = fmt.Errorf("commands: policy %s %s", p.Name, domain.Panicked(v))
 }
 
 // causedBy says of what follows that the policy did it because of the event.

@@ -95,7 +95,7 @@ func (w *world) retry(streams ...domain.Stream) {
 func TestAPoisonedEventParksItsStream(t *testing.T) {
 	t.Parallel()
 	for name, says := range map[string]string{
-		`{"name":"panic"}`:     "the rule panics with a string",
+		`{"name":"panic"}`:     "the rule panicked with a string",
 		`{"name":"check"}`:     "SQLSTATE 23514 table hits constraint hits_n_check",
 		`{"name":"range"}`:     "SQLSTATE 22003",
 		`{"name":"index"}`:     "SQLSTATE 54000",

@@ -2,8 +2,6 @@ package projections
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -65,12 +63,8 @@ func named(what, name string) string {
 // write runs the rule; one that panics has met an event it can't deal with.
 func (r Rule) write(w Write, e domain.Event) (err error) {
 	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case runtime.Error:
-			err = &poison{"the rule panics: " + p.Error()}
-		default:
-			err = &poison{fmt.Sprintf("the rule panics with a %T", p)}
+		if p := recover(); p != nil {
+			err = &poison{"the rule " + domain.Panicked(p)}
 		}
 	}()
 	r.apply(w, e)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/leader"
 )
 
 func (p *Projector) shadowSchema() string { return shadowSchema(p.Schema) }
@@ -26,11 +27,10 @@ var errStandStill = errors.New("the read models stand still and can't be compare
 // rebuilds does what is asked for, until ctx ends. Failures are logged and tried again, from where they
 // happened.
 func (t *term) rebuilds(ctx context.Context) {
-	var known string
+	var news leader.News
 	for ctx.Err() == nil {
 		err := t.rebuildTurn(ctx)
-		if ctx.Err() == nil && err.Error() != known {
-			known = err.Error()
+		if ctx.Err() == nil && news.Is(err) {
 			t.Log.Warn("rebuild of the read models stopped, trying again", "error", err)
 		}
 		restAfter(ctx, err)

@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"runtime"
-
 	"gesta/domain"
 	"gesta/eventstore"
 )
@@ -43,12 +41,8 @@ func (f *fold) evolve(a domain.Aggregate, e domain.Event, r eventstore.Recorded)
 		if p == nil {
 			return
 		}
-		why := "a panic"
-		if err, ok := p.(runtime.Error); ok {
-			why = err.Error()
-		}
 		f.opaque = true
-		f.wrong = append(f.wrong, "version "+number(r.Version)+" can't be folded: "+why)
+		f.wrong = append(f.wrong, "version "+number(r.Version)+" can't be folded: its state "+domain.Panicked(p))
 	}()
 	f.state = a.Evolve(f.state, e, r.OccurredAt)
 }

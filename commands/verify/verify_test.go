@@ -157,7 +157,7 @@ func TestWhatCannotBeFoldedIsNamed(t *testing.T) {
 	tell(t, b.url, `alter table gesta.events disable trigger all`)
 	tell(t, b.url, `update gesta.events set data = '{"name":""}' where position = 2`)
 	found, checked := b.findings(t)
-	if len(found) != 1 || found[0] != named("bad").String()+": version 1 can't be folded: a panic" {
+	if len(found) != 1 || found[0] != named("bad").String()+": version 1 can't be folded: its state panicked with a string" {
 		t.Errorf("found %q", found)
 	}
 	if checked[1] != "2 streams that hold 1 claims, 1 not known here" || checked[2] != "2 claims in the store, 1 of streams not known here" {

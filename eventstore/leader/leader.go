@@ -43,14 +43,13 @@ func (p Postgres) Lead(ctx context.Context, f func(context.Context) error) error
 	if err != nil {
 		return err
 	}
-	var known string
+	var news News
 	for {
 		led, err := p.term(ctx, config, f)
 		if led {
 			return err
 		}
-		if ctx.Err() == nil && err.Error() != known {
-			known = err.Error()
+		if ctx.Err() == nil && news.Is(err) {
 			p.log().Warn("leader: not leading", "name", p.Name, "error", err)
 		}
 		select {

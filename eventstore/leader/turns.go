@@ -13,14 +13,11 @@ type Turns struct {
 	leading atomic.Bool
 	mu      sync.Mutex
 	err     error
-	told    string // the last failure that was news
-	toldAt  time.Time
+	news    News
 }
 
-const (
-	standingBy = 2 * time.Second // without leading means that another one leads
-	tellEvery  = time.Minute     // a failure that stays the same
-)
+// standingBy without leading means that another one leads.
+const standingBy = 2 * time.Second
 
 // Leading tells whether this is one's turn.
 func (t *Turns) Leading() bool { return t.leading.Load() }
@@ -44,11 +41,7 @@ func (t *Turns) Failed(err error) (news bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.err = err
-	news = err.Error() != t.told || time.Since(t.toldAt) > tellEvery
-	if news {
-		t.told, t.toldAt = err.Error(), time.Now()
-	}
-	return news
+	return t.news.Is(err)
 }
 
 // Take does something when it is one's turn. While another leads, the last failure is past.

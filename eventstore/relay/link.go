@@ -48,7 +48,7 @@ func (t *term) session(ctx context.Context, failure error) error {
 	l := &link{term: t, failure: failure}
 	err := l.open(ctx)
 	if err == nil {
-		t.relay.status.fail(nil)
+		t.relay.turns.Well()
 		err = l.live(ctx)
 	}
 	if errors.Is(context.Cause(ctx), envelope.ErrAway) {

@@ -17,6 +17,7 @@ import (
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/leader"
 )
 
 // Checkpoint is the relay's anchor: the furthest event known to be in the stream. It tells a fork
@@ -43,6 +44,7 @@ type Relay struct {
 	Poll       time.Duration // between two looks at store and stream; 0 for 500 ms
 	Log        *slog.Logger  // nil for slog.Default()
 
+	turns  leader.Turns
 	status status
 }
 
@@ -56,11 +58,12 @@ const (
 // Run relays until ctx ends, and answers its error, or the one that Leader can't begin with. A relay
 // whose NATS is away lets another lead, which may have its own.
 func (r *Relay) Run(ctx context.Context) error {
-	if r.Leader == nil {
-		return r.lead(ctx)
+	lead := func(ctx context.Context, f func(context.Context) error) error { return f(ctx) }
+	if r.Leader != nil {
+		lead = r.Leader.Lead
 	}
 	for {
-		err := r.Leader.Lead(ctx, r.lead)
+		err := r.turns.Take(ctx, lead, r.lead)
 		if !errors.Is(err, errNoNATS) {
 			return err
 		}
@@ -80,8 +83,7 @@ const holdOut = 2 * time.Second
 
 // lead goes from one session to the next; each begins by asking the stream what it has.
 func (r *Relay) lead(ctx context.Context) error {
-	r.status.lead(true)
-	defer r.status.lead(false)
+	defer r.status.forget()
 	t := &term{relay: r}
 	defer t.close()
 	var failure error
@@ -92,7 +94,9 @@ func (r *Relay) lead(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		r.failed(failure)
+		if r.turns.Failed(failure) {
+			r.log().Warn("relay: paused", "error", failure)
+		}
 		if r.status.position.Load() != before {
 			pause = firstPause
 		}
@@ -114,13 +118,6 @@ func (r *Relay) gone(since *time.Time) bool {
 		*since = time.Now()
 	}
 	return r.Leader != nil && !since.IsZero() && time.Since(*since) > holdOut
-}
-
-// failed logs what is new: a store or a NATS that is away would say the same many times.
-func (r *Relay) failed(err error) {
-	if r.status.fail(err) {
-		r.log().Warn("relay: paused", "error", err)
-	}
 }
 
 func (r *Relay) pauseAfter(err error, pause time.Duration) time.Duration {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"gesta/eventstore/checkpoint"
 )
@@ -24,32 +23,32 @@ type Status struct {
 }
 
 // Status answers how the relay does.
-func (r *Relay) Status() Status { return r.status.get() }
+func (r *Relay) Status() Status {
+	now := r.status.get()
+	now.Leading, now.Err = r.turns.Leading(), r.turns.Err()
+	_ = errors.As(now.Err, &now.Forked) // It stays nil with any other error.
+	return now
+}
 
 type status struct {
 	position, head, verified atomic.Int64
 
-	mu      sync.Mutex
-	leading bool
-	err     error
-	told    string // the last error that was news
-	toldAt  time.Time
-	damage  map[int64]Finding
+	mu     sync.Mutex
+	damage map[int64]Finding
 }
 
 func (s *status) get() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := Status{Leading: s.leading, Err: s.err, Position: s.position.Load(), Head: s.head.Load(), Verified: s.verified.Load()}
+	now := Status{Position: s.position.Load(), Head: s.head.Load(), Verified: s.verified.Load()}
 	now.Damaged = slices.SortedFunc(maps.Values(s.damage), func(a, b Finding) int { return cmp.Compare(a.Position, b.Position) })
-	_ = errors.As(s.err, &now.Forked) // It stays nil with any other error.
 	return now
 }
 
-func (s *status) lead(leading bool) {
+// forget is for the end of a time of leading: whoever leads next looks again.
+func (s *status) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leading, s.err = leading, nil
 	s.damage = nil
 	s.verified.Store(0)
 }
@@ -75,21 +74,6 @@ func (s *status) damaged(f Finding) (news bool) {
 	}
 	s.damage[f.Position] = f
 	return true
-}
-
-// tellEvery is how often an error that stays the same is news.
-const tellEvery = time.Minute
-
-// fail reports whether the error is news.
-func (s *status) fail(err error) (news bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-	news = err != nil && (err.Error() != s.told || time.Since(s.toldAt) > tellEvery)
-	if news {
-		s.told, s.toldAt = err.Error(), time.Now()
-	}
-	return news
 }
 
 func (s *status) heard(position int64) {
