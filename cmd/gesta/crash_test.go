@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, at last all
-// of them at once, and then asks whether all that was answered is true. CRASH_KILLS is how many of each are killed. CRASH_SEED
-// draws the same kills, pauses and commands again; how they fall together is up to the machine.
+// TestCrash kills replicas, Postgres and NATS at random moments while clients write and read, at last all of
+// them at once, and then asks whether all that was answered is true. CRASH_KILLS is how many of each are
+// killed. CRASH_SEED draws the same kills, pauses and commands again; how they fall together is up to the
+// machine.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	c := newCampaign(t, number(t, "CRASH_SEED", rand.Uint64()))

@@ -45,8 +45,8 @@ func (t Table) Get(ctx context.Context, db Querier, follower string) (eventstore
 	return eventstore.Mark{Position: position, Event: id.Event{ID: event}}, nil
 }
 
-// Move takes a follower from one place to another; the zero Mark is where all begin, with a row or none. It answers
-// ErrMoved when the follower is anywhere else.
+// Move takes a follower from one place to another; the zero Mark is where all begin, with a row or none. It
+// answers ErrMoved when the follower is anywhere else.
 func (t Table) Move(ctx context.Context, db Querier, follower string, from, to eventstore.Mark) error {
 	tag, err := t.move(ctx, db, follower, from, to)
 	if err != nil {

@@ -82,7 +82,8 @@ func (l *link) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// live runs the session, keeps its anchor and verifies what it publishes, until the last acknowledgement has arrived.
+// live runs the session, keeps its anchor and verifies what it publishes, until the last acknowledgement has
+// arrived.
 func (l *link) live(ctx context.Context) error {
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside sync.WaitGroup

@@ -44,8 +44,8 @@ func (r *Relay) create(ctx context.Context, js jetstream.JetStream) (jetstream.S
 	return js.CreateStream(ctx, config)
 }
 
-// adjust changes a stream that was made by hand or under other limits. It must be known to be ours: shorter limits
-// would drop messages of another store's.
+// adjust changes a stream that was made by hand or under other limits. It must be known to be ours: shorter
+// limits would drop messages of another store's.
 func (r *Relay) adjust(ctx context.Context, js jetstream.JetStream, s jetstream.Stream) (jetstream.Stream, error) {
 	is := s.CachedInfo().Config
 	ought := r.Limits.config(is)
