@@ -159,14 +159,14 @@ func TestAnOlderSchema(t *testing.T) {
 func TestAPostgresThatStandsStill(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	v, app := newValve(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
+	proxy, app := pgtest.NewProxy(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
 	i = i.at(t, i.owner, app)
 	i.env = append(i.env, "GESTA_MAX_REQUESTS=20", "GESTA_LOG_LEVEL=error")
 	address := freeAddress(t)
 	start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
 	awaitReady(t, address)
 	l := mixed(t, client{t, "http://" + address}, address)
-	v.close()
+	proxy.Stall()
 	all := l.send(60, 300, 3*time.Second)
 	for _, s := range all {
 		if s.err != nil || !isRefusal(s.answer) || s.took > 13*time.Second {
@@ -184,7 +184,7 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 	if a, err := health.send(message("GET", "/readyz", "", nil)); err != nil || a.status != 503 {
 		t.Errorf("readyz: %v %d", err, a.status)
 	}
-	v.open()
+	proxy.Flow()
 	untilNormal(t, l)
 	t.Logf("%d refused within %v (p50), %v (p99)", len(all), within(.5, all, took), within(.99, all, took))
 }
@@ -193,15 +193,15 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 func TestServeWaitsForItsPostgres(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	v, app := newValve(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
+	proxy, app := pgtest.NewProxy(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
 	i = i.at(t, i.owner, app)
-	v.close()
+	proxy.Stall()
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
 	told.await(`("msg":"waiting for Postgres")`)
 	patient.await(`("msg":"waiting for Postgres")`)
 	told.signal(syscall.SIGTERM)
 	told.awaitExit(0)
-	v.open()
+	proxy.Flow()
 	patient.await(`("msg":"serving")`)
 }
 

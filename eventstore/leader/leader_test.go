@@ -199,13 +199,13 @@ func TestHungLeaderIsReplaced(t *testing.T) {
 
 func TestSilentConnectionIsLostLeadership(t *testing.T) {
 	url := database(t)
-	net := between(t, url)
-	first := stand(t, candidate(net.url))
+	proxy, through := pgtest.NewProxy(t, url)
+	first := stand(t, candidate(through))
 	await(t, "it leads", first.leads.Load)
-	net.silent.Store(true)
+	proxy.Stall()
 	await(t, "it leads no more", func() bool { return !first.leads.Load() })
-	net.silent.Store(false)
-	net.hangUp()
+	proxy.Flow()
+	proxy.Cut()
 	await(t, "it leads again", first.leads.Load)
 }
 
