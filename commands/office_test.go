@@ -18,6 +18,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/timers"
+	"gesta/wait"
 )
 
 // office is where policies work: a history, timers, and a clock that the test moves.
@@ -86,23 +87,10 @@ func (o *office) run(w *commands.PolicyWorker) (stop func()) {
 	return stop
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
 // level waits until the policies are where the history ends.
 func (o *office) level() {
 	o.t.Helper()
-	eventually(o.t, "the policies are level", func() bool {
+	wait.Until(o.t, "the policies are level", func() bool {
 		head, err := o.store.Head(o.t.Context())
 		return err == nil && o.status().Position == head.Position
 	})
@@ -129,7 +117,7 @@ func (o *office) cause(n int) {
 	o.t.Helper()
 	for range n {
 		key := id.New(time.Now()).String()
-		eventually(o.t, "a cause is appended", func() bool {
+		wait.Until(o.t, "a cause is appended", func() bool {
 			_, err := commands.Execute(commands.Once(o.t.Context(), "test", key), o.x, count{causes, 1, ""})
 			if errors.Is(err, domain.ErrUnavailable) {
 				return false

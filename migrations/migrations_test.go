@@ -13,6 +13,7 @@ import (
 
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/migrations"
+	"gesta/wait"
 
 	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"
@@ -222,15 +223,7 @@ func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
 // await asks until the answer is yes.
 func await(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
-	ctx, tick := patience(t), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !ask[bool](t, conn, sql) {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", sql)
-		}
-	}
+	wait.Until(t, sql, func() bool { return ask[bool](t, conn, sql) })
 }
 
 func TestNoConnectionIsKept(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/projections"
+	"gesta/wait"
 )
 
 func (w *world) rebuilds() projections.Rebuilds {
@@ -35,7 +36,7 @@ func (w *world) ask(replace bool) int64 {
 // ended waits for what becomes of a rebuild.
 func (w *world) ended(number int64) (r projections.Rebuild) {
 	w.t.Helper()
-	await(w.t, "the rebuild ends", func() bool {
+	wait.Until(w.t, "the rebuild ends", func() bool {
 		var err error
 		if r, err = w.rebuilds().Get(w.t.Context(), number); err != nil {
 			w.t.Fatal(err)
@@ -48,7 +49,7 @@ func (w *world) ended(number int64) (r projections.Rebuild) {
 // awaitFresh waits until what was asked for last is done, and no read model stands still.
 func (w *world) awaitFresh() {
 	w.t.Helper()
-	await(w.t, "no read model stands still", func() bool {
+	wait.Until(w.t, "no read model stands still", func() bool {
 		last, found, err1 := w.rebuilds().Last(w.t.Context())
 		s, err2 := projections.Checkpoint(w.reads, "")(w.t.Context())
 		return err1 == nil && err2 == nil && found && last.State == projections.Done && !s.Stale
@@ -66,7 +67,7 @@ func (w *world) ask1(sql string, args ...any) (n int64) {
 // schemas waits until only these are left of the read models' schemas.
 func (w *world) schemas(want ...string) {
 	w.t.Helper()
-	await(w.t, fmt.Sprintf("schemas %v", want), func() bool {
+	wait.Until(w.t, fmt.Sprintf("schemas %v", want), func() bool {
 		rows, _ := w.reads.Query(w.t.Context(), `select nspname::text from pg_namespace where nspname like 'gesta_read%' order by 1`)
 		have, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		return err == nil && slices.Equal(have, want)
@@ -233,7 +234,7 @@ func TestUnchangedReadModelsGoOnWhileOthersAreBuilt(t *testing.T) {
 	stop()
 	stop = w.run(w.projector(hits(1, "1"), tally(2)))
 	var r projections.Rebuild
-	await(t, "the rebuild ends", func() bool {
+	wait.Until(t, "the rebuild ends", func() bool {
 		last, found, err := w.rebuilds().Last(t.Context())
 		r = last
 		return err == nil && found && r.State.Ended()
@@ -408,12 +409,12 @@ func TestReadersAreNotTakenBackByWhoWasTakenOverFrom(t *testing.T) {
 	p.Store = heads{w.store, func(times int64) {
 		switch times {
 		case 1: // The rebuild begins.
-			await(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
+			wait.Until(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
 			var err error
 			if other, err = projections.ByHand(t.Context(), w.projector(hits(1, "1"))); err != nil {
 				t.Error(err)
 			}
-			await(t, "it notices that another does", func() bool { return p.Err() != nil })
+			wait.Until(t, "it notices that another does", func() bool { return p.Err() != nil })
 		case 2: // It looks for the end of the history for the last time.
 			w.hits(1)
 			events, err := w.store.Read(t.Context(), 10, 1)
@@ -509,7 +510,7 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 			stop := w.run(p)
 			w.expect(700, 700)
 			number := w.ask(true)
-			await(t, "some is filled", func() bool {
+			wait.Until(t, "some is filled", func() bool {
 				_, err := w.reads.Exec(t.Context(), `update gesta_read_next.hits set n = n + 1000 where name = '0'`)
 				return err == nil && w.ask1(`select position from gesta_read_next.checkpoints`) == 500
 			})
@@ -541,7 +542,7 @@ func TestAForkIsHealedByReplacing(t *testing.T) {
 			w.exec(`update checkpoints set position = $1, event_id = $2`, position, [16]byte(id.Named("another history")))
 			p := w.projector(hits(1, "1"))
 			w.run(p)
-			await(t, "the projector says that it is forked", func() bool {
+			wait.Until(t, "the projector says that it is forked", func() bool {
 				forked := (*checkpoint.Forked)(nil)
 				return errors.As(p.Err(), &forked)
 			})
@@ -591,7 +592,7 @@ func TestATableWithoutKeyIsRefused(t *testing.T) {
 	stop()
 	bad := projections.Projection{Name: "bad", Tables: `create table bad (n int)`}
 	w.run(w.projector(hits(1, "1"), bad))
-	await(t, "the rebuild fails", func() bool {
+	wait.Until(t, "the rebuild fails", func() bool {
 		r, _, err := w.rebuilds().Last(t.Context())
 		return err == nil && r.State == projections.Failed
 	})
@@ -647,7 +648,7 @@ func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 		}
 	})))
 	var r projections.Rebuild
-	await(t, "the rebuild ends", func() bool {
+	wait.Until(t, "the rebuild ends", func() bool {
 		last, found, err := w.rebuilds().Last(t.Context())
 		r = last
 		return err == nil && found && last.State.Ended()
@@ -693,7 +694,7 @@ func TestLostReadModelsAreNotSeenHalfFilled(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.lead(w.projector(hits(1, "1")))
-			await(t, "they are there again", func() bool {
+			wait.Until(t, "they are there again", func() bool {
 				var sum, position int64
 				err := w.reads.QueryRow(t.Context(), `select (select coalesce(sum(n), 0) from hits), (select position from checkpoints)`).Scan(&sum, &position)
 				if err == nil && sum != 1300 {

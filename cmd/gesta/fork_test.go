@@ -16,6 +16,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/relay"
+	"gesta/wait"
 )
 
 func (c client) register(names ...string) {
@@ -28,7 +29,7 @@ func (c client) register(names ...string) {
 // awaitForked waits until health and metrics name the fork and what repairs it.
 func (c client) awaitForked() {
 	c.t.Helper()
-	eventually(c.t, "the relay says that it is forked", func() bool {
+	wait.Until(c.t, "the relay says that it is forked", func() bool {
 		relay := c.role("relay")
 		text, _ := relay["error"].(string)
 		return relay["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
@@ -162,7 +163,7 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	i.level(t, api)
 	i.restore(t, b, wholeDatabase...)
 
-	eventually(t, "the session of the lost history is over", func() bool {
+	wait.Until(t, "the session of the lost history is over", func() bool {
 		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
 	})
 	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // asGesta makes this test binary run as gesta itself, so that stories can start, kill and restart
@@ -89,7 +90,7 @@ func (p *process) await(pattern string) string {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
 	var found string
-	eventually(p.t, "gesta says "+pattern, func() bool {
+	wait.Until(p.t, "gesta says "+pattern, func() bool {
 		select {
 		case <-p.end:
 			p.t.Fatalf("gesta ended:\n%s", p.said())
@@ -157,20 +158,6 @@ func mustGesta(t *testing.T, env []string, args ...string) string {
 		t.Fatalf("gesta %s: %v", strings.Join(args, " "), err)
 	}
 	return out
-}
-
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
 }
 
 // client talks to one base URL.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gesta/wait"
 )
 
 // overloadTime is how long the overload lasts; `make overload` sets it to two minutes.
@@ -123,7 +125,7 @@ func untilNormal(t *testing.T, l traffic) time.Duration {
 	t.Helper()
 	c, begin := raw{address: l.address}, time.Now()
 	defer c.close()
-	eventually(t, "all is normal again", func() bool {
+	wait.Until(t, "all is normal again", func() bool {
 		for n := range 20 {
 			if s := l.one(&c, n, time.Now()); s.err != nil || s.answer.status != 200 || s.took > 250*time.Millisecond {
 				return false
@@ -186,7 +188,7 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 
 func awaitReady(t *testing.T, address string) {
 	t.Helper()
-	eventually(t, "it is ready", func() bool {
+	wait.Until(t, "it is ready", func() bool {
 		c := raw{address: address}
 		defer c.close()
 		a, err := c.send(message("GET", "/readyz", "", nil))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gesta/projections"
+	"gesta/wait"
 )
 
 // An event that can't be written keeps back its stream alone, and everybody says so; once what was in its
@@ -32,7 +33,7 @@ func TestAParkedStream(t *testing.T) {
 		if a.header.Get("X-Read-Model") != "pending" || a.field("phone") == "+5511999999999" {
 			t.Errorf("%v %s", a.header, a.text)
 		}
-		eventually(t, "another stream is not pending", func() bool { // Busy machines have late projectors.
+		wait.Until(t, "another stream is not pending", func() bool { // Busy machines have late projectors.
 			free = c.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": free.field("refresh_token")})
 			return free.header.Get("X-Read-Model") == ""
 		})
@@ -90,17 +91,17 @@ func TestRebuildStory(t *testing.T) {
 	p.stop()
 	start(t, i.env, "projections", "rebuild").kill()
 	killed := start(t, i.env, "projections", "rebuild")
-	eventually(t, "the rebuild is asked for", func() bool {
+	wait.Until(t, "the rebuild is asked for", func() bool {
 		return strings.Contains(mustGesta(t, i.env, "projections", "status"), "last rebuild")
 	})
 	killed.kill()
 	_, api = i.serve(t, "api,relay,projector")
 	i.level(t, api)
-	eventually(t, "the rebuild is done", func() bool {
+	wait.Until(t, "the rebuild is done", func() bool {
 		return strings.HasSuffix(mustGesta(t, i.env, "projections", "status"), ": done\n")
 	})
 	api.expect(201, "POST", "/users", "", registration("after@example.com"))
-	eventually(t, "nothing is left behind", func() bool {
+	wait.Until(t, "nothing is left behind", func() bool {
 		conn := i.connect(t)
 		defer conn.Close(context.Background())
 		var n int

@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/relay/natsembed"
+	"gesta/wait"
 )
 
 // installation is a Postgres and a NATS of an operator's own.
@@ -118,7 +119,7 @@ func TestWritesGoOnWhileNobodyProjects(t *testing.T) {
 		t.Errorf("%v %s", a.header, a.text)
 	}
 	i.serve(t, "projector")
-	eventually(t, "the user is there to read", func() bool {
+	wait.Until(t, "the user is there to read", func() bool {
 		return api.do("GET", "/users/"+user.field("id"), token, nil).status == 200
 	})
 }
@@ -163,7 +164,7 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 // level waits until relay and projector are where the history ends, and answers that position.
 func (i installation) level(t *testing.T, c client) (head uint64) {
 	t.Helper()
-	eventually(t, "all is level", func() bool {
+	wait.Until(t, "all is level", func() bool {
 		detail := c.detail()
 		position, _ := detail["head"].(float64)
 		head = uint64(position)

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // at is the same installation on another database.
@@ -71,7 +72,7 @@ func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	// The migrating one holds this lock from before it looks whether there is a schema.
 	i.tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
-	eventually(t, "they wait for the lock", func() bool {
+	wait.Until(t, "they wait for the lock", func() bool {
 		var waiting int
 		err := other.QueryRow(context.Background(), `select count(*) from pg_locks where locktype = 'advisory' and not granted
 			and database = (select oid from pg_database where datname = current_database())`).Scan(&waiting)
@@ -232,14 +233,14 @@ func TestAStandbyTakesOver(t *testing.T) {
 	first.signal(syscall.SIGTERM)
 	first.awaitExit(0)
 	ended := time.Now()
-	eventually(t, "the standby leads", func() bool {
+	wait.Until(t, "the standby leads", func() bool {
 		return strings.Contains(standby.expect(200, "GET", "/readyz", "", nil).text, `"leading":true`)
 	})
 	if took := time.Since(ended); took > 5*time.Second {
 		t.Errorf("it took over after %v", took)
 	}
 	if a := standby.expect(201, "POST", "/users", "", registration("two@example.com")); a.header.Get("X-Read-Model") != "" {
-		eventually(t, "it projects", func() bool {
+		wait.Until(t, "it projects", func() bool {
 			return standby.do("POST", "/users", "", registration(fmt.Sprint(time.Now().UnixNano(), "@example.com"))).header.Get("X-Read-Model") == ""
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // onNATS is an installation whose NATS is a process of its own.
@@ -94,7 +95,7 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	n.kill()
 	n.start()
 	_, worker := i.serve(t, "projector")
-	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
+	wait.Until(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	if rows := i.rows(t); len(rows) != 3 {
 		t.Errorf("%d users: %v", len(rows), rows)
 	}
@@ -103,14 +104,14 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	if m := next(t, sub); !strings.Contains(m, `"position":"4"`) {
 		t.Error(m)
 	}
-	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
+	wait.Until(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	i.awaitExpired(t, 4)
 }
 
 // awaitExpired waits until the stream ends at a sequence, and holds nothing.
 func (i installation) awaitExpired(t *testing.T, last uint64) {
 	t.Helper()
-	eventually(t, "all messages expire", func() bool {
+	wait.Until(t, "all messages expire", func() bool {
 		s, err := i.stream(t).Stream(context.Background(), envelope.Stream)
 		return err == nil && s.CachedInfo().State.LastSeq == last && s.CachedInfo().State.Msgs == 0
 	})
@@ -130,7 +131,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	api.register("d5")
 	i.level(t, api)
 	p.await(`(the stream is damaged.*"position":2,"damage":"missing")`)
-	eventually(t, "health and metrics name it", func() bool {
+	wait.Until(t, "health and metrics name it", func() bool {
 		return fmt.Sprint(api.role("relay")["damaged"]) == "[map[damage:missing position:2]]" &&
 			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 1\n")
 	})
@@ -140,7 +141,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
+	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
 	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))[:len(messages)]); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}
@@ -160,14 +161,14 @@ func TestEachDamageIsNamed(t *testing.T) {
 	_, api = i.serve(t, "api,relay,projector")
 	const named = "[map[damage:doubled detail:it is the event of position 1 position:2]" +
 		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]"
-	eventually(t, "health and metrics name each", func() bool {
+	wait.Until(t, "health and metrics name each", func() bool {
 		return fmt.Sprint(api.role("relay")["damaged"]) == named &&
 			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 3\n")
 	})
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
+	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
 	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))); diff != "" {
 		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}
@@ -203,7 +204,7 @@ func (i installation) tamper(t *testing.T, head uint64) {
 		t.Fatal(err)
 	}
 	for _, m := range raw {
-		eventually(t, "it is taken for new", func() bool {
+		wait.Until(t, "it is taken for new", func() bool {
 			ack, err := js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 			return err == nil && !ack.Duplicate
 		})

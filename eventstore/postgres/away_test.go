@@ -12,25 +12,8 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
-
-// patience is for what must happen at some time.
-const patience = time.Minute
-
-// await polls until something is so.
-func await(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("it never came: %s", what)
-		}
-	}
-}
 
 // behind is a store behind a proxy, and another that reads the same database directly.
 func behind(t *testing.T, timeout time.Duration) (s, direct *Store, p *pgtest.Proxy) {
@@ -95,7 +78,7 @@ func TestNobodyWaitsBeyondHisDeadline(t *testing.T) {
 	defer cancel()
 	inFlight := someAppend(someStream(), 0)
 	first := begin(ctx, s, inFlight)
-	await(t, "the first is in flight", func() bool { return p.Holds() > 0 })
+	wait.Until(t, "the first is in flight", func() bool { return p.Holds() > 0 })
 	second := begin(ctx, s, someAppend(someStream(), 0))
 	for _, told := range []<-chan answer{first, second} {
 		got := <-told
@@ -144,7 +127,7 @@ func TestALostAnswerIsFound(t *testing.T) {
 			s, direct, p := behind(t, time.Minute)
 			p.LoseAnswers()
 			told := begin(t.Context(), s, a)
-			await(t, "it is committed", func() bool { return committed(t, direct, a) })
+			wait.Until(t, "it is committed", func() bool { return committed(t, direct, a) })
 			p.Cut()
 			got := <-told
 			if got.err != nil {
@@ -186,15 +169,15 @@ func TestALostRequestIsAppliedOnce(t *testing.T) {
 			p.HoldAfter(0)
 			before := s.appender.link.self
 			told := begin(t.Context(), s, a)
-			await(t, "the request is on its way", func() bool { return p.Holds() > 0 })
+			wait.Until(t, "the request is on its way", func() bool { return p.Holds() > 0 })
 			p.Desert()
 			if got := <-told; got.err != nil {
 				t.Fatalf("its answer is %v", got.err)
 			}
 			events := position(t, direct)
 			p.Flow()
-			await(t, "the late request has arrived", func() bool { return p.Holds() == 0 })
-			await(t, "its connection has ended", func() bool { return !alive(t, direct, before) })
+			wait.Until(t, "the late request has arrived", func() bool { return p.Holds() == 0 })
+			wait.Until(t, "its connection has ended", func() bool { return !alive(t, direct, before) })
 			if now := position(t, direct); now != events || !committed(t, direct, a) {
 				t.Errorf("%d events became %d", events, now)
 			}
@@ -225,7 +208,7 @@ func TestHalfARequestHoldsNobodyUp(t *testing.T) {
 	}
 	p.HoldAfter(100 << 10)
 	told := begin(t.Context(), s, a)
-	await(t, "the head is locked", func() bool {
+	wait.Until(t, "the head is locked", func() bool {
 		_, err := direct.Pool().Exec(t.Context(), "select from head for update nowait")
 		return sqlState(err) == "55P03"
 	})

@@ -16,6 +16,7 @@ import (
 	"gesta/eventstore/postgres/cluster"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/migrations"
+	"gesta/wait"
 )
 
 // TestAServerThatIsDownIsUnavailableAtOnce stops a server of its own and starts it again.
@@ -37,7 +38,7 @@ func TestAServerThatIsDownIsUnavailableAtOnce(t *testing.T) {
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 3 {
 		_, err := s.Append(ctx, someAppend(someStream(), 0))
@@ -131,7 +132,7 @@ func TestAServerThatStandsStill(t *testing.T) {
 		if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "it appends again", func() bool {
+		wait.Until(t, "it appends again", func() bool {
 			_, err := s.Append(t.Context(), someAppend(someStream(), 0))
 			return err == nil
 		})
@@ -154,7 +155,7 @@ func TestASilentNetworkIsGivenUp(t *testing.T) {
 		wantUnavailable(t, <-told)
 	}
 	p.Flow()
-	await(t, "it appends again", func() bool {
+	wait.Until(t, "it appends again", func() bool {
 		_, err := s.Append(t.Context(), someAppend(someStream(), 0))
 		return err == nil
 	})
@@ -173,7 +174,7 @@ func TestCloseAnswersEverybody(t *testing.T) {
 	for range 10 {
 		told = append(told, begin(t.Context(), s, someAppend(someStream(), 0)))
 	}
-	await(t, "one is in flight", func() bool { return p.Holds() > 0 })
+	wait.Until(t, "one is in flight", func() bool { return p.Holds() > 0 })
 	s.Close()
 	for _, told := range told {
 		wantUnavailable(t, <-told)

@@ -14,6 +14,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // compare is the whole of the stream against the whole of the history.
@@ -42,7 +43,7 @@ func TestAWholeStreamHasNoDamage(t *testing.T) {
 	stop := s.run(s.relay)
 	s.awaitLevel()
 	s.finds(1234)
-	relaytest.Await(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
+	wait.Until(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
 	stop()
 	s.expire(1000)
 	s.history.Grow(10)
@@ -100,7 +101,7 @@ func TestAByteThatHasChangedOnTheDisk(t *testing.T) {
 // names waits until the relay tells these findings and no other.
 func (s *setup) names(findings ...string) {
 	s.t.Helper()
-	relaytest.Await(s.t, fmt.Sprint("the relay tells ", findings), func() bool {
+	wait.Until(s.t, fmt.Sprint("the relay tells ", findings), func() bool {
 		var told []string
 		for _, f := range s.relay.Status().Damaged {
 			told = append(told, f.String())
@@ -130,7 +131,7 @@ func (s *setup) tamper(events int, change func(position int, m *nats.Msg) *nats.
 				}
 			}()
 		}
-		relaytest.Await(s.t, "it is taken for new", func() bool {
+		wait.Until(s.t, "it is taken for new", func() bool {
 			ack, err := js.PublishMsg(ctx, m)
 			return err == nil && !ack.Duplicate
 		})
@@ -239,7 +240,7 @@ func TestTamperedStreams(t *testing.T) {
 			}
 			s.run(s.relay)
 			s.names(c.noticed...)
-			relaytest.Await(t, "all is looked at", func() bool { return s.relay.Status().Verified == 20 })
+			wait.Until(t, "all is looked at", func() bool { return s.relay.Status().Verified == 20 })
 			s.nats.DeleteStream()
 			s.awaitLevel()
 			s.finds(20)

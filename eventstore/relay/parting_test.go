@@ -12,6 +12,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func (s *setup) part() relay.Parting {
@@ -116,7 +117,7 @@ func TestAcknowledgedForkIsRepaired(t *testing.T) {
 
 func (s *setup) awaitRepaired() {
 	s.t.Helper()
-	relaytest.Await(s.t, "the fork is repaired", func() bool {
+	wait.Until(s.t, "the fork is repaired", func() bool {
 		is := s.relay.Status()
 		return is.Err == nil && is.Position == int64(len(s.history.All()))
 	})

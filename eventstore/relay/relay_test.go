@@ -19,6 +19,7 @@ import (
 	"gesta/eventstore/leader"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,7 +53,7 @@ func (s *setup) run(r *relay.Relay) (stop func()) { return relaytest.Run(s.t, r.
 func (s *setup) awaitLevel() {
 	s.t.Helper()
 	js := s.nats.JetStream()
-	relaytest.Await(s.t, "the stream is level with the store", func() bool {
+	wait.Until(s.t, "the stream is level with the store", func() bool {
 		return lastSequence(js) == uint64(len(s.history.All()))
 	})
 }
@@ -124,7 +125,7 @@ func TestSequencesArePositions(t *testing.T) {
 	s.awaitLevel()
 	s.isHistory()
 	s.isNamedFrom(2)
-	relaytest.Await(t, "the status is level", func() bool {
+	wait.Until(t, "the status is level", func() bool {
 		is := s.relay.Status()
 		return is.Leading && is.Position == 2000 && is.Head == 2000 && is.Err == nil
 	})
@@ -162,7 +163,7 @@ func TestHandedOverEventsAreNotReadAgain(t *testing.T) {
 	s := given(t, 0)
 	s.relay.Poll = time.Hour
 	s.run(s.relay)
-	relaytest.Await(t, "the relay runs", func() bool { return s.relay.Status().Leading && s.history.Reads.Load() > 0 })
+	wait.Until(t, "the relay runs", func() bool { return s.relay.Status().Leading && s.history.Reads.Load() > 0 })
 	s.awaitSubscribed()
 	reads := s.history.Reads.Load()
 	s.history.Grow(70)
@@ -199,7 +200,7 @@ func TestHintsWakeTheRelay(t *testing.T) {
 	s.run(s.relay)
 	s.awaitLevel()
 	// The hinter may not have subscribed yet, so that one append alone could be missed.
-	relaytest.Await(t, "a hint arrives", func() bool {
+	wait.Until(t, "a hint arrives", func() bool {
 		s.history.Grow(1)
 		return s.relay.Status().Position > 10
 	})
@@ -219,7 +220,7 @@ func TestTwoRelaysAtOnceLeaveOneHistory(t *testing.T) {
 	}
 	s.awaitLevel()
 	s.isHistory()
-	relaytest.Await(t, "the checkpoint is level", func() bool { return s.checkpointed() == 3500 })
+	wait.Until(t, "the checkpoint is level", func() bool { return s.checkpointed() == 3500 })
 }
 
 // turns leads whoever comes first, and then the next.
@@ -247,7 +248,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	}
 	appends := appending(s.history, 200*time.Microsecond)
 	stop()
-	relaytest.Await(t, "the second leads", func() bool { return second.Status().Leading })
+	wait.Until(t, "the second leads", func() bool { return second.Status().Leading })
 	appends()
 	s.awaitLevel()
 	s.isHistory()
@@ -265,7 +266,7 @@ func TestALeaderWithoutNATSLetsAnotherLead(t *testing.T) {
 	s.awaitLevel()
 	s.run(second)
 	s.relay.NC.Close()
-	relaytest.Await(t, "the second leads", func() bool { return second.Status().Leading && !s.relay.Status().Leading })
+	wait.Until(t, "the second leads", func() bool { return second.Status().Leading && !s.relay.Status().Leading })
 	s.history.Grow(50)
 	s.awaitLevel()
 	s.isHistory()
@@ -333,12 +334,12 @@ func TestNATSMayBeAwayAtFirst(t *testing.T) {
 	s := given(t, 100)
 	s.nats.Stop()
 	s.run(s.relay)
-	relaytest.Await(t, "NATS is missed", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "NATS is missed", func() bool { return s.relay.Status().Err != nil })
 	s.history.Grow(100)
 	s.nats.Start()
 	s.awaitLevel()
 	s.isHistory()
-	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+	wait.Until(t, "all is well", func() bool { return s.relay.Status().Err == nil })
 }
 
 func TestStoreMayBeAway(t *testing.T) {
@@ -346,7 +347,7 @@ func TestStoreMayBeAway(t *testing.T) {
 	s.run(s.relay)
 	s.awaitLevel()
 	s.history.SetAway(errors.New("no route to host"))
-	relaytest.Await(t, "the store is missed", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "the store is missed", func() bool { return s.relay.Status().Err != nil })
 	s.history.Grow(100)
 	s.history.SetAway(nil)
 	s.awaitLevel()
@@ -388,7 +389,7 @@ func TestLateAcknowledgementsDoNoHarm(t *testing.T) {
 	s.awaitLevel()
 	slow.Hold()
 	s.history.Grow(100)
-	relaytest.Await(t, "the relay gives up", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "the relay gives up", func() bool { return s.relay.Status().Err != nil })
 	slow.Release()
 	s.awaitLevel()
 	s.history.Grow(100)
