@@ -39,9 +39,7 @@ func (s *setup) finds(verified int64, findings ...string) {
 }
 
 func TestAWholeStreamHasNoDamage(t *testing.T) {
-	s := given(t, 1234)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 1234)
 	s.finds(1234)
 	wait.Until(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
 	stop()
@@ -54,9 +52,7 @@ func TestAWholeStreamHasNoDamage(t *testing.T) {
 }
 
 func TestComparesWhileEventsArePublished(t *testing.T) {
-	s := given(t, 500)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 500)
 	stop := appending(s.history, 20*time.Millisecond)
 	defer stop()
 	for range 3 {
@@ -75,9 +71,7 @@ func TestAByteThatHasChangedOnTheDisk(t *testing.T) {
 		"in a subject": "gesta.events.accounts.work.task.assigned\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := given(t, 200)
-			stop := s.run(s.relay)
-			s.awaitLevel()
+			s, stop := publishing(t, 200)
 			stop()
 			s.nats.Stop()
 			s.nats.Corrupt(strings.TrimSuffix(text, "\x00"))

@@ -79,9 +79,7 @@ func TestCheckpointOfAnotherHistoryIsAFork(t *testing.T) {
 }
 
 func TestStoreRestoredUnderwayIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	last := s.history.All()[99].Mark()
 	s.history.Restore(50, "theirs")
 	s.history.GrowElsewhere(100)
@@ -92,9 +90,7 @@ func TestStoreRestoredUnderwayIsAFork(t *testing.T) {
 }
 
 func TestRivalThatSlipsInIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	rival := &relaytest.History{Name: "theirs"}
 	rival.Grow(101)
 	m := envelope.Message(rival.All()[100], 1)
@@ -108,9 +104,7 @@ func TestRivalThatSlipsInIsAFork(t *testing.T) {
 }
 
 func TestForeignMessageIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	s.history.GrowElsewhere(10)
 	s.awaitLevel()
 	if _, err := s.nats.JetStream().Publish(context.Background(), "gesta.events.a.b.c.d", nil); err != nil {

@@ -48,9 +48,7 @@ func TestNewStreamBeginsWithinItsSize(t *testing.T) {
 }
 
 func TestChangedLimitsAreTakenOver(t *testing.T) {
-	s := given(t, 10)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 10)
 	stop()
 	s.relay.Limits = relay.Limits{MaxAge: time.Hour}
 	s.run(s.relay)

@@ -49,6 +49,15 @@ func (s *setup) newRelay(history *relaytest.History) *relay.Relay {
 
 func (s *setup) run(r *relay.Relay) (stop func()) { return relaytest.Run(s.t, r.Run) }
 
+// publishing is a setup whose relay runs until stop is called, and has published all there is.
+func publishing(t *testing.T, events int) (s *setup, stop func()) {
+	t.Helper()
+	s = given(t, events)
+	stop = s.run(s.relay)
+	s.awaitLevel()
+	return s, stop
+}
+
 // awaitLevel waits until the stream ends where the history does.
 func (s *setup) awaitLevel() {
 	s.t.Helper()
@@ -118,9 +127,7 @@ func differs(m *jetstream.RawStreamMsg, r eventstore.Recorded, epoch int64) stri
 }
 
 func TestSequencesArePositions(t *testing.T) {
-	s := given(t, 1200)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 1200)
 	s.history.Grow(800)
 	s.awaitLevel()
 	s.isHistory()
@@ -182,9 +189,7 @@ func (s *setup) awaitSubscribed() {
 }
 
 func TestOtherProcessesAppendsAreFound(t *testing.T) {
-	s := given(t, 10)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 10)
 	s.history.GrowElsewhere(600)
 	s.awaitLevel()
 	s.history.Grow(1)
@@ -287,9 +292,7 @@ func (s *setup) checkpointed() int64 {
 }
 
 func TestCheckpointIsKeptOnShutdown(t *testing.T) {
-	s := given(t, 100)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 100)
 	s.history.Grow(900)
 	s.awaitLevel()
 	stop()
@@ -343,9 +346,7 @@ func TestNATSMayBeAwayAtFirst(t *testing.T) {
 }
 
 func TestStoreMayBeAway(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	s.history.SetAway(errors.New("no route to host"))
 	wait.Until(t, "the store is missed", func() bool { return s.relay.Status().Err != nil })
 	s.history.Grow(100)
@@ -355,9 +356,7 @@ func TestStoreMayBeAway(t *testing.T) {
 }
 
 func TestDeletedStreamIsFilledAgain(t *testing.T) {
-	s := given(t, 700)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 700)
 	stop := appending(s.history, 200*time.Microsecond)
 	s.nats.DeleteStream()
 	stop()
@@ -370,9 +369,7 @@ func TestDeletedStreamIsFilledAgain(t *testing.T) {
 }
 
 func TestWipedFolderIsFilledAgain(t *testing.T) {
-	s := given(t, 700)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 700)
 	s.nats.Stop()
 	s.nats.Wipe()
 	s.history.Grow(100)
