@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -142,7 +141,5 @@ func checkReadModels(t *testing.T, i installation) {
 	t.Helper()
 	before := i.rows(t)
 	mustGesta(t, i.env, "projections", "rebuild")
-	if diff := cmp.Diff(before, i.rows(t)); diff != "" {
-		t.Errorf("read models (-before +rebuilt):\n%s", diff)
-	}
+	same(t, "read models", before, i.rows(t))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"gesta/eventstore/envelope"
 	"gesta/wait"
 )
 
@@ -77,9 +75,7 @@ func TestTheREADMEsFollower(t *testing.T) {
 	saved := i.backup(t)
 	p, api = i.serve(t, "api,relay,projector")
 
-	if err := i.stream(t).DeleteStream(context.Background(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
+	i.deleteStream(t)
 	api.register("b1", "b2")
 	f.has(i.level(t, api))
 

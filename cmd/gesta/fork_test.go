@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/relay"
@@ -64,9 +62,7 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 		p, api := i.serve(t, "api,relay,projector")
 		api.awaitForked()
 		api.register("after" + epoch)
-		if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
-			t.Errorf("the stream has changed (-before +after):\n%s", diff)
-		}
+		same(t, "the stream", published, i.messages(t, uint64(len(published))))
 		if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "1"); err == nil || !strings.Contains(err.Error(), "the stream shows") {
 			t.Errorf("a common position that is not: %v", err)
 		}
@@ -130,9 +126,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	if text, _ := detail["projector_error"].(string); !strings.Contains(text, "gesta events fork-epoch") {
 		t.Errorf("the projector says %q", text)
 	}
-	if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
-		t.Errorf("the stream has changed (-before +after):\n%s", diff)
-	}
+	same(t, "the stream", published, i.messages(t, uint64(len(published))))
 	p.stop()
 	i.raiseAlone(t)
 	if out := mustGesta(t, i.env, "events", "fork-epoch"); strings.Contains(out, "begins") || !strings.Contains(out, "filled anew") {
@@ -231,9 +225,7 @@ func TestForkEpochAsksWhoKnows(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "only the stream knows") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("without NATS: %v", err)
 	}
-	if diff := cmp.Diff(before, i.messages(t, i.level(t, api))); diff != "" {
-		t.Errorf("something has changed (-before +after):\n%s", diff)
-	}
+	same(t, "messages", before, i.messages(t, i.level(t, api)))
 	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", fmt.Sprint(head+1)); err == nil {
 		t.Error("a position beyond the store's end is taken")
 	}

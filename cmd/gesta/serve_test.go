@@ -141,23 +141,22 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 	p.stop()
 	i.exec(t, `truncate gesta_read.users`)
 	i.exec(t, `update gesta_read.checkpoints set position = 0, event_id = '00000000-0000-0000-0000-000000000000'`)
-	js := i.stream(t)
-	if err := js.DeleteStream(context.Background(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
+	i.deleteStream(t)
 	_, api = i.serve(t, "api,relay,projector")
 	i.level(t, api)
-	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
-		t.Errorf("read models (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(messages, i.messages(t, head)); diff != "" {
-		t.Errorf("messages (-before +after):\n%s", diff)
-	}
+	same(t, "read models", rows, i.rows(t))
+	same(t, "messages", messages, i.messages(t, head))
 
 	i.exec(t, `drop schema gesta_read cascade`)
 	mustGesta(t, i.env, "projections", "rebuild")
-	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
-		t.Errorf("read models after losing their schema (-before +after):\n%s", diff)
+	same(t, "read models after losing their schema", rows, i.rows(t))
+}
+
+// same checks that something has not changed.
+func same(t *testing.T, what string, before, after any) {
+	t.Helper()
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("%s (-before +after):\n%s", what, diff)
 	}
 }
 

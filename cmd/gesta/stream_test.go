@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -47,9 +46,7 @@ func TestNATSMayBeAwayUnderLoad(t *testing.T) {
 		trouble.end()
 		api.writesAndReads("after" + name)
 		now := i.messages(t, i.level(t, api))
-		if diff := cmp.Diff(messages, now[:len(messages)]); diff != "" {
-			t.Errorf("%s: messages have changed (-before +after):\n%s", name, diff)
-		}
+		same(t, name+": messages", messages, now[:len(messages)])
 		messages = now
 	}
 }
@@ -131,19 +128,34 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	api.register("d5")
 	i.level(t, api)
 	p.await(`(the stream is damaged.*"position":2,"damage":"missing")`)
-	wait.Until(t, "health and metrics name it", func() bool {
-		return fmt.Sprint(api.role("relay")["damaged"]) == "[map[damage:missing position:2]]" &&
-			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 1\n")
-	})
+	api.awaitDamage(1, "[map[damage:missing position:2]]")
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "d2@example.com") {
 		t.Errorf("the read models lack what the stream lacks: %s", rows)
 	}
+	same(t, "messages", messages, i.renewed(t, api)[:len(messages)])
+}
+
+// awaitDamage waits until health and metrics name what is damaged.
+func (c client) awaitDamage(messages int, named string) {
+	c.t.Helper()
+	wait.Until(c.t, "health and metrics name "+named, func() bool {
+		return fmt.Sprint(c.role("relay")["damaged"]) == named && strings.Contains(
+			c.expect(200, "GET", "/metrics", "", nil).text, fmt.Sprintf("\ngesta_stream_damaged_messages %d\n", messages))
+	})
+}
+
+// renewed deletes the stream, and answers the messages of the next one when all is well.
+func (i installation) renewed(t *testing.T, api client) []string {
+	t.Helper()
+	i.deleteStream(t)
+	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
+	return i.messages(t, i.level(t, api))
+}
+
+func (i installation) deleteStream(t *testing.T) {
+	t.Helper()
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
-	}
-	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
-	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))[:len(messages)]); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}
 }
 
@@ -159,19 +171,9 @@ func TestEachDamageIsNamed(t *testing.T) {
 	p.stop()
 	i.tamper(t, head)
 	_, api = i.serve(t, "api,relay,projector")
-	const named = "[map[damage:doubled detail:it is the event of position 1 position:2]" +
-		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]"
-	wait.Until(t, "health and metrics name each", func() bool {
-		return fmt.Sprint(api.role("relay")["damaged"]) == named &&
-			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 3\n")
-	})
-	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
-	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
-	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
-	}
+	api.awaitDamage(3, "[map[damage:doubled detail:it is the event of position 1 position:2]"+
+		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]")
+	same(t, "messages", messages, i.renewed(t, api))
 }
 
 // tamper makes that stream.
@@ -227,7 +229,5 @@ func TestAKilledNATSThatForgets(t *testing.T) {
 	n.start()
 	api.register("k5")
 	head := i.level(t, api)
-	if diff := cmp.Diff(messages, i.messages(t, head)[:len(messages)]); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
-	}
+	same(t, "messages", messages, i.messages(t, head)[:len(messages)])
 }
