@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,17 @@ func (o *office) effects() int {
 	}
 	must(o.t, err)
 	return s.Sum
+}
+
+// has waits until the policies have had so many effects and have nothing left to do, and no more have come.
+func (o *office) has(effects int) {
+	o.t.Helper()
+	wait.Until(o.t, fmt.Sprint(effects, " effects"), func() bool { return o.effects() >= effects })
+	o.level()
+	wait.Until(o.t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if n := o.effects(); n != effects {
+		o.t.Errorf("%d effects, not %d", n, effects)
+	}
 }
 
 // echo counts one effect for each cause.

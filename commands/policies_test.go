@@ -73,11 +73,7 @@ func TestTwoWorkersHaveOneEffect(t *testing.T) {
 			o.run(o.worker(commands.When("echo", o.echo)))
 		}
 		o.cause(60)
-		wait.Until(t, "60 effects", func() bool { return o.effects() >= 60 })
-		o.level()
-		if o.effects() != 60 {
-			t.Errorf("%d effects", o.effects())
-		}
+		o.has(60)
 	})
 }
 
@@ -143,8 +139,7 @@ func TestAMistakeIsTriedAgainLater(t *testing.T) {
 					mended.Store(attempts == 3)
 					o.clock.Add(int64(pause))
 				}
-				wait.Until(t, "3 effects", func() bool { return o.effects() == 3 })
-				wait.Until(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+				o.has(3)
 			})
 		})
 	}
@@ -211,8 +206,7 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	store.away.Store(false)
-	wait.Until(t, "3 effects", func() bool { return o.effects() == 3 })
-	o.level()
+	o.has(3)
 	wait.Until(t, "the worker gets on", func() bool { return w.Err() == nil })
 }
 
@@ -280,13 +274,8 @@ func TestEffectsAreOnceInAStorm(t *testing.T) {
 			commands.At("at_its_time", func(counted) time.Time { return start }, o.echo),
 		))
 	}
-	wait.Until(t, "16 effects", func() bool { return o.effects() >= 16 })
 	wait.Until(t, "the storm is over", func() bool { return store.lasts.Load() <= 0 && all.lasts.Load() <= 0 })
-	o.level()
-	wait.Until(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-	if o.effects() != 16 {
-		t.Errorf("%d effects", o.effects())
-	}
+	o.has(16)
 }
 
 // Connections that are cut double nothing and lose nothing.
@@ -301,12 +290,7 @@ func TestEffectsAreOnceWhileConnectionsAreCut(t *testing.T) {
 		_, _ = o.timers.(timers.Table).DB.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
 			where datname = current_database()`) // Its own is cut as well, and so it fails.
 	}
-	wait.Until(t, "40 effects", func() bool { return o.effects() >= 40 })
-	o.level()
-	wait.Until(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-	if o.effects() != 40 {
-		t.Errorf("%d effects", o.effects())
-	}
+	o.has(40)
 }
 
 // A reaction that can't be done, though the store is there, holds up the others for moments only.
@@ -341,11 +325,7 @@ func TestTimesAreKeptAfterDowntime(t *testing.T) {
 		for range 2 {
 			o.run(o.worker(commands.At("echo", inAnHour, o.echo)))
 		}
-		wait.Until(t, "3 effects", func() bool { return o.effects() == 3 })
-		wait.Until(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-		if o.effects() != 3 {
-			t.Errorf("%d effects", o.effects())
-		}
+		o.has(3)
 	})
 }
 
