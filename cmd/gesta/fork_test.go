@@ -62,7 +62,7 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 		p, api := i.serve(t, "api,relay,projector")
 		api.awaitForked()
 		api.register("after" + epoch)
-		same(t, "the stream", published, i.messages(t, uint64(len(published))))
+		unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
 		if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "1"); err == nil || !strings.Contains(err.Error(), "the stream shows") {
 			t.Errorf("a common position that is not: %v", err)
 		}
@@ -126,7 +126,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	if text, _ := detail["projector_error"].(string); !strings.Contains(text, "gesta events fork-epoch") {
 		t.Errorf("the projector says %q", text)
 	}
-	same(t, "the stream", published, i.messages(t, uint64(len(published))))
+	unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
 	p.stop()
 	i.raiseAlone(t)
 	if out := mustGesta(t, i.env, "events", "fork-epoch"); strings.Contains(out, "begins") || !strings.Contains(out, "filled anew") {
@@ -225,7 +225,7 @@ func TestForkEpochAsksWhoKnows(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "only the stream knows") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("without NATS: %v", err)
 	}
-	same(t, "messages", before, i.messages(t, i.level(t, api)))
+	unchanged(t, "messages", before, i.messages(t, i.level(t, api)))
 	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", fmt.Sprint(head+1)); err == nil {
 		t.Error("a position beyond the store's end is taken")
 	}

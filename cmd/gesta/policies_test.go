@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -194,21 +193,12 @@ func TestASuspicionEndsInItsTime(t *testing.T) {
 	i.exec(t, `truncate gesta.timers`)
 	_, health = i.serve(t, "policies")
 	reacted(t, health)
-	wait.Until(t, "all timers are done", func() bool { return i.timers(t) == 0 })
+	wait.Until(t, "all timers are done", func() bool {
+		return len(rowsOf(t, i.owner, `select policy from gesta.timers where policy <> ''`)) == 0
+	})
 	if after := mustGesta(t, i.env, "events", "export"); after != before {
 		t.Errorf("somebody has reacted again:\n%s", strings.TrimPrefix(after, before))
 	}
-}
-
-// timers are how many there are.
-func (i installation) timers(t *testing.T) (n int) {
-	t.Helper()
-	conn := i.connect(t)
-	defer conn.Close(context.Background())
-	if err := conn.QueryRow(context.Background(), `select count(*) from gesta.timers where policy <> ''`).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func TestTheRuleOfFailuresIsASetting(t *testing.T) {

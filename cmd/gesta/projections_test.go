@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -102,11 +101,7 @@ func TestRebuildStory(t *testing.T) {
 	})
 	api.expect(201, "POST", "/users", "", registration("after@example.com"))
 	wait.Until(t, "nothing is left behind", func() bool {
-		conn := i.connect(t)
-		defer conn.Close(context.Background())
-		var n int
-		err := conn.QueryRow(context.Background(), `select count(*) from pg_namespace where nspname like 'gesta_read%'`).Scan(&n)
-		return err == nil && n == 1
+		return len(rowsOf(t, i.owner, `select nspname::text from pg_namespace where nspname like 'gesta_read%'`)) == 1
 	})
 }
 

@@ -129,12 +129,7 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
-	for n := range 30 {
-		email := fmt.Sprintf("user%d@example.com", n)
-		user := api.expect(201, "POST", "/users", "", registration(email))
-		token := api.expect(200, "POST", "/auth/login", "", credentials(email)).field("access_token")
-		api.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"phone": strconv.Itoa(n)})
-	}
+	signUps(api, 30)
 	head := i.level(t, api)
 	rows, messages := i.rows(t), i.messages(t, head)
 
@@ -144,16 +139,16 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 	i.deleteStream(t)
 	_, api = i.serve(t, "api,relay,projector")
 	i.level(t, api)
-	same(t, "read models", rows, i.rows(t))
-	same(t, "messages", messages, i.messages(t, head))
+	unchanged(t, "read models", rows, i.rows(t))
+	unchanged(t, "messages", messages, i.messages(t, head))
 
 	i.exec(t, `drop schema gesta_read cascade`)
 	mustGesta(t, i.env, "projections", "rebuild")
-	same(t, "read models after losing their schema", rows, i.rows(t))
+	unchanged(t, "read models after losing their schema", rows, i.rows(t))
 }
 
-// same checks that something has not changed.
-func same(t *testing.T, what string, before, after any) {
+// unchanged checks that something is as it was.
+func unchanged(t *testing.T, what string, before, after any) {
 	t.Helper()
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("%s (-before +after):\n%s", what, diff)
@@ -198,9 +193,18 @@ func (i installation) connect(t *testing.T) *pgx.Conn {
 
 func (i installation) rows(t *testing.T) []string {
 	t.Helper()
-	conn := i.connect(t)
+	return rowsOf(t, i.owner, `select u::text from gesta_read.users u order by id`)
+}
+
+// rowsOf are the rows of one column of text.
+func rowsOf(t *testing.T, url, sql string) []string {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer conn.Close(context.Background())
-	rows, _ := conn.Query(context.Background(), `select u::text from gesta_read.users u order by id`)
+	rows, _ := conn.Query(context.Background(), sql) // An error comes again when the rows are read.
 	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		t.Fatal(err)

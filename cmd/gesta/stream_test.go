@@ -46,7 +46,7 @@ func TestNATSMayBeAwayUnderLoad(t *testing.T) {
 		trouble.end()
 		api.writesAndReads("after" + name)
 		now := i.messages(t, i.level(t, api))
-		same(t, name+": messages", messages, now[:len(messages)])
+		unchanged(t, name+": messages", messages, now[:len(messages)])
 		messages = now
 	}
 }
@@ -132,7 +132,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "d2@example.com") {
 		t.Errorf("the read models lack what the stream lacks: %s", rows)
 	}
-	same(t, "messages", messages, i.renewed(t, api)[:len(messages)])
+	unchanged(t, "messages", messages, i.renewed(t, api)[:len(messages)])
 }
 
 // awaitDamage waits until health and metrics name what is damaged.
@@ -173,7 +173,7 @@ func TestEachDamageIsNamed(t *testing.T) {
 	_, api = i.serve(t, "api,relay,projector")
 	api.awaitDamage(3, "[map[damage:doubled detail:it is the event of position 1 position:2]"+
 		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]")
-	same(t, "messages", messages, i.renewed(t, api))
+	unchanged(t, "messages", messages, i.renewed(t, api))
 }
 
 // tamper makes that stream.
@@ -229,5 +229,5 @@ func TestAKilledNATSThatForgets(t *testing.T) {
 	n.start()
 	api.register("k5")
 	head := i.level(t, api)
-	same(t, "messages", messages, i.messages(t, head)[:len(messages)])
+	unchanged(t, "messages", messages, i.messages(t, head)[:len(messages)])
 }
