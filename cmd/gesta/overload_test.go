@@ -36,11 +36,8 @@ const overloadWorkers = 1000
 func TestOverload(t *testing.T) {
 	i := install(t)
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=8", "GESTA_LOG_LEVEL=warn")
-	address := freeAddress(t)
-	p := start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	api := client{t, "http://" + address}
-	awaitReady(t, address)
-	l := mixed(t, api, address)
+	p, address := i.serveQuietly(t)
+	l := mixed(t, address)
 	capacity := l.capacity(overloadTime(t) / 4)
 	healthy := watchHealth(t, address)
 	var all []sample
@@ -162,9 +159,7 @@ func peakMemory(t *testing.T, p *process) int {
 func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 	i := install(t)
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=10", "GESTA_LOG_LEVEL=warn", "GESTA_MAX_REQUESTS=32")
-	address := freeAddress(t)
-	start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	awaitReady(t, address)
+	_, address := i.serveQuietly(t)
 	paths, tokens := signUp(client{t, "http://" + address}, 0, 2)
 	flood := traffic{address, signIns(0, 2)}
 	readers := traffic{address, [][]byte{message("GET", paths[0], tokens[0], nil)}}
@@ -186,12 +181,16 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 		within(.99, read, took).Round(time.Millisecond), len(answered(signedIn, 503)), len(signedIn))
 }
 
-func awaitReady(t *testing.T, address string) {
+// serveQuietly starts a process that logs too little to say where it serves.
+func (i installation) serveQuietly(t *testing.T) (p *process, address string) {
 	t.Helper()
+	address = freeAddress(t)
+	p = start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
 	wait.Until(t, "it is ready", func() bool {
 		c := raw{address: address}
 		defer c.close()
 		a, err := c.send(message("GET", "/readyz", "", nil))
 		return err == nil && a.status == 200
 	})
+	return p, address
 }

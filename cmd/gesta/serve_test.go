@@ -177,6 +177,11 @@ func (i installation) exec(t *testing.T, sql string) {
 	t.Helper()
 	conn := i.connect(t)
 	defer conn.Close(context.Background())
+	tell(t, conn, sql)
+}
+
+func tell(t *testing.T, conn *pgx.Conn, sql string) {
+	t.Helper()
 	if _, err := conn.Exec(context.Background(), sql); err != nil {
 		t.Fatal(err)
 	}

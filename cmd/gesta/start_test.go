@@ -70,7 +70,7 @@ func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	other := i.connect(t)
 	defer other.Close(context.Background())
 	// The migrating one holds this lock from before it looks whether there is a schema.
-	i.tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
+	tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
 	wait.Until(t, "they wait for the lock", func() bool {
 		var waiting int
@@ -83,7 +83,7 @@ func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	if strings.Contains(patient.said(), "serving") {
 		t.Error("it serves from an empty database")
 	}
-	i.tell(t, other, `commit`)
+	tell(t, other, `commit`)
 	patient.await(`("msg":"serving")`)
 }
 
@@ -100,13 +100,6 @@ func TestWhoStartsWhilePostgresIsBusyWaits(t *testing.T) {
 	p.await(`("msg":"waiting for Postgres")`)
 	i.exec(t, "alter role "+login+" connection limit -1")
 	p.await(`("msg":"serving")`)
-}
-
-func (i installation) tell(t *testing.T, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A process goes on while a newer one migrates the schema under it; no older one starts from then on,
@@ -163,10 +156,8 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 	proxy, app := pgtest.NewProxy(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
 	i = i.at(t, i.owner, app)
 	i.env = append(i.env, "GESTA_MAX_REQUESTS=20", "GESTA_LOG_LEVEL=error")
-	address := freeAddress(t)
-	start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	awaitReady(t, address)
-	l := mixed(t, client{t, "http://" + address}, address)
+	_, address := i.serveQuietly(t)
+	l := mixed(t, address)
 	proxy.Stall()
 	all := l.send(60, 300, 3*time.Second)
 	for _, s := range all {
