@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/wait"
 )
 
@@ -194,7 +195,7 @@ func TestASuspicionEndsInItsTime(t *testing.T) {
 	_, health = i.serve(t, "policies")
 	reacted(t, health)
 	wait.Until(t, "all timers are done", func() bool {
-		return len(rowsOf(t, i.owner, `select policy from gesta.timers where policy <> ''`)) == 0
+		return len(pgtest.Rows(t, i.owner, `select policy from gesta.timers where policy <> ''`)) == 0
 	})
 	if after := mustGesta(t, i.env, "events", "export"); after != before {
 		t.Errorf("somebody has reacted again:\n%s", strings.TrimPrefix(after, before))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/projections"
 	"gesta/wait"
 )
@@ -101,7 +102,7 @@ func TestRebuildStory(t *testing.T) {
 	})
 	api.expect(201, "POST", "/users", "", registration("after@example.com"))
 	wait.Until(t, "nothing is left behind", func() bool {
-		return len(rowsOf(t, i.owner, `select nspname::text from pg_namespace where nspname like 'gesta_read%'`)) == 1
+		return len(pgtest.Rows(t, i.owner, `select nspname::text from pg_namespace where nspname like 'gesta_read%'`)) == 1
 	})
 }
 

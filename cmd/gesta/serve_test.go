@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -175,46 +174,12 @@ func at(detail any) float64 {
 
 func (i installation) exec(t *testing.T, sql string) {
 	t.Helper()
-	conn := i.connect(t)
-	defer conn.Close(context.Background())
-	tell(t, conn, sql)
-}
-
-func tell(t *testing.T, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (i installation) connect(t *testing.T) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), i.owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	pgtest.Exec(t, i.owner, sql)
 }
 
 func (i installation) rows(t *testing.T) []string {
 	t.Helper()
-	return rowsOf(t, i.owner, `select u::text from gesta_read.users u order by id`)
-}
-
-// rowsOf are the rows of one column of text.
-func rowsOf(t *testing.T, url, sql string) []string {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	rows, _ := conn.Query(context.Background(), sql) // An error comes again when the rows are read.
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return pgtest.Rows(t, i.owner, `select u::text from gesta_read.users u order by id`)
 }
 
 func (i installation) stream(t *testing.T) jetstream.JetStream {
@@ -303,11 +268,7 @@ func TestNobodyChangesTheHistory(t *testing.T) {
 	_, api := i.serve(t, "api,projector")
 	api.expect(201, "POST", "/users", "", registration("fact@example.com"))
 	for _, url := range []string{i.owner, strings.TrimPrefix(i.env[0], "DATABASE_URL=")} {
-		conn, err := pgx.Connect(context.Background(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
+		conn := pgtest.Connect(t, url)
 		for _, sql := range []string{`update gesta.events set data = '{}'`, `delete from gesta.events`, `truncate gesta.events`} {
 			if _, err := conn.Exec(context.Background(), sql); err == nil {
 				t.Errorf("%s is done", sql)

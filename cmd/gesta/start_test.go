@@ -67,23 +67,22 @@ func TestManyStartOnAnEmptyDatabase(t *testing.T) {
 func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	t.Parallel()
 	i := empty(t)
-	other := i.connect(t)
-	defer other.Close(context.Background())
+	other := pgtest.Connect(t, i.owner)
 	// The migrating one holds this lock from before it looks whether there is a schema.
-	tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
+	if _, err := other.Exec(t.Context(), `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`); err != nil {
+		t.Fatal(err)
+	}
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
 	wait.Until(t, "they wait for the lock", func() bool {
-		var waiting int
-		err := other.QueryRow(context.Background(), `select count(*) from pg_locks where locktype = 'advisory' and not granted
-			and database = (select oid from pg_database where datname = current_database())`).Scan(&waiting)
-		return err == nil && waiting == 2
+		return len(pgtest.Rows(t, i.owner, `select mode from pg_locks where locktype = 'advisory' and not granted
+			and database = (select oid from pg_database where datname = current_database())`)) == 2
 	})
 	told.signal(syscall.SIGTERM)
 	told.awaitExit(0)
 	if strings.Contains(patient.said(), "serving") {
 		t.Error("it serves from an empty database")
 	}
-	tell(t, other, `commit`)
+	_ = other.Close(t.Context()) // Which lets go of the lock.
 	patient.await(`("msg":"serving")`)
 }
 

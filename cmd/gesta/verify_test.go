@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/wait"
 )
 
@@ -114,7 +115,7 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	p, api := i.serve(t, "api,relay,projector")
 	signUps(api, 3)
 	wait.Until(t, "the relay's checkpoint is at the end", func() bool {
-		return len(rowsOf(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
+		return len(pgtest.Rows(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
 	})
 	p.stop()
 	i.verify(t)

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"gesta/eventstore/leader"
@@ -96,29 +95,15 @@ func TestOneLeadsAtATime(t *testing.T) {
 	}
 }
 
-func query(t *testing.T, url, sql string) (n int) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 const candidates = " from pg_stat_activity where application_name like 'gesta leader %' and datname = current_database()"
 
-func sessions(t *testing.T, url string) int { return query(t, url, "select count(*)"+candidates) }
+func sessions(t *testing.T, url string) int { return len(pgtest.Rows(t, url, "select ''"+candidates)) }
 
 func TestLostConnectionIsLostLeadership(t *testing.T) {
 	url := database(t)
 	first := stand(t, candidate(url))
 	wait.Until(t, "it leads", first.leads.Load)
-	query(t, url, "select count(pg_terminate_backend(pid))"+candidates)
+	pgtest.Exec(t, url, "select pg_terminate_backend(pid)"+candidates)
 	wait.Until(t, "it leads again", func() bool { return first.begun.Load() == 2 && first.leads.Load() })
 }
 
