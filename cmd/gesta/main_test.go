@@ -160,6 +160,22 @@ func mustGesta(t *testing.T, env []string, args ...string) string {
 	return out
 }
 
+// says runs a command to its end, and wants to read something in what it prints.
+func says(t *testing.T, env []string, text string, args ...string) {
+	t.Helper()
+	if out := mustGesta(t, env, args...); !strings.Contains(out, text) {
+		t.Errorf("gesta %s does not say %q:\n%s", strings.Join(args, " "), text, out)
+	}
+}
+
+// refuses runs a command that must fail, and wants to read something in its error.
+func refuses(t *testing.T, env []string, text string, args ...string) {
+	t.Helper()
+	if out, err := gesta(t, env, "", args...); err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("gesta %s does not refuse with %q: %v\n%s", strings.Join(args, " "), text, err, out)
+	}
+}
+
 // client talks to one base URL.
 type client struct {
 	t    *testing.T
