@@ -3,6 +3,7 @@ package commands_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/timers"
+	"gesta/wait"
 )
 
 // office is where policies work: a history, timers, and a clock that the test moves.
@@ -86,23 +88,10 @@ func (o *office) run(w *commands.PolicyWorker) (stop func()) {
 	return stop
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-}
-
 // level waits until the policies are where the history ends.
 func (o *office) level() {
 	o.t.Helper()
-	eventually(o.t, "the policies are level", func() bool {
+	wait.Until(o.t, "the policies are level", func() bool {
 		head, err := o.store.Head(o.t.Context())
 		return err == nil && o.status().Position == head.Position
 	})
@@ -129,7 +118,7 @@ func (o *office) cause(n int) {
 	o.t.Helper()
 	for range n {
 		key := id.New(time.Now()).String()
-		eventually(o.t, "a cause is appended", func() bool {
+		wait.Until(o.t, "a cause is appended", func() bool {
 			_, err := commands.Execute(commands.Once(o.t.Context(), "test", key), o.x, count{causes, 1, ""})
 			if errors.Is(err, domain.ErrUnavailable) {
 				return false
@@ -151,6 +140,17 @@ func (o *office) effects() int {
 	}
 	must(o.t, err)
 	return s.Sum
+}
+
+// has waits until the policies have had so many effects and have nothing left to do, and no more have come.
+func (o *office) has(effects int) {
+	o.t.Helper()
+	wait.Until(o.t, fmt.Sprint(effects, " effects"), func() bool { return o.effects() >= effects })
+	o.level()
+	wait.Until(o.t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+	if n := o.effects(); n != effects {
+		o.t.Errorf("%d effects, not %d", n, effects)
+	}
 }
 
 // echo counts one effect for each cause.

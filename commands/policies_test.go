@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/timers"
+	"gesta/wait"
 )
 
 func TestEachEventIsReactedToOnce(t *testing.T) {
@@ -29,7 +30,7 @@ func TestEachEventIsReactedToOnce(t *testing.T) {
 		stop()
 		o.cause(4)
 		o.run(o.worker(commands.When("echo", o.echo)))
-		eventually(t, "9 effects", func() bool { return o.effects() == 9 })
+		wait.Until(t, "9 effects", func() bool { return o.effects() == 9 })
 		o.level()
 		if o.effects() != 9 || o.status().Waiting != 0 {
 			t.Errorf("%d effects, %+v", o.effects(), o.status())
@@ -72,11 +73,7 @@ func TestTwoWorkersHaveOneEffect(t *testing.T) {
 			o.run(o.worker(commands.When("echo", o.echo)))
 		}
 		o.cause(60)
-		eventually(t, "60 effects", func() bool { return o.effects() >= 60 })
-		o.level()
-		if o.effects() != 60 {
-			t.Errorf("%d effects", o.effects())
-		}
+		o.has(60)
 	})
 }
 
@@ -88,7 +85,7 @@ func TestAnEffectNamesItsCause(t *testing.T) {
 	_, err := commands.Execute(ctx, o.x, count{causes, 1, ""})
 	must(t, err)
 	o.run(o.worker(commands.When("echo", o.echo)))
-	eventually(t, "an effect", func() bool { return o.effects() == 1 })
+	wait.Until(t, "an effect", func() bool { return o.effects() == 1 })
 	events, err := o.store.Read(t.Context(), 0, 2)
 	must(t, err)
 	want := fmt.Sprintf(`{"actor":"policy/echo","realm":"r","correlation":"c","causation":"%s"}`, events[0].ID)
@@ -129,10 +126,10 @@ func TestAMistakeIsTriedAgainLater(t *testing.T) {
 					}
 					return o.echo(ctx, c, r, e)
 				})))
-				eventually(t, "2 effects", func() bool { return o.effects() == 2 })
+				wait.Until(t, "2 effects", func() bool { return o.effects() == 2 })
 				o.level()
 				for attempts, pause := 1, time.Second; attempts <= 3; attempts, pause = attempts+1, 2*pause {
-					eventually(t, "a failure is named", func() bool {
+					wait.Until(t, "a failure is named", func() bool {
 						s := o.status()
 						return s.Failing == 1 && s.Oldest[0].Attempts == attempts && s.Oldest[0].Cause.Position == 2
 					})
@@ -142,8 +139,7 @@ func TestAMistakeIsTriedAgainLater(t *testing.T) {
 					mended.Store(attempts == 3)
 					o.clock.Add(int64(pause))
 				}
-				eventually(t, "3 effects", func() bool { return o.effects() == 3 })
-				eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
+				o.has(3)
 			})
 		})
 	}
@@ -171,8 +167,8 @@ func TestDamageHoldsUpNothing(t *testing.T) {
 		commands.At("later", inAnHour, o.echo),
 		commands.At("never", func(c counted) time.Time { panic(fmt.Sprint("not ", c.By+4710)) }, o.echo),
 	))
-	eventually(t, "an effect", func() bool { return o.effects() == 1 })
-	eventually(t, "all failures are named", func() bool { return o.status().Failing == 2+3 })
+	wait.Until(t, "an effect", func() bool { return o.effects() == 1 })
+	wait.Until(t, "all failures are named", func() bool { return o.status().Failing == 2+3 })
 	for _, failing := range o.status().Oldest { // By anybody who may ask for them.
 		if strings.Contains(failing.Error, "4711") {
 			t.Errorf("what the event says is told: %s", failing.Error)
@@ -205,14 +201,13 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 	store.away.Store(true)
 	w := o.worker(commands.When("echo", o.echo))
 	o.run(w)
-	eventually(t, "the worker says why it waits", func() bool { return errors.Is(w.Err(), eventstore.ErrUnavailable) })
+	wait.Until(t, "the worker says why it waits", func() bool { return errors.Is(w.Err(), eventstore.ErrUnavailable) })
 	if s := o.status(); s.Position != 0 || s.Waiting != 0 {
 		t.Errorf("%+v", s)
 	}
 	store.away.Store(false)
-	eventually(t, "3 effects", func() bool { return o.effects() == 3 })
-	o.level()
-	eventually(t, "the worker gets on", func() bool { return w.Err() == nil })
+	o.has(3)
+	wait.Until(t, "the worker gets on", func() bool { return w.Err() == nil })
 }
 
 // storm is a store whose answers get lost: every third append is done without anybody hearing of it,
@@ -279,13 +274,8 @@ func TestEffectsAreOnceInAStorm(t *testing.T) {
 			commands.At("at_its_time", func(counted) time.Time { return start }, o.echo),
 		))
 	}
-	eventually(t, "16 effects", func() bool { return o.effects() >= 16 })
-	eventually(t, "the storm is over", func() bool { return store.lasts.Load() <= 0 && all.lasts.Load() <= 0 })
-	o.level()
-	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-	if o.effects() != 16 {
-		t.Errorf("%d effects", o.effects())
-	}
+	wait.Until(t, "the storm is over", func() bool { return store.lasts.Load() <= 0 && all.lasts.Load() <= 0 })
+	o.has(16)
 }
 
 // Connections that are cut double nothing and lose nothing.
@@ -300,12 +290,7 @@ func TestEffectsAreOnceWhileConnectionsAreCut(t *testing.T) {
 		_, _ = o.timers.(timers.Table).DB.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity
 			where datname = current_database()`) // Its own is cut as well, and so it fails.
 	}
-	eventually(t, "40 effects", func() bool { return o.effects() >= 40 })
-	o.level()
-	eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-	if o.effects() != 40 {
-		t.Errorf("%d effects", o.effects())
-	}
+	o.has(40)
 }
 
 // A reaction that can't be done, though the store is there, holds up the others for moments only.
@@ -319,8 +304,8 @@ func TestAReactionThatWaitsAloneIsTriedAgainLater(t *testing.T) {
 		}
 		return o.echo(ctx, c, r, e)
 	})))
-	eventually(t, "the other has its effect", func() bool { return o.effects() == 1 })
-	eventually(t, "the failure is named", func() bool { return o.status().Failing == 1 })
+	wait.Until(t, "the other has its effect", func() bool { return o.effects() == 1 })
+	wait.Until(t, "the failure is named", func() bool { return o.status().Failing == 1 })
 }
 
 func inAnHour(counted) time.Time { return start.Add(time.Hour) }
@@ -340,11 +325,7 @@ func TestTimesAreKeptAfterDowntime(t *testing.T) {
 		for range 2 {
 			o.run(o.worker(commands.At("echo", inAnHour, o.echo)))
 		}
-		eventually(t, "3 effects", func() bool { return o.effects() == 3 })
-		eventually(t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-		if o.effects() != 3 {
-			t.Errorf("%d effects", o.effects())
-		}
+		o.has(3)
 	})
 }
 
@@ -361,20 +342,20 @@ func TestLostTimersAreSetAnewInSilence(t *testing.T) {
 	}
 	o.cause(2)
 	stop := o.run(o.worker(policies...))
-	eventually(t, "what is due is done", func() bool { return o.effects() == 4 })
+	wait.Until(t, "what is due is done", func() bool { return o.effects() == 4 })
 	o.level()
-	eventually(t, "only the future waits", func() bool { return o.status().Waiting == 2+4 })
+	wait.Until(t, "only the future waits", func() bool { return o.status().Waiting == 2+4 })
 	stop()
 	lost.Lose()
 	o.cause(1) // While nobody works; it is before the end of the history.
 	o.run(o.worker(policies...))
-	eventually(t, "the time of the third cause is kept", func() bool { return o.effects() == 5 })
+	wait.Until(t, "the time of the third cause is kept", func() bool { return o.effects() == 5 })
 	o.level()
-	eventually(t, "only the future waits", func() bool { return o.status().Waiting == 3+5 })
+	wait.Until(t, "only the future waits", func() bool { return o.status().Waiting == 3+5 })
 	o.cause(1)
-	eventually(t, "the fourth cause is reacted to", func() bool { return o.effects() == 7 })
+	wait.Until(t, "the fourth cause is reacted to", func() bool { return o.effects() == 7 })
 	o.clock.Store(int64(2 * time.Hour))
-	eventually(t, "the hour has come for four", func() bool { return o.effects() == 11 })
+	wait.Until(t, "the hour has come for four", func() bool { return o.effects() == 11 })
 }
 
 // A timer of a policy that this program does not know waits for one that does.
@@ -387,11 +368,11 @@ func TestATimerOfAnotherVersionIsKept(t *testing.T) {
 	stop()
 	o.clock.Store(int64(2 * time.Hour))
 	stop = o.run(o.worker())
-	eventually(t, "the timer is named", func() bool { return o.status().Failing == 1 })
+	wait.Until(t, "the timer is named", func() bool { return o.status().Failing == 1 })
 	stop()
 	o.clock.Store(int64(4 * time.Hour))
 	o.run(o.worker(commands.At("newer", inAnHour, o.echo)))
-	eventually(t, "an effect", func() bool { return o.effects() == 1 })
+	wait.Until(t, "an effect", func() bool { return o.effects() == 1 })
 }
 
 func TestOnceIsForOneAppend(t *testing.T) {
@@ -438,11 +419,11 @@ func TestGuessingIsSuspectedOnceAndForAWhile(t *testing.T) {
 	for range 3 {
 		p.guess("ann@example.com")
 	}
-	eventually(t, "the suspicion", func() bool { return len(facts(t, store, "identity.sign_in")) == 4 })
+	wait.Until(t, "the suspicion", func() bool { return len(facts(t, store, "identity.sign_in")) == 4 })
 	o.level()
 	stop()
 	p.clock.Store(int64(time.Minute + time.Second))
-	eventually(t, "its end", func() bool { return len(facts(t, store, "identity.sign_in")) == 5 })
+	wait.Until(t, "its end", func() bool { return len(facts(t, store, "identity.sign_in")) == 5 })
 	o.level()
 	got := facts(t, store, "identity.sign_in")
 	for n, typ := range map[int]string{2: "failed", 3: "suspected", 4: "suspicion_ended"} {

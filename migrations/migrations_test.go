@@ -13,6 +13,7 @@ import (
 
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/migrations"
+	"gesta/wait"
 
 	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"
@@ -26,16 +27,6 @@ func patience(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(patience(t), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
 }
 
 func tell(t *testing.T, conn *pgx.Conn, sql string) {
@@ -76,7 +67,7 @@ func tables(t *testing.T, conn *pgx.Conn, schema string) int {
 
 func TestUpAndDownAndUpAgain(t *testing.T) {
 	url := pgtest.Unmigrated(t)
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	if before := status(t, url, "other"); before.Version != 0 || before.Latest == 0 {
 		t.Errorf("before: %+v", before)
 	}
@@ -121,7 +112,7 @@ func TestTwoSchemasLiveSideBySide(t *testing.T) {
 	url := pgtest.Unmigrated(t)
 	up(t, url, "one")
 	up(t, url, "two")
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	tell(t, conn, "update one.head set epoch = 7")
 	if epoch := ask[int](t, conn, "select epoch from two.head"); epoch != 1 {
 		t.Errorf("the epoch of two is %d", epoch)
@@ -146,7 +137,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 
 func TestANewerSchemaIsRefused(t *testing.T) {
 	url := pgtest.Database(t)
-	tell(t, connect(t, url), "update gesta.schema_migrations set version = 4711")
+	tell(t, pgtest.Connect(t, url), "update gesta.schema_migrations set version = 4711")
 	for name, refused := range map[string]error{
 		"up":    migrations.Up(patience(t), url, "gesta"),
 		"down":  migrations.Down(patience(t), url, "gesta", 1),
@@ -163,7 +154,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 
 func TestAnOlderSchemaIsRefused(t *testing.T) {
 	url := pgtest.Database(t)
-	tell(t, connect(t, url), "truncate gesta.schema_migrations")
+	tell(t, pgtest.Connect(t, url), "truncate gesta.schema_migrations")
 	app := pgtest.AppLogin(t, url)
 	for name, refused := range map[string]error{
 		"up":    migrations.Up(patience(t), app, "gesta"),
@@ -177,7 +168,7 @@ func TestAnOlderSchemaIsRefused(t *testing.T) {
 
 func TestAMigrationHappensAsAWholeOrNotAtAll(t *testing.T) {
 	url := pgtest.Unmigrated(t)
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	tell(t, conn, "create schema gesta; create table gesta.claims (in_the_way text)")
 	err := migrations.Up(patience(t), url, "gesta")
 	if err == nil || !strings.Contains(err.Error(), "version 1, line ") || strings.Contains(err.Error(), "create table") {
@@ -196,7 +187,7 @@ func TestAMigrationHappensAsAWholeOrNotAtAll(t *testing.T) {
 func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
 	url := pgtest.Unmigrated(t)
 	up(t, url, "gesta")
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	name := ask[string](t, conn, "select current_database()")
 	lock, err := database.GenerateAdvisoryLockId(name, "gesta", "schema_migrations")
 	if err != nil {
@@ -222,21 +213,13 @@ func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
 // await asks until the answer is yes.
 func await(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
-	ctx, tick := patience(t), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !ask[bool](t, conn, sql) {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", sql)
-		}
-	}
+	wait.Until(t, sql, func() bool { return ask[bool](t, conn, sql) })
 }
 
 func TestNoConnectionIsKept(t *testing.T) {
 	url := pgtest.Unmigrated(t)
 	up(t, url, "gesta")
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	await(t, conn, "select count(*) = 1 from pg_stat_activity where datname = current_database()")
 }
 
@@ -288,7 +271,7 @@ func TestEveryMigrationCanBeUndone(t *testing.T) {
 // To what happened before there were policies nobody reacts.
 func TestPoliciesBeginWhereTheHistoryEnds(t *testing.T) {
 	url := pgtest.Database(t)
-	conn := connect(t, url)
+	conn := pgtest.Connect(t, url)
 	const where = "select position from gesta.checkpoints where follower = 'policies'"
 	if at := ask[int](t, conn, where); at != 0 {
 		t.Errorf("in an empty history they begin at %d", at)
@@ -310,7 +293,7 @@ const forbidden = "42501"
 
 func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
 	url := pgtest.Database(t)
-	app := connect(t, pgtest.AppLogin(t, url))
+	app := pgtest.Connect(t, pgtest.AppLogin(t, url))
 	tell(t, app, "set search_path = gesta")
 	for _, allowed := range []string{
 		"select epoch from head for update",
@@ -367,7 +350,7 @@ func TestTheAppCanTellHowFarTheSchemaIs(t *testing.T) {
 
 func TestManyGrantAtOnce(t *testing.T) {
 	url := pgtest.Database(t)
-	login := connect(t, pgtest.AppLogin(t, url)).Config().User
+	login := pgtest.Connect(t, pgtest.AppLogin(t, url)).Config().User
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {

@@ -13,16 +13,10 @@ import (
 // behind makes read models that lack the last event of the history.
 func behind(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t)
-	stop := w.run(w.projector(hits(1, "1")))
-	w.hits(1)
-	w.expect(1, 1)
+	w, stop := populated(t, 1)
 	stop()
-	_, err := w.reads.Exec(t.Context(), `insert into gesta.events (position, stream_kind, stream_id, version, event_id, type, schema, data, metadata, occurred_at, recorded_at)
+	w.exec(`insert into gesta.events (position, stream_kind, stream_id, version, event_id, type, schema, data, metadata, occurred_at, recorded_at)
 		values (2, 'test.counter', gen_random_uuid(), 1, gen_random_uuid(), 'test.counter.hit', 1, '{}', '{}', now(), now())`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return w
 }
 
@@ -54,9 +48,7 @@ func TestANewConnectionWaitsForTheProjector(t *testing.T) {
 		t.Fatalf("it sees position %d at once", position)
 	case <-time.After(100 * time.Millisecond):
 	}
-	if _, err := w.reads.Exec(t.Context(), `update checkpoints set position = 2`); err != nil {
-		t.Fatal(err)
-	}
+	w.exec(`update checkpoints set position = 2`)
 	if position := <-seen; position != 2 {
 		t.Errorf("it sees position %d", position)
 	}

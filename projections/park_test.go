@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/projections"
+	"gesta/wait"
 )
 
 // brittle counts hits of each stream, and can't take some names.
@@ -48,25 +48,12 @@ func brittle(mended *atomic.Bool) projections.Projection {
 // awaitStanding waits until the read models are at a position.
 func (w *world) awaitStanding(position int64) (s projections.Standing) {
 	w.t.Helper()
-	await(w.t, fmt.Sprintf("at position %d", position), func() bool {
+	wait.Until(w.t, fmt.Sprintf("at position %d", position), func() bool {
 		var err error
 		s, err = projections.Checkpoint(w.reads, "")(w.t.Context())
 		return err == nil && s.Position == position
 	})
 	return s
-}
-
-func await(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }
 
 func (w *world) parked() []projections.Parked {
@@ -84,7 +71,7 @@ func (w *world) retry(streams ...domain.Stream) {
 	if _, err := projections.Retry(w.t.Context(), w.reads, streams...); err != nil {
 		w.t.Fatal(err)
 	}
-	await(w.t, "tried again", func() bool {
+	wait.Until(w.t, "tried again", func() bool {
 		is, err := projections.IsRetried(w.t.Context(), w.reads)
 		return err == nil && !is
 	})
@@ -169,7 +156,7 @@ func TestANewerSchemaWaitsForANewerProgram(t *testing.T) {
 	newer := w.projector(hits(1, "1"))
 	newer.Catalogue = domain.NewCatalogue([]domain.Type{domain.TypeOf[hit](domain.From(func(old hit) hit { return old }))})
 	w.run(newer)
-	await(t, "what was held is written", func() bool { return len(w.parked()) == 0 })
+	wait.Until(t, "what was held is written", func() bool { return len(w.parked()) == 0 })
 	w.expect(5, 5)
 }
 
@@ -235,7 +222,7 @@ func TestADamagedTableParksNothing(t *testing.T) {
 	w.expect(3, 3)
 	w.exec(`alter table hits rename to misses`)
 	w.hits(1)
-	await(t, "the projector says that it stands still", func() bool { return p.Err() != nil })
+	wait.Until(t, "the projector says that it stands still", func() bool { return p.Err() != nil })
 	if parked := w.parked(); len(parked) > 0 {
 		t.Errorf("parked: %+v", parked)
 	}

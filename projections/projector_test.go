@@ -59,6 +59,16 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// populated is a world whose read models hold n hits, and are written until stop is called.
+func populated(t *testing.T, n int) (w *world, stop func()) {
+	t.Helper()
+	w = newWorld(t)
+	w.hits(n)
+	stop = w.run(w.projector(hits(1, "1")))
+	w.expect(int64(n), int64(n))
+	return w, stop
+}
+
 func (w *world) append(typ, data string) {
 	w.t.Helper()
 	w.appendTo(domain.Stream{Kind: "test.counter", ID: id.New(time.Now())}, 0, typ, data)
@@ -165,10 +175,7 @@ func TestASecondProjectorIsFenced(t *testing.T) {
 
 func TestOtherRulesBuildTheReadModelsAnew(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.hits(20)
-	stop := w.run(w.projector(hits(1, "1")))
-	w.expect(20, 20)
+	w, stop := populated(t, 20)
 	stop()
 	w.hits(1)
 	w.run(w.projector(hits(2, "10")))

@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/projections"
+	"gesta/wait"
 )
 
 func (w *world) rebuilds() projections.Rebuilds {
@@ -35,7 +36,7 @@ func (w *world) ask(replace bool) int64 {
 // ended waits for what becomes of a rebuild.
 func (w *world) ended(number int64) (r projections.Rebuild) {
 	w.t.Helper()
-	await(w.t, "the rebuild ends", func() bool {
+	wait.Until(w.t, "the rebuild ends", func() bool {
 		var err error
 		if r, err = w.rebuilds().Get(w.t.Context(), number); err != nil {
 			w.t.Fatal(err)
@@ -45,10 +46,29 @@ func (w *world) ended(number int64) (r projections.Rebuild) {
 	return r
 }
 
+// rebuild asks for a rebuild, and checks what becomes of it.
+func (w *world) rebuild(replace bool, want projections.RebuildState) {
+	w.t.Helper()
+	if r := w.ended(w.ask(replace)); r.State != want {
+		w.t.Errorf("%+v", r)
+	}
+}
+
+// lastEnded waits for what becomes of the rebuild that was asked for last.
+func (w *world) lastEnded() (r projections.Rebuild) {
+	w.t.Helper()
+	wait.Until(w.t, "the last rebuild ends", func() bool {
+		last, found, err := w.rebuilds().Last(w.t.Context())
+		r = last
+		return err == nil && found && r.State.Ended()
+	})
+	return r
+}
+
 // awaitFresh waits until what was asked for last is done, and no read model stands still.
 func (w *world) awaitFresh() {
 	w.t.Helper()
-	await(w.t, "no read model stands still", func() bool {
+	wait.Until(w.t, "no read model stands still", func() bool {
 		last, found, err1 := w.rebuilds().Last(w.t.Context())
 		s, err2 := projections.Checkpoint(w.reads, "")(w.t.Context())
 		return err1 == nil && err2 == nil && found && last.State == projections.Done && !s.Stale
@@ -66,7 +86,7 @@ func (w *world) ask1(sql string, args ...any) (n int64) {
 // schemas waits until only these are left of the read models' schemas.
 func (w *world) schemas(want ...string) {
 	w.t.Helper()
-	await(w.t, fmt.Sprintf("schemas %v", want), func() bool {
+	wait.Until(w.t, fmt.Sprintf("schemas %v", want), func() bool {
 		rows, _ := w.reads.Query(w.t.Context(), `select nspname::text from pg_namespace where nspname like 'gesta_read%' order by 1`)
 		have, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		return err == nil && slices.Equal(have, want)
@@ -77,10 +97,7 @@ func (w *world) schemas(want ...string) {
 // answered from an older state than one before, and no event is lost or counted twice.
 func TestRebuildsUnderLoad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.run(w.projector(hits(1, "1")))
-	w.hits(1200)
-	w.expect(1200, 1200)
+	w, _ := populated(t, 1200)
 	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	var written atomic.Int64
@@ -94,9 +111,7 @@ func TestRebuildsUnderLoad(t *testing.T) {
 		load.Go(func() { w.readOn(ctx) })
 	}
 	for i := range 4 {
-		if r := w.ended(w.ask(i%2 == 1)); r.State != projections.Done {
-			t.Errorf("%+v", r)
-		}
+		w.rebuild(i%2 == 1, projections.Done)
 	}
 	stop()
 	load.Wait()
@@ -123,10 +138,7 @@ func (w *world) readOn(ctx context.Context) {
 
 func TestADifferenceKeepsTheOldReadModelsUntilTheyAreReplaced(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.run(w.projector(hits(1, "1")))
-	w.hits(9)
-	w.expect(9, 9)
+	w, _ := populated(t, 9)
 	w.exec(`update hits set n = 1000 where name = '0'`)
 	w.exec(`delete from hits where name = '1'`)
 	w.exec(`insert into hits values ('x', 1)`)
@@ -196,9 +208,7 @@ func TestDifferencesAreFoundInColumnsOfAnyType(t *testing.T) {
 	w.run(p)
 	w.hits(1)
 	w.awaitStanding(1)
-	if r := w.ended(w.ask(false)); r.State != projections.Done {
-		t.Errorf("%+v", r)
-	}
+	w.rebuild(false, projections.Done)
 	changed := map[string]string{"spot": `point(1, 2)`, "area": `box(point(0, 0), point(1, sqrt(area(area))))`, "note": `'{"a":1}'`, "mood": `'bad'`, "maybe": `0`}
 	for column, value := range changed {
 		w.exec(`update types set ` + column + ` = ` + value + ` where f = sin(4000)`)
@@ -232,12 +242,7 @@ func TestUnchangedReadModelsGoOnWhileOthersAreBuilt(t *testing.T) {
 	w.exec(`update hits set n = 8 where name = '0'`) // it was 7
 	stop()
 	stop = w.run(w.projector(hits(1, "1"), tally(2)))
-	var r projections.Rebuild
-	await(t, "the rebuild ends", func() bool {
-		last, found, err := w.rebuilds().Last(t.Context())
-		r = last
-		return err == nil && found && r.State.Ended()
-	})
+	r := w.lastEnded()
 	if r.State != projections.Different || len(r.Detail.Differences) != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -257,9 +262,7 @@ func TestUnchangedReadModelsGoOnWhileOthersAreBuilt(t *testing.T) {
 	if last, _, err := w.rebuilds().Last(t.Context()); err != nil || last.ID != r.ID {
 		t.Errorf("asked again: %+v %v", last, err)
 	}
-	if r := w.ended(w.ask(false)); r.State != projections.Done {
-		t.Errorf("%+v", r)
-	}
+	w.rebuild(false, projections.Done)
 	w.awaitFresh()
 	w.expect(22, 22)
 	if n := w.ask1(`select n from tally`); n != 44 {
@@ -360,10 +363,7 @@ func TestARebuildThatSomebodyElseHasEndedIsLeft(t *testing.T) {
 	for n := range int64(5) { // A rebuild asks so often, at least.
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.hits(600)
-			stop := w.run(w.projector(hits(1, "1")))
-			w.expect(600, 600)
+			w, stop := populated(t, 600)
 			stop()
 			number := w.ask(true)
 			p := w.projector(hits(1, "1"))
@@ -408,12 +408,12 @@ func TestReadersAreNotTakenBackByWhoWasTakenOverFrom(t *testing.T) {
 	p.Store = heads{w.store, func(times int64) {
 		switch times {
 		case 1: // The rebuild begins.
-			await(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
+			wait.Until(t, "the projector writes", func() bool { return w.ask1(`select turn from checkpoints`) > turn })
 			var err error
 			if other, err = projections.ByHand(t.Context(), w.projector(hits(1, "1"))); err != nil {
 				t.Error(err)
 			}
-			await(t, "it notices that another does", func() bool { return p.Err() != nil })
+			wait.Until(t, "it notices that another does", func() bool { return p.Err() != nil })
 		case 2: // It looks for the end of the history for the last time.
 			w.hits(1)
 			events, err := w.store.Read(t.Context(), 10, 1)
@@ -433,10 +433,7 @@ func TestReadersAreNotTakenBackByWhoWasTakenOverFrom(t *testing.T) {
 // Whoever wrote read models that were replaced is refused by those in their place.
 func TestARebuiltSchemaKnowsNoEarlierTurn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.hits(3)
-	w.run(w.projector(hits(1, "1")))
-	w.expect(3, 3)
+	w, _ := populated(t, 3)
 	before := w.ask1(`update checkpoints set turn = turn + 1000 returning turn`)
 	w.ended(w.ask(true))
 	if after := w.ask1(`select turn from checkpoints`); after <= before {
@@ -509,7 +506,7 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 			stop := w.run(p)
 			w.expect(700, 700)
 			number := w.ask(true)
-			await(t, "some is filled", func() bool {
+			wait.Until(t, "some is filled", func() bool {
 				_, err := w.reads.Exec(t.Context(), `update gesta_read_next.hits set n = n + 1000 where name = '0'`)
 				return err == nil && w.ask1(`select position from gesta_read_next.checkpoints`) == 500
 			})
@@ -533,24 +530,17 @@ func TestAForkIsHealedByReplacing(t *testing.T) {
 	for name, position := range map[string]int64{"within": 5, "beyond": 50} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			stop := w.run(w.projector(hits(1, "1")))
-			w.hits(10)
-			w.expect(10, 10)
+			w, stop := populated(t, 10)
 			stop()
 			w.exec(`update checkpoints set position = $1, event_id = $2`, position, [16]byte(id.Named("another history")))
 			p := w.projector(hits(1, "1"))
 			w.run(p)
-			await(t, "the projector says that it is forked", func() bool {
+			wait.Until(t, "the projector says that it is forked", func() bool {
 				forked := (*checkpoint.Forked)(nil)
 				return errors.As(p.Err(), &forked)
 			})
-			if r := w.ended(w.ask(false)); r.State != projections.Failed {
-				t.Errorf("%+v", r)
-			}
-			if r := w.ended(w.ask(true)); r.State != projections.Done {
-				t.Errorf("%+v", r)
-			}
+			w.rebuild(false, projections.Failed)
+			w.rebuild(true, projections.Done)
 			w.expect(10, 10)
 			w.hits(1)
 			w.expect(11, 11)
@@ -566,10 +556,7 @@ func TestDamageIsHealed(t *testing.T) {
 	} {
 		t.Run(damage, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			stop := w.run(w.projector(hits(1, "1")))
-			w.hits(10)
-			w.expect(10, 10)
+			w, stop := populated(t, 10)
 			stop()
 			w.exec(damage)
 			w.hits(1)
@@ -584,14 +571,11 @@ func TestDamageIsHealed(t *testing.T) {
 
 func TestATableWithoutKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	stop := w.run(w.projector(hits(1, "1")))
-	w.hits(1)
-	w.expect(1, 1)
+	w, stop := populated(t, 1)
 	stop()
 	bad := projections.Projection{Name: "bad", Tables: `create table bad (n int)`}
 	w.run(w.projector(hits(1, "1"), bad))
-	await(t, "the rebuild fails", func() bool {
+	wait.Until(t, "the rebuild fails", func() bool {
 		r, _, err := w.rebuilds().Last(t.Context())
 		return err == nil && r.State == projections.Failed
 	})
@@ -636,22 +620,14 @@ func TestAMendedRuleReleasesParkedStreams(t *testing.T) {
 // are kept, until it is said that they are not to be.
 func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	stop := w.run(w.projector(hits(1, "1")))
-	w.hits(9)
-	w.expect(9, 9)
+	w, stop := populated(t, 9)
 	stop()
 	w.run(w.projector(hits(1, "1"), tally(1).After(func(r eventstore.Recorded) {
 		if r.Position > 6 {
 			panic("not these")
 		}
 	})))
-	var r projections.Rebuild
-	await(t, "the rebuild ends", func() bool {
-		last, found, err := w.rebuilds().Last(t.Context())
-		r = last
-		return err == nil && found && last.State.Ended()
-	})
+	r := w.lastEnded()
 	if r.State != projections.Different || len(r.Detail.Differences) != 3 || len(w.parked()) > 0 {
 		t.Errorf("%+v", r)
 	}
@@ -675,25 +651,14 @@ func TestLostReadModelsAreNotSeenHalfFilled(t *testing.T) {
 	} {
 		t.Run(lose, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.hits(1300)
-			stop := w.run(w.projector(hits(1, "1")))
-			w.expect(1300, 1300)
-			if _, err := w.reads.Exec(t.Context(), `update gesta_read.hits set n = 0`); err != nil {
-				t.Fatal(err)
-			}
-			if r := w.ended(w.ask(false)); r.State != projections.Different {
-				t.Fatalf("%+v", r)
-			}
-			if r := w.ended(w.ask(true)); r.State != projections.Done {
-				t.Fatalf("%+v", r)
-			}
+			w, stop := populated(t, 1300)
+			w.exec(`update gesta_read.hits set n = 0`)
+			w.rebuild(false, projections.Different)
+			w.rebuild(true, projections.Done)
 			stop()
-			if _, err := w.reads.Exec(t.Context(), lose); err != nil {
-				t.Fatal(err)
-			}
+			w.exec(lose)
 			w.lead(w.projector(hits(1, "1")))
-			await(t, "they are there again", func() bool {
+			wait.Until(t, "they are there again", func() bool {
 				var sum, position int64
 				err := w.reads.QueryRow(t.Context(), `select (select coalesce(sum(n), 0) from hits), (select position from checkpoints)`).Scan(&sum, &position)
 				if err == nil && sum != 1300 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/url"
 	"os/exec"
 	"path/filepath"
@@ -83,9 +82,5 @@ func (i installation) admin(t *testing.T, sql string) {
 		t.Fatal(err)
 	}
 	u.Path = "/postgres"
-	conn := installation{owner: u.String()}.connect(t)
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatal(err)
-	}
+	installation{owner: u.String()}.exec(t, sql)
 }

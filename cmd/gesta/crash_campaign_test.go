@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // campaignAdmin is the address of the administrator, which nobody else gets.
@@ -134,7 +135,7 @@ func (c *campaign) tell(t *testing.T) {
 // level waits until everything runs, and relay and projector have caught up with the history.
 func (c *campaign) level(t *testing.T) {
 	t.Helper()
-	eventually(t, "all is level", func() bool {
+	wait.Until(t, "all is level", func() bool {
 		for _, base := range c.load.replicas {
 			detail, _ := c.load.try(t.Context(), base, query{method: "GET", path: "/readyz"}).fields["detail"].(map[string]any)
 			head, up := detail["head"].(float64)

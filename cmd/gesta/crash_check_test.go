@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore/postgres/pgtest"
 )
 
 // trace is the events that one command left: how many of each type.
@@ -65,7 +64,7 @@ func (t trace) holds(must, may []string) bool {
 func checkCommands(t *testing.T, owner string, all []asked) {
 	t.Helper()
 	traces := map[string]trace{}
-	for _, r := range rowsOf(t, owner, `select metadata->>'client_request' || ' ' || type from gesta.events
+	for _, r := range pgtest.Rows(t, owner, `select metadata->>'client_request' || ' ' || type from gesta.events
 		where metadata->>'client_request' is not null and type not like 'identity.sign\_in.%'`) {
 		id, typ, _ := strings.Cut(r, " ")
 		if traces[id] == nil {
@@ -89,7 +88,7 @@ func checkCommands(t *testing.T, owner string, all []asked) {
 func checkAddresses(t *testing.T, owner string, lost []string) {
 	t.Helper()
 	holders, addresses, had := map[string]string{}, map[string]string{}, map[string]bool{}
-	for _, r := range rowsOf(t, owner, `select stream_id::text || ' ' || (data->>'email') from gesta.events
+	for _, r := range pgtest.Rows(t, owner, `select stream_id::text || ' ' || (data->>'email') from gesta.events
 		where type in ('identity.user.registered', 'identity.user.email_changed') order by position`) {
 		user, email, _ := strings.Cut(r, " ")
 		if other, held := holders[email]; held && other != user {
@@ -103,25 +102,10 @@ func checkAddresses(t *testing.T, owner string, lost []string) {
 			t.Errorf("%s was refused to somebody, and nobody ever had it", email)
 		}
 	}
-	shown := rowsOf(t, owner, `select email from gesta_read.users`)
+	shown := pgtest.Rows(t, owner, `select email from gesta_read.users`)
 	if slices.Sort(shown); !slices.Equal(shown, slices.Sorted(maps.Keys(holders))) {
 		t.Errorf("readers see %d addresses, and the history has %d", len(shown), len(holders))
 	}
-}
-
-func rowsOf(t *testing.T, url, sql string) []string {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	rows, _ := conn.Query(context.Background(), sql) // An error comes again when the rows are read.
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // checkUsers looks for an order in which all that was asked about each user can have happened.
@@ -142,7 +126,5 @@ func checkReadModels(t *testing.T, i installation) {
 	t.Helper()
 	before := i.rows(t)
 	mustGesta(t, i.env, "projections", "rebuild")
-	if diff := cmp.Diff(before, i.rows(t)); diff != "" {
-		t.Errorf("read models (-before +rebuilt):\n%s", diff)
-	}
+	unchanged(t, "read models", before, i.rows(t))
 }

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
-	"gesta/domain"
-	"gesta/domain/id"
 	"gesta/eventstore"
-	"gesta/eventstore/memory"
+	"gesta/eventstore/relay/relaytest"
 )
 
 // flaky is a store that is away at every other read.
@@ -30,20 +26,10 @@ func (f *flaky) Read(ctx context.Context, after int64, limit int) ([]eventstore.
 // Whoever goes on after a store was away prints each event once.
 func TestPrintingGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
-	store := &flaky{Store: &memory.Store{}}
 	const n = 2*exportPage + 10
-	for range n {
-		_, err := store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{
-			Stream: domain.Stream{Kind: "test.counter", ID: id.New(time.Now())},
-			Events: []eventstore.NewEvent{{
-				ID: id.Event{ID: id.New(time.Now())}, Type: "test.counter.hit", Schema: 1,
-				Data: json.RawMessage(`{}`), Meta: json.RawMessage(`{}`), OccurredAt: time.Now(),
-			}},
-		}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	history := &relaytest.History{Name: "printed"}
+	history.Grow(n)
+	store := &flaky{Store: history}
 	var out strings.Builder
 	var after int64
 	for tries, err := 0, eventstore.ErrUnavailable; errors.Is(err, eventstore.ErrUnavailable); tries++ {

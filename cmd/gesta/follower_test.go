@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gesta/eventstore/envelope"
+	"gesta/wait"
 )
 
 // follower is the README's program that misses nothing, and what it has printed so far.
@@ -31,7 +30,7 @@ func follow(t *testing.T, natsURL string) *follower {
 // the example at its word would: so it is not killed in between.
 func (f *follower) restart(after uint64) {
 	f.t.Helper()
-	eventually(f.t, "the README's follower has kept where it is", func() bool {
+	wait.Until(f.t, "the README's follower has kept where it is", func() bool {
 		kept, err := os.ReadFile(filepath.Join(f.dir, "followed.json"))
 		return err == nil && strings.Contains(string(kept), fmt.Sprintf(`"Position":%d}`, after))
 	})
@@ -53,7 +52,7 @@ func (f *follower) places() (all []string) {
 // has waits until it has dealt with everything up to a position, and checks that this was once each.
 func (f *follower) has(head uint64) {
 	f.t.Helper()
-	eventually(f.t, fmt.Sprint("the README's follower gets to ", head), func() bool { return len(f.places()) >= int(head) })
+	wait.Until(f.t, fmt.Sprint("the README's follower gets to ", head), func() bool { return len(f.places()) >= int(head) })
 	for n, p := range f.places() {
 		if p != fmt.Sprint("1 ", n+1) {
 			f.t.Fatalf("the event after %d others is %s:\n%s", n, p, f.said())
@@ -76,9 +75,7 @@ func TestTheREADMEsFollower(t *testing.T) {
 	saved := i.backup(t)
 	p, api = i.serve(t, "api,relay,projector")
 
-	if err := i.stream(t).DeleteStream(context.Background(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
+	i.deleteStream(t)
 	api.register("b1", "b2")
 	f.has(i.level(t, api))
 
@@ -104,7 +101,7 @@ func TestTheREADMEsFollower(t *testing.T) {
 	api.register("e1", "e2", "e3")
 	now := i.level(t, api)
 	want := fmt.Sprint("2 ", now)
-	eventually(t, "the follower gets to "+want, func() bool { return strings.Contains(f.said(), "\n"+want+" ") })
+	wait.Until(t, "the follower gets to "+want, func() bool { return strings.Contains(f.said(), "\n"+want+" ") })
 	said := f.said()
 	if !strings.Contains(said, fmt.Sprintf("undo everything after %d\n", common)) {
 		t.Errorf("nothing is undone: %s", said)

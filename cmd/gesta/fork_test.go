@@ -11,11 +11,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/relay"
+	"gesta/wait"
 )
 
 func (c client) register(names ...string) {
@@ -28,7 +27,7 @@ func (c client) register(names ...string) {
 // awaitForked waits until health and metrics name the fork and what repairs it.
 func (c client) awaitForked() {
 	c.t.Helper()
-	eventually(c.t, "the relay says that it is forked", func() bool {
+	wait.Until(c.t, "the relay says that it is forked", func() bool {
 		relay := c.role("relay")
 		text, _ := relay["error"].(string)
 		return relay["forked"] == true && strings.Contains(text, "gesta events fork-epoch") &&
@@ -63,20 +62,14 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 		p, api := i.serve(t, "api,relay,projector")
 		api.awaitForked()
 		api.register("after" + epoch)
-		if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
-			t.Errorf("the stream has changed (-before +after):\n%s", diff)
-		}
-		if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "1"); err == nil || !strings.Contains(err.Error(), "the stream shows") {
-			t.Errorf("a common position that is not: %v", err)
-		}
+		unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
+		refuses(t, i.env, "the stream shows", "events", "fork-epoch", "--common", "1")
 		out := mustGesta(t, i.env, "events", "fork-epoch")
 		if !strings.Contains(out, "epoch "+epoch+" begins after position "+fmt.Sprint(common)) {
 			t.Error(out)
 		}
 		i.checkEpochs(t, api, common, epoch)
-		if out := mustGesta(t, i.env, "events", "fork-epoch"); !strings.Contains(out, "nothing was changed") {
-			t.Errorf("a second time: %s", out)
-		}
+		says(t, i.env, "nothing was changed", "events", "fork-epoch")
 		i.checkEpochs(t, api, common, epoch)
 		api.register("late" + epoch)
 		published = i.messages(t, i.level(t, api))
@@ -129,9 +122,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	if text, _ := detail["projector_error"].(string); !strings.Contains(text, "gesta events fork-epoch") {
 		t.Errorf("the projector says %q", text)
 	}
-	if diff := cmp.Diff(published, i.messages(t, uint64(len(published)))); diff != "" {
-		t.Errorf("the stream has changed (-before +after):\n%s", diff)
-	}
+	unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
 	p.stop()
 	i.raiseAlone(t)
 	if out := mustGesta(t, i.env, "events", "fork-epoch"); strings.Contains(out, "begins") || !strings.Contains(out, "filled anew") {
@@ -162,7 +153,7 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	i.level(t, api)
 	i.restore(t, b, wholeDatabase...)
 
-	eventually(t, "the session of the lost history is over", func() bool {
+	wait.Until(t, "the session of the lost history is over", func() bool {
 		return api.do("PUT", "/users/"+user, lost, map[string]string{"phone": "2"}).status == 401
 	})
 	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
@@ -222,23 +213,17 @@ func TestForkEpochAsksWhoKnows(t *testing.T) {
 	api.register("a", "b", "c")
 	head := i.level(t, api)
 	before := i.messages(t, head)
-	if out := mustGesta(t, i.env, "events", "fork-epoch"); !strings.Contains(out, "nothing was changed") {
-		t.Error(out)
-	}
+	says(t, i.env, "nothing was changed", "events", "fork-epoch")
 	away := append(slices.Clone(i.env), "NATS_URL=nats://user:hush@127.0.0.1:1")
 	_, err := gesta(t, away, "", "events", "fork-epoch")
 	if err == nil || !strings.Contains(err.Error(), "only the stream knows") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("without NATS: %v", err)
 	}
-	if diff := cmp.Diff(before, i.messages(t, i.level(t, api))); diff != "" {
-		t.Errorf("something has changed (-before +after):\n%s", diff)
-	}
+	unchanged(t, "messages", before, i.messages(t, i.level(t, api)))
 	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", fmt.Sprint(head+1)); err == nil {
 		t.Error("a position beyond the store's end is taken")
 	}
-	if _, err := gesta(t, i.env, "", "events", "fork-epoch", "--common", "2"); err == nil || !strings.Contains(err.Error(), "--force") {
-		t.Errorf("a whole history is parted: %v", err)
-	}
+	refuses(t, i.env, "--force", "events", "fork-epoch", "--common", "2")
 	told := regexp.MustCompile(`epoch (\d+) begins after position 2`).FindStringSubmatch(mustGesta(t, away, "events", "fork-epoch", "--common", "2"))
 	if told == nil || len(told[1]) < len("1700000000") {
 		t.Fatalf("nobody knows which epochs there were, and the next is %v", told)
@@ -331,9 +316,7 @@ func TestARestoredDevIsRepaired(t *testing.T) {
 			d = startDev(t, env)
 			d.awaitForked()
 		}
-		if out := mustGesta(t, env, "events", "fork-epoch"); !strings.Contains(out, "filled anew") {
-			t.Error(out)
-		}
+		says(t, env, "filled anew", "events", "fork-epoch")
 		if !running {
 			d = startDev(t, env)
 		}

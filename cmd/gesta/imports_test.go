@@ -29,6 +29,7 @@ var layers = []struct {
 	{"eventstore/", 3}, // adapters and the forms of an event
 	{"eventstore", 2},
 	{"migrations", 2},
+	{"wait", 0}, // of tests alone
 	{"domain/id", 0},
 	{"domain/value", 0},
 	{"domain/", 2}, // contexts

@@ -113,9 +113,10 @@ func signIns(from, to int) (requests [][]byte) {
 }
 
 // mixed is a load of six reads and three changes for each sign-in.
-func mixed(t *testing.T, c client, address string) traffic {
+func mixed(t *testing.T, address string) traffic {
 	t.Helper()
 	const users = 10
+	c := client{t, "http://" + address}
 	paths, tokens := signUp(c, 0, users)
 	signUp(c, users, 2*users)
 	logins, l := signIns(users, 2*users), traffic{address: address}

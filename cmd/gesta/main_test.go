@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // asGesta makes this test binary run as gesta itself, so that stories can start, kill and restart
@@ -89,7 +90,7 @@ func (p *process) await(pattern string) string {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
 	var found string
-	eventually(p.t, "gesta says "+pattern, func() bool {
+	wait.Until(p.t, "gesta says "+pattern, func() bool {
 		select {
 		case <-p.end:
 			p.t.Fatalf("gesta ended:\n%s", p.said())
@@ -159,17 +160,19 @@ func mustGesta(t *testing.T, env []string, args ...string) string {
 	return out
 }
 
-// eventually waits for a condition.
-func eventually(t *testing.T, what string, is func() bool) {
+// says runs a command to its end, and wants to read something in what it prints.
+func says(t *testing.T, env []string, text string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		case <-time.After(10 * time.Millisecond):
-		}
+	if out := mustGesta(t, env, args...); !strings.Contains(out, text) {
+		t.Errorf("gesta %s does not say %q:\n%s", strings.Join(args, " "), text, out)
+	}
+}
+
+// refuses runs a command that must fail, and wants to read something in its error.
+func refuses(t *testing.T, env []string, text string, args ...string) {
+	t.Helper()
+	if out, err := gesta(t, env, "", args...); err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("gesta %s does not refuse with %q: %v\n%s", strings.Join(args, " "), text, err, out)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gesta/wait"
 )
 
 // overloadTime is how long the overload lasts; `make overload` sets it to two minutes.
@@ -34,11 +36,8 @@ const overloadWorkers = 1000
 func TestOverload(t *testing.T) {
 	i := install(t)
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=8", "GESTA_LOG_LEVEL=warn")
-	address := freeAddress(t)
-	p := start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	api := client{t, "http://" + address}
-	awaitReady(t, address)
-	l := mixed(t, api, address)
+	p, address := i.serveQuietly(t)
+	l := mixed(t, address)
 	capacity := l.capacity(overloadTime(t) / 4)
 	healthy := watchHealth(t, address)
 	var all []sample
@@ -123,7 +122,7 @@ func untilNormal(t *testing.T, l traffic) time.Duration {
 	t.Helper()
 	c, begin := raw{address: l.address}, time.Now()
 	defer c.close()
-	eventually(t, "all is normal again", func() bool {
+	wait.Until(t, "all is normal again", func() bool {
 		for n := range 20 {
 			if s := l.one(&c, n, time.Now()); s.err != nil || s.answer.status != 200 || s.took > 250*time.Millisecond {
 				return false
@@ -160,9 +159,7 @@ func peakMemory(t *testing.T, p *process) int {
 func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 	i := install(t)
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=10", "GESTA_LOG_LEVEL=warn", "GESTA_MAX_REQUESTS=32")
-	address := freeAddress(t)
-	start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	awaitReady(t, address)
+	_, address := i.serveQuietly(t)
 	paths, tokens := signUp(client{t, "http://" + address}, 0, 2)
 	flood := traffic{address, signIns(0, 2)}
 	readers := traffic{address, [][]byte{message("GET", paths[0], tokens[0], nil)}}
@@ -184,12 +181,16 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 		within(.99, read, took).Round(time.Millisecond), len(answered(signedIn, 503)), len(signedIn))
 }
 
-func awaitReady(t *testing.T, address string) {
+// serveQuietly starts a process that logs too little to say where it serves.
+func (i installation) serveQuietly(t *testing.T) (p *process, address string) {
 	t.Helper()
-	eventually(t, "it is ready", func() bool {
+	address = freeAddress(t)
+	p = start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
+	wait.Until(t, "it is ready", func() bool {
 		c := raw{address: address}
 		defer c.close()
 		a, err := c.send(message("GET", "/readyz", "", nil))
 		return err == nil && a.status == 200
 	})
+	return p, address
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
+
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // published is what stories look at of a published event.
@@ -40,7 +42,7 @@ func (i installation) exported(t *testing.T, types string) (all []published) {
 // reacted waits until the policies are where the history ends.
 func reacted(t *testing.T, c client) {
 	t.Helper()
-	eventually(t, "the policies are level", func() bool {
+	wait.Until(t, "the policies are level", func() bool {
 		return c.role("policies")["lag"] == float64(0)
 	})
 }
@@ -102,7 +104,7 @@ func TestGuessingPasswordsIsSuspected(t *testing.T) {
 func checkFailing(t *testing.T, i installation, c client) {
 	t.Helper()
 	i.exec(t, `insert into gesta.timers (policy, event_id, position, due_at) select 'unheard_of', event_id, position, now() from gesta.events where position = 1`)
-	eventually(t, "readyz names what fails", func() bool {
+	wait.Until(t, "readyz names what fails", func() bool {
 		return strings.Contains(c.expect(200, "GET", "/readyz", "", nil).text, `"policy":"unheard_of","position":1`)
 	})
 	metrics := c.expect(200, "GET", "/metrics", "", nil).text
@@ -172,10 +174,10 @@ func TestASuspicionEndsInItsTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "its time comes", func() bool { return time.Now().After(due) })
+	wait.Until(t, "its time comes", func() bool { return time.Now().After(due) })
 	worker, health = i.serve(t, "policies")
 	var ended []published
-	eventually(t, "the suspicion ends", func() bool {
+	wait.Until(t, "the suspicion ends", func() bool {
 		ended = i.exported(t, "identity.sign_in.suspicion_ended")
 		return len(ended) > 0
 	})
@@ -192,21 +194,12 @@ func TestASuspicionEndsInItsTime(t *testing.T) {
 	i.exec(t, `truncate gesta.timers`)
 	_, health = i.serve(t, "policies")
 	reacted(t, health)
-	eventually(t, "all timers are done", func() bool { return i.timers(t) == 0 })
+	wait.Until(t, "all timers are done", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select policy from gesta.timers where policy <> ''`)) == 0
+	})
 	if after := mustGesta(t, i.env, "events", "export"); after != before {
 		t.Errorf("somebody has reacted again:\n%s", strings.TrimPrefix(after, before))
 	}
-}
-
-// timers are how many there are.
-func (i installation) timers(t *testing.T) (n int) {
-	t.Helper()
-	conn := i.connect(t)
-	defer conn.Close(context.Background())
-	if err := conn.QueryRow(context.Background(), `select count(*) from gesta.timers where policy <> ''`).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func TestTheRuleOfFailuresIsASetting(t *testing.T) {

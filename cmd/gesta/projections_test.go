@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/projections"
+	"gesta/wait"
 )
 
 // An event that can't be written keeps back its stream alone, and everybody says so; once what was in its
@@ -32,7 +33,7 @@ func TestAParkedStream(t *testing.T) {
 		if a.header.Get("X-Read-Model") != "pending" || a.field("phone") == "+5511999999999" {
 			t.Errorf("%v %s", a.header, a.text)
 		}
-		eventually(t, "another stream is not pending", func() bool { // Busy machines have late projectors.
+		wait.Until(t, "another stream is not pending", func() bool { // Busy machines have late projectors.
 			free = c.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": free.field("refresh_token")})
 			return free.header.Get("X-Read-Model") == ""
 		})
@@ -46,27 +47,19 @@ func TestAParkedStream(t *testing.T) {
 	if a := api.expect(200, "GET", "/metrics", "", nil); !strings.Contains(a.text, "gesta_projector_parked_streams 1") {
 		t.Error("the metric does not know the parked stream")
 	}
-	says := "SQLSTATE 23514 table users constraint no_lines"
-	if out := mustGesta(t, i.env, "projections", "status"); !strings.Contains(out, says+"; 2 events held") {
-		t.Error(out)
-	}
-	if out, err := gesta(t, i.env, "", "projections", "retry"); err == nil || !strings.Contains(out, says) {
+	reason := "SQLSTATE 23514 table users constraint no_lines"
+	says(t, i.env, reason+"; 2 events held", "projections", "status")
+	if out, err := gesta(t, i.env, "", "projections", "retry"); err == nil || !strings.Contains(out, reason) {
 		t.Errorf("%s %v", out, err)
 	}
 	p.stop() // From here on the command has to do it itself.
 	i.exec(t, `alter table gesta_read.users drop constraint no_lines`)
-	if out := mustGesta(t, i.env, "projections", "retry"); !strings.Contains(out, "released identity.user/") {
-		t.Error(out)
-	}
+	says(t, i.env, "released identity.user/", "projections", "retry")
 	if a := other.expect(200, "GET", path, token, nil); a.field("phone") != "another" {
 		t.Errorf("%s", a.text)
 	}
-	if out := mustGesta(t, i.env, "projections", "retry"); !strings.Contains(out, "no such stream is parked") {
-		t.Error(out)
-	}
-	if _, err := gesta(t, i.env, "", "projections", "retry", "identity.user"); err == nil || !strings.Contains(err.Error(), "is no stream") {
-		t.Error(err)
-	}
+	says(t, i.env, "no such stream is parked", "projections", "retry")
+	refuses(t, i.env, "is no stream", "projections", "retry", "identity.user")
 }
 
 // A rebuild finds what was changed by other hands and keeps it until it is told otherwise; one that is
@@ -81,31 +74,25 @@ func TestRebuildStory(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the old read models are kept") || !strings.Contains(out, "users "+user.field("id")+": phone") {
 		t.Errorf("%s %v", out, err)
 	}
-	if out := mustGesta(t, i.env, "projections", "rebuild", "--replace"); !strings.Contains(out, "read models rebuilt up to position") {
-		t.Error(out)
-	}
+	says(t, i.env, "read models rebuilt up to position", "projections", "rebuild", "--replace")
 	if rows := i.rows(t); len(rows) != 1 || strings.Contains(rows[0], ",x,") {
 		t.Errorf("%v", rows)
 	}
 	p.stop()
 	start(t, i.env, "projections", "rebuild").kill()
 	killed := start(t, i.env, "projections", "rebuild")
-	eventually(t, "the rebuild is asked for", func() bool {
+	wait.Until(t, "the rebuild is asked for", func() bool {
 		return strings.Contains(mustGesta(t, i.env, "projections", "status"), "last rebuild")
 	})
 	killed.kill()
 	_, api = i.serve(t, "api,relay,projector")
 	i.level(t, api)
-	eventually(t, "the rebuild is done", func() bool {
+	wait.Until(t, "the rebuild is done", func() bool {
 		return strings.HasSuffix(mustGesta(t, i.env, "projections", "status"), ": done\n")
 	})
 	api.expect(201, "POST", "/users", "", registration("after@example.com"))
-	eventually(t, "nothing is left behind", func() bool {
-		conn := i.connect(t)
-		defer conn.Close(context.Background())
-		var n int
-		err := conn.QueryRow(context.Background(), `select count(*) from pg_namespace where nspname like 'gesta_read%'`).Scan(&n)
-		return err == nil && n == 1
+	wait.Until(t, "nothing is left behind", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select nspname::text from pg_namespace where nspname like 'gesta_read%'`)) == 1
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gesta/eventstore/envelope"
+	"gesta/wait"
 )
 
 // replicas are two of everything that leads and three of what serves, each a process of its own.
@@ -43,7 +44,7 @@ func startReplicas(t *testing.T) *replicas {
 // moves waits until the only process of a role is where the history ends: it leads.
 func (r *replicas) moves(c client, role string) {
 	r.t.Helper()
-	eventually(r.t, role+" leads", func() bool {
+	wait.Until(r.t, role+" leads", func() bool {
 		detail := c.detail()
 		return at(detail[role]) == detail["head"]
 	})
@@ -131,7 +132,7 @@ func (r *replicas) takeOver(role string) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	eventually(r.t, "the other "+role+" takes over", func() bool { return at(r.standby[role].role(role)) >= position })
+	wait.Until(r.t, "the other "+role+" takes over", func() bool { return at(r.standby[role].role(role)) >= position })
 	took := time.Since(began).Round(time.Millisecond)
 	if r.t.Logf("the other %s took over after %s", role, took); took > 2*time.Second {
 		r.t.Errorf("that is too long")
@@ -153,7 +154,7 @@ func (r *replicas) checkHistory() {
 			users++
 		}
 	}
-	eventually(r.t, "the stream is level", func() bool {
+	wait.Until(r.t, "the stream is level", func() bool {
 		s, err := r.stream(r.t).Stream(context.Background(), envelope.Stream)
 		if err != nil {
 			r.t.Fatal(err)
@@ -166,7 +167,7 @@ func (r *replicas) checkHistory() {
 			r.t.Errorf("message %d is %s", n+1, m)
 		}
 	}
-	eventually(r.t, "the read models are level", func() bool { return len(r.rows(r.t)) == users })
+	wait.Until(r.t, "the read models are level", func() bool { return len(r.rows(r.t)) == users })
 }
 
 // checkReactions finds one suspicion for each failure, and one end of each.
@@ -174,7 +175,7 @@ func (r *replicas) checkReactions() {
 	r.t.Helper()
 	count := func(fact string) int { return len(r.exported(r.t, "identity.sign_in."+fact)) }
 	const failures = crowds * visitors
-	eventually(r.t, "all suspicions end", func() bool { return count("suspicion_ended") >= failures })
+	wait.Until(r.t, "all suspicions end", func() bool { return count("suspicion_ended") >= failures })
 	reacted(r.t, r.standby["policies"])
 	for _, fact := range []string{"failed", "suspected", "suspicion_ended"} {
 		if n := count(fact); n != failures {

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gesta/wait"
 )
 
 // balancer hands each connection to the next backend that takes it. It knows nothing of HTTP.
@@ -167,7 +169,7 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	for _, c := range last {
 		for _, backend := range b.backends {
 			api := client{t, "http://" + backend}
-			eventually(t, "what was acknowledged is read", func() bool {
+			wait.Until(t, "what was acknowledged is read", func() bool {
 				return api.do("GET", "/users/"+c.id, c.token, nil).field("phone") == c.phone
 			})
 		}

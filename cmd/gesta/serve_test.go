@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/relay/natsembed"
+	"gesta/wait"
 )
 
 // installation is a Postgres and a NATS of an operator's own.
@@ -118,7 +118,7 @@ func TestWritesGoOnWhileNobodyProjects(t *testing.T) {
 		t.Errorf("%v %s", a.header, a.text)
 	}
 	i.serve(t, "projector")
-	eventually(t, "the user is there to read", func() bool {
+	wait.Until(t, "the user is there to read", func() bool {
 		return api.do("GET", "/users/"+user.field("id"), token, nil).status == 200
 	})
 }
@@ -128,42 +128,36 @@ func TestEverythingDerivedComesBack(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
-	for n := range 30 {
-		email := fmt.Sprintf("user%d@example.com", n)
-		user := api.expect(201, "POST", "/users", "", registration(email))
-		token := api.expect(200, "POST", "/auth/login", "", credentials(email)).field("access_token")
-		api.expect(200, "PUT", "/users/"+user.field("id"), token, map[string]string{"phone": strconv.Itoa(n)})
-	}
+	signUps(api, 30)
 	head := i.level(t, api)
 	rows, messages := i.rows(t), i.messages(t, head)
 
 	p.stop()
 	i.exec(t, `truncate gesta_read.users`)
 	i.exec(t, `update gesta_read.checkpoints set position = 0, event_id = '00000000-0000-0000-0000-000000000000'`)
-	js := i.stream(t)
-	if err := js.DeleteStream(context.Background(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
+	i.deleteStream(t)
 	_, api = i.serve(t, "api,relay,projector")
 	i.level(t, api)
-	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
-		t.Errorf("read models (-before +after):\n%s", diff)
-	}
-	if diff := cmp.Diff(messages, i.messages(t, head)); diff != "" {
-		t.Errorf("messages (-before +after):\n%s", diff)
-	}
+	unchanged(t, "read models", rows, i.rows(t))
+	unchanged(t, "messages", messages, i.messages(t, head))
 
 	i.exec(t, `drop schema gesta_read cascade`)
 	mustGesta(t, i.env, "projections", "rebuild")
-	if diff := cmp.Diff(rows, i.rows(t)); diff != "" {
-		t.Errorf("read models after losing their schema (-before +after):\n%s", diff)
+	unchanged(t, "read models after losing their schema", rows, i.rows(t))
+}
+
+// unchanged checks that something is as it was.
+func unchanged(t *testing.T, what string, before, after any) {
+	t.Helper()
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("%s (-before +after):\n%s", what, diff)
 	}
 }
 
 // level waits until relay and projector are where the history ends, and answers that position.
 func (i installation) level(t *testing.T, c client) (head uint64) {
 	t.Helper()
-	eventually(t, "all is level", func() bool {
+	wait.Until(t, "all is level", func() bool {
 		detail := c.detail()
 		position, _ := detail["head"].(float64)
 		head = uint64(position)
@@ -180,32 +174,12 @@ func at(detail any) float64 {
 
 func (i installation) exec(t *testing.T, sql string) {
 	t.Helper()
-	conn := i.connect(t)
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (i installation) connect(t *testing.T) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(context.Background(), i.owner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	pgtest.Exec(t, i.owner, sql)
 }
 
 func (i installation) rows(t *testing.T) []string {
 	t.Helper()
-	conn := i.connect(t)
-	defer conn.Close(context.Background())
-	rows, _ := conn.Query(context.Background(), `select u::text from gesta_read.users u order by id`)
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return pgtest.Rows(t, i.owner, `select u::text from gesta_read.users u order by id`)
 }
 
 func (i installation) stream(t *testing.T) jetstream.JetStream {
@@ -242,23 +216,13 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 	p, _ := i.serve(t, "api,relay,projector")
 	p.stop()
 	other := append(slices.Clone(i.env), "GESTA_MASTER_KEY=YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=")
-	if _, err := gesta(t, other, "", "serve", "--listen", "127.0.0.1:0"); err == nil || !strings.Contains(err.Error(), "not the key") {
-		t.Errorf("another master key: %v", err)
-	}
-	if _, err := gesta(t, i.env, "", "seed"); err == nil || !strings.Contains(err.Error(), "--demo-passwords") {
-		t.Errorf("seed: %v", err)
-	}
-	if _, err := gesta(t, append(slices.Clone(i.env), "GESTA_PROFILE=hardened"), "", "seed", "--demo-passwords"); err == nil || !strings.Contains(err.Error(), "hardened") {
-		t.Errorf("seed under the hardened profile: %v", err)
-	}
+	refuses(t, other, "not the key", "serve", "--listen", "127.0.0.1:0")
+	refuses(t, i.env, "--demo-passwords", "seed")
+	refuses(t, append(slices.Clone(i.env), "GESTA_PROFILE=hardened"), "hardened", "seed", "--demo-passwords")
 	mustGesta(t, i.env, "seed", "--demo-passwords")
-	if _, err := gesta(t, i.env, "", "migrate", "down", "--steps", "99"); err == nil || !strings.Contains(err.Error(), "--lose-the-history") {
-		t.Errorf("migrate down: %v", err)
-	}
+	refuses(t, i.env, "--lose-the-history", "migrate", "down", "--steps", "99")
 	mustGesta(t, i.env, "migrate", "down", "--steps", "99", "--lose-the-history")
-	if out := mustGesta(t, i.env, "migrate", "status"); !strings.Contains(out, schemaAt(0)) {
-		t.Error(out)
-	}
+	says(t, i.env, schemaAt(0), "migrate", "status")
 }
 
 // Who migrates by hand need not give the owner's password to what serves.
@@ -294,11 +258,7 @@ func TestNobodyChangesTheHistory(t *testing.T) {
 	_, api := i.serve(t, "api,projector")
 	api.expect(201, "POST", "/users", "", registration("fact@example.com"))
 	for _, url := range []string{i.owner, strings.TrimPrefix(i.env[0], "DATABASE_URL=")} {
-		conn, err := pgx.Connect(context.Background(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
+		conn := pgtest.Connect(t, url)
 		for _, sql := range []string{`update gesta.events set data = '{}'`, `delete from gesta.events`, `truncate gesta.events`} {
 			if _, err := conn.Exec(context.Background(), sql); err == nil {
 				t.Errorf("%s is done", sql)

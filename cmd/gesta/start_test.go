@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // at is the same installation on another database.
@@ -66,23 +67,22 @@ func TestManyStartOnAnEmptyDatabase(t *testing.T) {
 func TestWhoStartsWhileAnotherMigratesWaits(t *testing.T) {
 	t.Parallel()
 	i := empty(t)
-	other := i.connect(t)
-	defer other.Close(context.Background())
+	other := pgtest.Connect(t, i.owner)
 	// The migrating one holds this lock from before it looks whether there is a schema.
-	i.tell(t, other, `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`)
+	if _, err := other.Exec(t.Context(), `begin; select pg_advisory_xact_lock(hashtextextended('gesta schema and grants', 0))`); err != nil {
+		t.Fatal(err)
+	}
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
-	eventually(t, "they wait for the lock", func() bool {
-		var waiting int
-		err := other.QueryRow(context.Background(), `select count(*) from pg_locks where locktype = 'advisory' and not granted
-			and database = (select oid from pg_database where datname = current_database())`).Scan(&waiting)
-		return err == nil && waiting == 2
+	wait.Until(t, "they wait for the lock", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select mode from pg_locks where locktype = 'advisory' and not granted
+			and database = (select oid from pg_database where datname = current_database())`)) == 2
 	})
 	told.signal(syscall.SIGTERM)
 	told.awaitExit(0)
 	if strings.Contains(patient.said(), "serving") {
 		t.Error("it serves from an empty database")
 	}
-	i.tell(t, other, `commit`)
+	_ = other.Close(t.Context()) // Which lets go of the lock.
 	patient.await(`("msg":"serving")`)
 }
 
@@ -99,13 +99,6 @@ func TestWhoStartsWhilePostgresIsBusyWaits(t *testing.T) {
 	p.await(`("msg":"waiting for Postgres")`)
 	i.exec(t, "alter role "+login+" connection limit -1")
 	p.await(`("msg":"serving")`)
-}
-
-func (i installation) tell(t *testing.T, conn *pgx.Conn, sql string) {
-	t.Helper()
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A process goes on while a newer one migrates the schema under it; no older one starts from then on,
@@ -159,14 +152,12 @@ func TestAnOlderSchema(t *testing.T) {
 func TestAPostgresThatStandsStill(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	v, app := newValve(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
+	proxy, app := pgtest.NewProxy(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
 	i = i.at(t, i.owner, app)
 	i.env = append(i.env, "GESTA_MAX_REQUESTS=20", "GESTA_LOG_LEVEL=error")
-	address := freeAddress(t)
-	start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
-	awaitReady(t, address)
-	l := mixed(t, client{t, "http://" + address}, address)
-	v.close()
+	_, address := i.serveQuietly(t)
+	l := mixed(t, address)
+	proxy.Stall()
 	all := l.send(60, 300, 3*time.Second)
 	for _, s := range all {
 		if s.err != nil || !isRefusal(s.answer) || s.took > 13*time.Second {
@@ -184,7 +175,7 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 	if a, err := health.send(message("GET", "/readyz", "", nil)); err != nil || a.status != 503 {
 		t.Errorf("readyz: %v %d", err, a.status)
 	}
-	v.open()
+	proxy.Flow()
 	untilNormal(t, l)
 	t.Logf("%d refused within %v (p50), %v (p99)", len(all), within(.5, all, took), within(.99, all, took))
 }
@@ -193,15 +184,15 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 func TestServeWaitsForItsPostgres(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	v, app := newValve(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
+	proxy, app := pgtest.NewProxy(t, strings.TrimPrefix(i.env[0], "DATABASE_URL="))
 	i = i.at(t, i.owner, app)
-	v.close()
+	proxy.Stall()
 	told, patient := start(t, i.env, "serve", "--listen", "127.0.0.1:0"), start(t, i.env, "serve", "--listen", "127.0.0.1:0")
 	told.await(`("msg":"waiting for Postgres")`)
 	patient.await(`("msg":"waiting for Postgres")`)
 	told.signal(syscall.SIGTERM)
 	told.awaitExit(0)
-	v.open()
+	proxy.Flow()
 	patient.await(`("msg":"serving")`)
 }
 
@@ -232,14 +223,14 @@ func TestAStandbyTakesOver(t *testing.T) {
 	first.signal(syscall.SIGTERM)
 	first.awaitExit(0)
 	ended := time.Now()
-	eventually(t, "the standby leads", func() bool {
+	wait.Until(t, "the standby leads", func() bool {
 		return strings.Contains(standby.expect(200, "GET", "/readyz", "", nil).text, `"leading":true`)
 	})
 	if took := time.Since(ended); took > 5*time.Second {
 		t.Errorf("it took over after %v", took)
 	}
 	if a := standby.expect(201, "POST", "/users", "", registration("two@example.com")); a.header.Get("X-Read-Model") != "" {
-		eventually(t, "it projects", func() bool {
+		wait.Until(t, "it projects", func() bool {
 			return standby.do("POST", "/users", "", registration(fmt.Sprint(time.Now().UnixNano(), "@example.com"))).header.Get("X-Read-Model") == ""
 		})
 	}

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/domain/id"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // onNATS is an installation whose NATS is a process of its own.
@@ -46,9 +46,7 @@ func TestNATSMayBeAwayUnderLoad(t *testing.T) {
 		trouble.end()
 		api.writesAndReads("after" + name)
 		now := i.messages(t, i.level(t, api))
-		if diff := cmp.Diff(messages, now[:len(messages)]); diff != "" {
-			t.Errorf("%s: messages have changed (-before +after):\n%s", name, diff)
-		}
+		unchanged(t, name+": messages", messages, now[:len(messages)])
 		messages = now
 	}
 }
@@ -94,7 +92,7 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	n.kill()
 	n.start()
 	_, worker := i.serve(t, "projector")
-	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
+	wait.Until(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	if rows := i.rows(t); len(rows) != 3 {
 		t.Errorf("%d users: %v", len(rows), rows)
 	}
@@ -103,14 +101,14 @@ func TestAFollowerMaySleepThroughTheStream(t *testing.T) {
 	if m := next(t, sub); !strings.Contains(m, `"position":"4"`) {
 		t.Error(m)
 	}
-	eventually(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
+	wait.Until(t, "the projector is level", func() bool { return worker.role("projector")["lag"] == float64(0) })
 	i.awaitExpired(t, 4)
 }
 
 // awaitExpired waits until the stream ends at a sequence, and holds nothing.
 func (i installation) awaitExpired(t *testing.T, last uint64) {
 	t.Helper()
-	eventually(t, "all messages expire", func() bool {
+	wait.Until(t, "all messages expire", func() bool {
 		s, err := i.stream(t).Stream(context.Background(), envelope.Stream)
 		return err == nil && s.CachedInfo().State.LastSeq == last && s.CachedInfo().State.Msgs == 0
 	})
@@ -130,19 +128,34 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	api.register("d5")
 	i.level(t, api)
 	p.await(`(the stream is damaged.*"position":2,"damage":"missing")`)
-	eventually(t, "health and metrics name it", func() bool {
-		return fmt.Sprint(api.role("relay")["damaged"]) == "[map[damage:missing position:2]]" &&
-			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 1\n")
-	})
+	api.awaitDamage(1, "[map[damage:missing position:2]]")
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "d2@example.com") {
 		t.Errorf("the read models lack what the stream lacks: %s", rows)
 	}
+	unchanged(t, "messages", messages, i.renewed(t, api)[:len(messages)])
+}
+
+// awaitDamage waits until health and metrics name what is damaged.
+func (c client) awaitDamage(messages int, named string) {
+	c.t.Helper()
+	wait.Until(c.t, "health and metrics name "+named, func() bool {
+		return fmt.Sprint(c.role("relay")["damaged"]) == named && strings.Contains(
+			c.expect(200, "GET", "/metrics", "", nil).text, fmt.Sprintf("\ngesta_stream_damaged_messages %d\n", messages))
+	})
+}
+
+// renewed deletes the stream, and answers the messages of the next one when all is well.
+func (i installation) renewed(t *testing.T, api client) []string {
+	t.Helper()
+	i.deleteStream(t)
+	wait.Until(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
+	return i.messages(t, i.level(t, api))
+}
+
+func (i installation) deleteStream(t *testing.T) {
+	t.Helper()
 	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
 		t.Fatal(err)
-	}
-	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
-	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))[:len(messages)]); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
 	}
 }
 
@@ -158,19 +171,9 @@ func TestEachDamageIsNamed(t *testing.T) {
 	p.stop()
 	i.tamper(t, head)
 	_, api = i.serve(t, "api,relay,projector")
-	const named = "[map[damage:doubled detail:it is the event of position 1 position:2]" +
-		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]"
-	eventually(t, "health and metrics name each", func() bool {
-		return fmt.Sprint(api.role("relay")["damaged"]) == named &&
-			strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "\ngesta_stream_damaged_messages 3\n")
-	})
-	if err := i.stream(t).DeleteStream(t.Context(), envelope.Stream); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "all is well", func() bool { return api.role("relay")["damaged"] == nil })
-	if diff := cmp.Diff(messages, i.messages(t, i.level(t, api))); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
-	}
+	api.awaitDamage(3, "[map[damage:doubled detail:it is the event of position 1 position:2]"+
+		" map[damage:changed detail:the store does not have its event position:3] map[damage:missing position:4]]")
+	unchanged(t, "messages", messages, i.renewed(t, api))
 }
 
 // tamper makes that stream.
@@ -203,7 +206,7 @@ func (i installation) tamper(t *testing.T, head uint64) {
 		t.Fatal(err)
 	}
 	for _, m := range raw {
-		eventually(t, "it is taken for new", func() bool {
+		wait.Until(t, "it is taken for new", func() bool {
 			ack, err := js.PublishMsg(ctx, &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data})
 			return err == nil && !ack.Duplicate
 		})
@@ -226,7 +229,5 @@ func TestAKilledNATSThatForgets(t *testing.T) {
 	n.start()
 	api.register("k5")
 	head := i.level(t, api)
-	if diff := cmp.Diff(messages, i.messages(t, head)[:len(messages)]); diff != "" {
-		t.Errorf("messages have changed (-before +after):\n%s", diff)
-	}
+	unchanged(t, "messages", messages, i.messages(t, head)[:len(messages)])
 }

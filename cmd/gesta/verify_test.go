@@ -8,6 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // damage is what an owner who goes round the triggers can do, and what undoes it.
@@ -111,8 +114,8 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
 	signUps(api, 3)
-	eventually(t, "the relay's checkpoint is at the end", func() bool {
-		return len(rowsOf(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
+	wait.Until(t, "the relay's checkpoint is at the end", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
 	})
 	p.stop()
 	i.verify(t)

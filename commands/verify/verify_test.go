@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"gesta/commands"
 	"gesta/commands/verify"
 	"gesta/domain"
@@ -154,25 +152,13 @@ func TestWhatCannotBeFoldedIsNamed(t *testing.T) {
 	b.rename(t.Context(), t, named("good"), "good")
 	b.rename(t.Context(), t, named("bad"), "bad")
 	// The command's own state would panic, so that the event gets in by the back door.
-	tell(t, b.url, `alter table gesta.events disable trigger all`)
-	tell(t, b.url, `update gesta.events set data = '{"name":""}' where position = 2`)
+	pgtest.Exec(t, b.url, `alter table gesta.events disable trigger all`)
+	pgtest.Exec(t, b.url, `update gesta.events set data = '{"name":""}' where position = 2`)
 	found, checked := b.findings(t)
 	if len(found) != 1 || found[0] != named("bad").String()+": version 1 can't be folded: its state panicked with a string" {
 		t.Errorf("found %q", found)
 	}
 	if checked[1] != "2 streams that hold 1 claims, 1 not known here" || checked[2] != "2 claims in the store, 1 of streams not known here" {
 		t.Errorf("checked %q", checked)
-	}
-}
-
-func tell(t *testing.T, url, sql string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -23,15 +23,7 @@ func mark(position int64) eventstore.Mark {
 	return eventstore.Mark{Position: position, Event: id.Event{ID: id.New(time.Now())}}
 }
 
-func connect(t *testing.T) *pgx.Conn {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, pgtest.Database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(ctx) })
-	return conn
-}
+func connect(t *testing.T) *pgx.Conn { return pgtest.Connect(t, pgtest.Database(t)) }
 
 // place is what both kinds of checkpoint can do.
 type place interface {

@@ -8,6 +8,7 @@ import (
 
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func TestHintsTellTheGreatestPosition(t *testing.T) {
@@ -25,7 +26,7 @@ func TestHintsTellTheGreatestPosition(t *testing.T) {
 	for _, position := range []int64{3, 9, 7} {
 		envelope.Hint(there, envelope.HintAppended, position)
 	}
-	relaytest.Await(t, "the hints arrive", func() bool { return hints.Position() == 9 })
+	wait.Until(t, "the hints arrive", func() bool { return hints.Position() == 9 })
 	<-hints.Wake
 }
 
@@ -40,7 +41,7 @@ func TestHintsAreNotKeptForLater(t *testing.T) {
 	server := relaytest.Start(t)
 	nc := server.Connect()
 	server.Stop()
-	relaytest.Await(t, "NATS is away", func() bool { return !nc.IsConnected() })
+	wait.Until(t, "NATS is away", func() bool { return !nc.IsConnected() })
 	envelope.Hint(nc, envelope.HintAppended, 1)
 	if n, _ := nc.Buffered(); n > 0 {
 		t.Errorf("%d bytes wait", n)

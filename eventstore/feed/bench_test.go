@@ -11,6 +11,7 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // BenchmarkLatency is the way of one event from its commit through relay and stream to a follower.
@@ -54,7 +55,7 @@ func benchmarked(b *testing.B, history *relaytest.History) *feed.Feed {
 		Store: history, NC: nats.Connect(), Checkpoint: &checkpoint.Memory{}, Handoff: &history.Handoff, Log: log,
 	}
 	relaytest.Run(b, r.Run)
-	relaytest.Await(b, "the relay is level", func() bool {
+	wait.Until(b, "the relay is level", func() bool {
 		return r.Status().Leading && r.Status().Err == nil && r.Status().Position == int64(len(history.All()))
 	})
 	return &feed.Feed{Store: history, NC: nats.Connect(), Handoff: &history.Handoff, Log: log}

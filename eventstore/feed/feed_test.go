@@ -19,6 +19,7 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,7 +51,7 @@ func (s *setup) relay(h *relaytest.History) {
 		Poll: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}
 	s.stopRelay = relaytest.Run(s.t, r.Run)
-	relaytest.Await(s.t, "the relay is level", func() bool {
+	wait.Until(s.t, "the relay is level", func() bool {
 		return r.Status().Err == nil && r.Status().Position == int64(len(h.All()))
 	})
 }
@@ -97,7 +98,7 @@ func (g *seen) count() int {
 func (g *seen) has(h *relaytest.History, from int64) {
 	g.t.Helper()
 	want := h.All()[from:]
-	relaytest.Await(g.t, "the follower is level", func() bool { return g.count() >= len(want) })
+	wait.Until(g.t, "the follower is level", func() bool { return g.count() >= len(want) })
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i, r := range want {
@@ -169,7 +170,7 @@ func TestGapsAreFilledFromTheStore(t *testing.T) {
 	s.history.Grow(90)
 	s.nats.DeleteStream()
 	s.publish(50, func(m *nats.Msg) {})
-	relaytest.Await(t, "the gap is filled", func() bool { return got.count() >= 50 })
+	wait.Until(t, "the gap is filled", func() bool { return got.count() >= 50 })
 }
 
 // publish makes a stream that begins with the message of one position.
@@ -294,7 +295,7 @@ func TestStreamMayGoAndComeBack(t *testing.T) {
 func (s *setup) flowsAgain(got *seen) {
 	s.t.Helper()
 	js := s.nats.JetStream()
-	relaytest.Await(s.t, "the follower reads the stream", func() bool {
+	wait.Until(s.t, "the follower reads the stream", func() bool {
 		stream, err := js.Stream(context.Background(), envelope.Stream)
 		return err == nil && stream.CachedInfo().State.Consumers == 1
 	})
@@ -308,7 +309,7 @@ func TestStoreMayBeAway(t *testing.T) {
 	s.history.SetAway(errors.New("no route to host"))
 	got := s.follow(eventstore.Mark{})
 	reads := s.history.Reads.Load()
-	relaytest.Await(t, "it is asked again", func() bool { return s.history.Reads.Load() > reads+5 })
+	wait.Until(t, "it is asked again", func() bool { return s.history.Reads.Load() > reads+5 })
 	s.history.SetAway(nil)
 	got.has(s.history, 0)
 }

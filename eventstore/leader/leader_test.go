@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"gesta/eventstore/leader"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
 // Set in the environment of a process that only leads, until it is killed.
@@ -67,19 +67,6 @@ func stand(t *testing.T, p leader.Postgres) *term {
 	return m
 }
 
-func await(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // database checks in the end that nothing is left running.
 func database(t *testing.T) string {
 	url := pgtest.Database(t)
@@ -91,47 +78,33 @@ func database(t *testing.T) string {
 func TestOneLeadsAtATime(t *testing.T) {
 	url := database(t)
 	first := stand(t, candidate(url))
-	await(t, "the first leads", first.leads.Load)
+	wait.Until(t, "the first leads", first.leads.Load)
 	second := stand(t, candidate(url))
 	other := candidate(url)
 	other.Name = "projector"
 	third := stand(t, other)
-	await(t, "another name leads besides", third.leads.Load)
-	await(t, "the second stands", func() bool { return sessions(t, url) == 3 })
+	wait.Until(t, "another name leads besides", third.leads.Load)
+	wait.Until(t, "the second stands", func() bool { return sessions(t, url) == 3 })
 	if second.leads.Load() {
 		t.Fatal("two lead")
 	}
 	first.stop()
-	await(t, "the second leads", second.leads.Load)
+	wait.Until(t, "the second leads", second.leads.Load)
 	if !errors.Is(first.result, context.Canceled) {
 		t.Errorf("the first ended with %v", first.result)
 	}
 }
 
-func query(t *testing.T, url, sql string) (n int) {
-	t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 const candidates = " from pg_stat_activity where application_name like 'gesta leader %' and datname = current_database()"
 
-func sessions(t *testing.T, url string) int { return query(t, url, "select count(*)"+candidates) }
+func sessions(t *testing.T, url string) int { return len(pgtest.Rows(t, url, "select ''"+candidates)) }
 
 func TestLostConnectionIsLostLeadership(t *testing.T) {
 	url := database(t)
 	first := stand(t, candidate(url))
-	await(t, "it leads", first.leads.Load)
-	query(t, url, "select count(pg_terminate_backend(pid))"+candidates)
-	await(t, "it leads again", func() bool { return first.begun.Load() == 2 && first.leads.Load() })
+	wait.Until(t, "it leads", first.leads.Load)
+	pgtest.Exec(t, url, "select pg_terminate_backend(pid)"+candidates)
+	wait.Until(t, "it leads again", func() bool { return first.begun.Load() == 2 && first.leads.Load() })
 }
 
 // elsewhere is a leader in another process.
@@ -162,7 +135,7 @@ func replaced(t *testing.T, url string, by func(*os.Process) error) time.Duratio
 	leading := elsewhere(t, url)
 	before := sessions(t, url)
 	next := stand(t, candidate(url))
-	await(t, "the next stands", func() bool { return sessions(t, url) > before })
+	wait.Until(t, "the next stands", func() bool { return sessions(t, url) > before })
 	if next.leads.Load() {
 		t.Fatal("two lead")
 	}
@@ -170,7 +143,7 @@ func replaced(t *testing.T, url string, by func(*os.Process) error) time.Duratio
 		t.Fatal(err)
 	}
 	at := time.Now()
-	await(t, "the next leads", next.leads.Load)
+	wait.Until(t, "the next leads", next.leads.Load)
 	return time.Since(at)
 }
 
@@ -187,7 +160,7 @@ func TestHungLeaderIsReplaced(t *testing.T) {
 	idle := candidate(url)
 	idle.Name = "projector"
 	first := stand(t, idle)
-	await(t, "the idle one leads", first.leads.Load)
+	wait.Until(t, "the idle one leads", first.leads.Load)
 	second := stand(t, idle)
 	if took := replaced(t, url, func(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }); took < 4*time.Second {
 		t.Errorf("it hung for no more than %s", took)
@@ -199,14 +172,14 @@ func TestHungLeaderIsReplaced(t *testing.T) {
 
 func TestSilentConnectionIsLostLeadership(t *testing.T) {
 	url := database(t)
-	net := between(t, url)
-	first := stand(t, candidate(net.url))
-	await(t, "it leads", first.leads.Load)
-	net.silent.Store(true)
-	await(t, "it leads no more", func() bool { return !first.leads.Load() })
-	net.silent.Store(false)
-	net.hangUp()
-	await(t, "it leads again", first.leads.Load)
+	proxy, through := pgtest.NewProxy(t, url)
+	first := stand(t, candidate(through))
+	wait.Until(t, "it leads", first.leads.Load)
+	proxy.Stall()
+	wait.Until(t, "it leads no more", func() bool { return !first.leads.Load() })
+	proxy.Flow()
+	proxy.Cut()
+	wait.Until(t, "it leads again", first.leads.Load)
 }
 
 func TestEndsWithWhatWasDone(t *testing.T) {

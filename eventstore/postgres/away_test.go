@@ -12,31 +12,14 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/wait"
 )
 
-// patience is for what must happen at some time.
-const patience = time.Minute
-
-// await polls until something is so.
-func await(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("it never came: %s", what)
-		}
-	}
-}
-
 // behind is a store behind a proxy, and another that reads the same database directly.
-func behind(t *testing.T, timeout time.Duration) (s, direct *Store, p *proxy) {
+func behind(t *testing.T, timeout time.Duration) (s, direct *Store, p *pgtest.Proxy) {
 	t.Helper()
 	url := pgtest.AppLogin(t, pgtest.Database(t))
-	p, through := newProxy(t, url)
+	p, through := pgtest.NewProxy(t, url)
 	s, err := Open(t.Context(), Options{URL: through, Timeout: timeout, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -90,12 +73,12 @@ func wantUnavailable(t *testing.T, got answer) {
 func TestNobodyWaitsBeyondHisDeadline(t *testing.T) {
 	t.Parallel()
 	s, direct, p := behind(t, time.Minute)
-	p.stall()
+	p.Stall()
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	inFlight := someAppend(someStream(), 0)
 	first := begin(ctx, s, inFlight)
-	await(t, "the first is in flight", func() bool { return p.holds() > 0 })
+	wait.Until(t, "the first is in flight", func() bool { return p.Holds() > 0 })
 	second := begin(ctx, s, someAppend(someStream(), 0))
 	for _, told := range []<-chan answer{first, second} {
 		got := <-told
@@ -104,7 +87,7 @@ func TestNobodyWaitsBeyondHisDeadline(t *testing.T) {
 			t.Errorf("%v, late", got.err)
 		}
 	}
-	p.flow()
+	p.Flow()
 	wantAppend(t, s, 2)
 	events, err := direct.Read(t.Context(), 0, 10)
 	if err != nil || len(events) != 2 || events[0].ID != inFlight.Writes[0].Events[0].ID {
@@ -142,10 +125,10 @@ func TestALostAnswerIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, direct, p := behind(t, time.Minute)
-			p.each(func(t *tunnel) { t.down.lose() })
+			p.LoseAnswers()
 			told := begin(t.Context(), s, a)
-			await(t, "it is committed", func() bool { return committed(t, direct, a) })
-			p.cut()
+			wait.Until(t, "it is committed", func() bool { return committed(t, direct, a) })
+			p.Cut()
 			got := <-told
 			if got.err != nil {
 				t.Fatalf("its answer is %v", got.err)
@@ -183,18 +166,18 @@ func TestALostRequestIsAppliedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, direct, p := behind(t, time.Minute)
-			p.each(func(t *tunnel) { t.up.hold(0) })
+			p.HoldAfter(0)
 			before := s.appender.link.self
 			told := begin(t.Context(), s, a)
-			await(t, "the request is on its way", func() bool { return p.holds() > 0 })
-			p.desert()
+			wait.Until(t, "the request is on its way", func() bool { return p.Holds() > 0 })
+			p.Desert()
 			if got := <-told; got.err != nil {
 				t.Fatalf("its answer is %v", got.err)
 			}
 			events := position(t, direct)
-			p.flow()
-			await(t, "the late request has arrived", func() bool { return p.holds() == 0 })
-			await(t, "its connection has ended", func() bool { return !alive(t, direct, before) })
+			p.Flow()
+			wait.Until(t, "the late request has arrived", func() bool { return p.Holds() == 0 })
+			wait.Until(t, "its connection has ended", func() bool { return !alive(t, direct, before) })
 			if now := position(t, direct); now != events || !committed(t, direct, a) {
 				t.Errorf("%d events became %d", events, now)
 			}
@@ -223,13 +206,13 @@ func TestHalfARequestHoldsNobodyUp(t *testing.T) {
 		e.Data = json.RawMessage(`"` + strings.Repeat("x", 200<<10) + `"`)
 		a.Writes[0].Events = append(a.Writes[0].Events, e)
 	}
-	p.each(func(t *tunnel) { t.up.hold(100 << 10) })
+	p.HoldAfter(100 << 10)
 	told := begin(t.Context(), s, a)
-	await(t, "the head is locked", func() bool {
+	wait.Until(t, "the head is locked", func() bool {
 		_, err := direct.Pool().Exec(t.Context(), "select from head for update nowait")
 		return sqlState(err) == "55P03"
 	})
-	p.desert()
+	p.Desert()
 	if got := <-told; got.err != nil || got.Last != 13 {
 		t.Errorf("it came to %+v", got)
 	}

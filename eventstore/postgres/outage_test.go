@@ -16,6 +16,7 @@ import (
 	"gesta/eventstore/postgres/cluster"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/migrations"
+	"gesta/wait"
 )
 
 // TestAServerThatIsDownIsUnavailableAtOnce stops a server of its own and starts it again.
@@ -37,7 +38,7 @@ func TestAServerThatIsDownIsUnavailableAtOnce(t *testing.T) {
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 3 {
 		_, err := s.Append(ctx, someAppend(someStream(), 0))
@@ -131,7 +132,7 @@ func TestAServerThatStandsStill(t *testing.T) {
 		if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "it appends again", func() bool {
+		wait.Until(t, "it appends again", func() bool {
 			_, err := s.Append(t.Context(), someAppend(someStream(), 0))
 			return err == nil
 		})
@@ -145,7 +146,7 @@ func TestAServerThatStandsStill(t *testing.T) {
 func TestASilentNetworkIsGivenUp(t *testing.T) {
 	t.Parallel()
 	s, direct, p := behind(t, 400*time.Millisecond)
-	p.stall()
+	p.Stall()
 	var told []<-chan answer
 	for range 10 {
 		told = append(told, begin(t.Context(), s, someAppend(someStream(), 0)))
@@ -153,8 +154,8 @@ func TestASilentNetworkIsGivenUp(t *testing.T) {
 	for _, told := range told {
 		wantUnavailable(t, <-told)
 	}
-	p.flow()
-	await(t, "it appends again", func() bool {
+	p.Flow()
+	wait.Until(t, "it appends again", func() bool {
 		_, err := s.Append(t.Context(), someAppend(someStream(), 0))
 		return err == nil
 	})
@@ -168,12 +169,12 @@ func TestASilentNetworkIsGivenUp(t *testing.T) {
 func TestCloseAnswersEverybody(t *testing.T) {
 	t.Parallel()
 	s, _, p := behind(t, 400*time.Millisecond)
-	p.stall()
+	p.Stall()
 	var told []<-chan answer
 	for range 10 {
 		told = append(told, begin(t.Context(), s, someAppend(someStream(), 0)))
 	}
-	await(t, "one is in flight", func() bool { return p.holds() > 0 })
+	wait.Until(t, "one is in flight", func() bool { return p.Holds() > 0 })
 	s.Close()
 	for _, told := range told {
 		wantUnavailable(t, <-told)
@@ -213,9 +214,9 @@ func TestChaos(t *testing.T) {
 	url := pgtest.AppLogin(t, pgtest.Database(t))
 	direct := opened(t, url)
 	var stores []*Store
-	var proxies []*proxy
+	var proxies []*pgtest.Proxy
 	for range 2 {
-		p, through := newProxy(t, url)
+		p, through := pgtest.NewProxy(t, url)
 		s, err := Open(t.Context(), Options{
 			URL: through, Timeout: 500 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		})
@@ -228,7 +229,7 @@ func TestChaos(t *testing.T) {
 	done := make(chan struct{})
 	var trouble, writers sync.WaitGroup
 	for _, p := range proxies {
-		trouble.Go(func() { p.trouble(done) })
+		trouble.Go(func() { disturb(p, done) })
 	}
 	told := make([][]eventstore.Recorded, 16)
 	for i := range told {
@@ -257,11 +258,11 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// trouble does something bad to the connections every few milliseconds, and lets them flow again.
-func (p *proxy) trouble(done <-chan struct{}) {
+// disturb does something bad to the connections every few milliseconds, and lets them flow again.
+func disturb(p *pgtest.Proxy, done <-chan struct{}) {
 	tick := time.NewTicker(15 * time.Millisecond)
 	defer tick.Stop()
-	defer p.flow()
+	defer p.Flow()
 	for n := 0; ; n++ {
 		select {
 		case <-done:
@@ -270,17 +271,17 @@ func (p *proxy) trouble(done <-chan struct{}) {
 		}
 		switch rand.N(6) {
 		case 0:
-			p.cut()
+			p.Cut()
 		case 1:
-			p.each(func(t *tunnel) { t.down.lose() })
+			p.LoseAnswers()
 		case 2:
-			p.each(func(t *tunnel) { t.up.hold(rand.N(2000)) })
+			p.HoldAfter(rand.N(2000))
 		case 3:
-			p.desert()
+			p.Desert()
 		case 4:
-			p.stall()
+			p.Stall()
 		default:
-			p.flow()
+			p.Flow()
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // BenchmarkCatchUp publishes what the store has.
@@ -17,7 +18,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	r := benchmarked(b, history)
 	b.ResetTimer()
 	relaytest.Run(b, r.Run)
-	relaytest.Await(b, "level", func() bool { return r.Status().Position == int64(b.N) })
+	wait.Until(b, "level", func() bool { return r.Status().Position == int64(b.N) })
 }
 
 func benchmarked(b *testing.B, history *relaytest.History) *relay.Relay {

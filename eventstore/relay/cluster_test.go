@@ -16,6 +16,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // TestReplicatedStreamOutlivesItsLeader has three servers, of which the one that leads the stream dies
@@ -28,15 +29,15 @@ func TestReplicatedStreamOutlivesItsLeader(t *testing.T) {
 	r.NC, r.Limits = connected(t, servers), relay.Limits{Replicas: 3}
 	s.run(r)
 	level := func() bool { return r.Status().Position == int64(len(s.history.All())) }
-	relaytest.Await(t, "the stream is level", level)
+	wait.Until(t, "the stream is level", level)
 
 	stream := streamOf(t, r.NC)
 	stop := appending(s.history, 5*time.Millisecond)
 	servers[stream.CachedInfo().Cluster.Leader].Shutdown()
 	before := r.Status().Position
-	relaytest.Await(t, "another leads", func() bool { return r.Status().Position > before+100 })
+	wait.Until(t, "another leads", func() bool { return r.Status().Position > before+100 })
 	stop()
-	relaytest.Await(t, "the stream is level again", level)
+	wait.Until(t, "the stream is level again", level)
 	s.isHistoryIn(stream, 1)
 }
 
@@ -54,7 +55,7 @@ func cluster(t *testing.T) map[string]*server.Server {
 		servers[s.Name()] = s
 	}
 	for _, s := range servers {
-		relaytest.Await(t, "the cluster stands", s.JetStreamIsCurrent)
+		wait.Until(t, "the cluster stands", s.JetStreamIsCurrent)
 	}
 	return servers
 }

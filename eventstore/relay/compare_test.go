@@ -14,6 +14,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // compare is the whole of the stream against the whole of the history.
@@ -38,11 +39,9 @@ func (s *setup) finds(verified int64, findings ...string) {
 }
 
 func TestAWholeStreamHasNoDamage(t *testing.T) {
-	s := given(t, 1234)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 1234)
 	s.finds(1234)
-	relaytest.Await(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
+	wait.Until(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
 	stop()
 	s.expire(1000)
 	s.history.Grow(10)
@@ -53,9 +52,7 @@ func TestAWholeStreamHasNoDamage(t *testing.T) {
 }
 
 func TestComparesWhileEventsArePublished(t *testing.T) {
-	s := given(t, 500)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 500)
 	stop := appending(s.history, 20*time.Millisecond)
 	defer stop()
 	for range 3 {
@@ -74,9 +71,7 @@ func TestAByteThatHasChangedOnTheDisk(t *testing.T) {
 		"in a subject": "gesta.events.accounts.work.task.assigned\x00",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := given(t, 200)
-			stop := s.run(s.relay)
-			s.awaitLevel()
+			s, stop := publishing(t, 200)
 			stop()
 			s.nats.Stop()
 			s.nats.Corrupt(strings.TrimSuffix(text, "\x00"))
@@ -100,7 +95,7 @@ func TestAByteThatHasChangedOnTheDisk(t *testing.T) {
 // names waits until the relay tells these findings and no other.
 func (s *setup) names(findings ...string) {
 	s.t.Helper()
-	relaytest.Await(s.t, fmt.Sprint("the relay tells ", findings), func() bool {
+	wait.Until(s.t, fmt.Sprint("the relay tells ", findings), func() bool {
 		var told []string
 		for _, f := range s.relay.Status().Damaged {
 			told = append(told, f.String())
@@ -130,7 +125,7 @@ func (s *setup) tamper(events int, change func(position int, m *nats.Msg) *nats.
 				}
 			}()
 		}
-		relaytest.Await(s.t, "it is taken for new", func() bool {
+		wait.Until(s.t, "it is taken for new", func() bool {
 			ack, err := js.PublishMsg(ctx, m)
 			return err == nil && !ack.Duplicate
 		})
@@ -239,7 +234,7 @@ func TestTamperedStreams(t *testing.T) {
 			}
 			s.run(s.relay)
 			s.names(c.noticed...)
-			relaytest.Await(t, "all is looked at", func() bool { return s.relay.Status().Verified == 20 })
+			wait.Until(t, "all is looked at", func() bool { return s.relay.Status().Verified == 20 })
 			s.nats.DeleteStream()
 			s.awaitLevel()
 			s.finds(20)

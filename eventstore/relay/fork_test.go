@@ -13,6 +13,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 // theirs runs a relay of another history until the stream has all of it.
@@ -22,7 +23,7 @@ func (s *setup) theirs(events int) *relaytest.History {
 	history.Grow(events)
 	stop := s.run(s.newRelay(history))
 	js := s.nats.JetStream()
-	relaytest.Await(s.t, "the other history is published", func() bool { return lastSequence(js) == uint64(events) })
+	wait.Until(s.t, "the other history is published", func() bool { return lastSequence(js) == uint64(events) })
 	stop()
 	return history
 }
@@ -30,7 +31,7 @@ func (s *setup) theirs(events int) *relaytest.History {
 func (s *setup) awaitFork(seen, stored eventstore.Mark) {
 	s.t.Helper()
 	want := &checkpoint.Forked{Seen: seen, Stored: stored}
-	relaytest.Await(s.t, want.Error(), func() bool {
+	wait.Until(s.t, want.Error(), func() bool {
 		is := s.relay.Status().Forked
 		return is != nil && *is == *want
 	})
@@ -78,9 +79,7 @@ func TestCheckpointOfAnotherHistoryIsAFork(t *testing.T) {
 }
 
 func TestStoreRestoredUnderwayIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	last := s.history.All()[99].Mark()
 	s.history.Restore(50, "theirs")
 	s.history.GrowElsewhere(100)
@@ -91,9 +90,7 @@ func TestStoreRestoredUnderwayIsAFork(t *testing.T) {
 }
 
 func TestRivalThatSlipsInIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	rival := &relaytest.History{Name: "theirs"}
 	rival.Grow(101)
 	m := envelope.Message(rival.All()[100], 1)
@@ -107,9 +104,7 @@ func TestRivalThatSlipsInIsAFork(t *testing.T) {
 }
 
 func TestForeignMessageIsAFork(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	s.history.GrowElsewhere(10)
 	s.awaitLevel()
 	if _, err := s.nats.JetStream().Publish(context.Background(), "gesta.events.a.b.c.d", nil); err != nil {
@@ -124,11 +119,11 @@ func TestRepairedForkGoesOn(t *testing.T) {
 	s := given(t, 200)
 	s.theirs(100)
 	s.run(s.relay)
-	relaytest.Await(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
+	wait.Until(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
 	s.nats.DeleteStream()
 	s.awaitLevel()
 	s.isHistory()
-	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+	wait.Until(t, "all is well", func() bool { return s.relay.Status().Err == nil })
 }
 
 // takenBack is a checkpoint that fork-epoch takes back just before the relay moves it.
@@ -153,7 +148,7 @@ func TestCheckpointThatWasTakenBackIsLeftThere(t *testing.T) {
 	c := &takenBack{history: s.history}
 	s.relay.Checkpoint = c
 	s.run(s.relay)
-	relaytest.Await(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
+	wait.Until(t, "the fork is found", func() bool { return s.relay.Status().Forked != nil })
 	if at, err := c.Get(context.Background()); err != nil || at == last {
 		t.Errorf("it was moved to what is lost: %v %v", at, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func TestNewStreamBeginsWithinItsAge(t *testing.T) {
@@ -47,13 +48,11 @@ func TestNewStreamBeginsWithinItsSize(t *testing.T) {
 }
 
 func TestChangedLimitsAreTakenOver(t *testing.T) {
-	s := given(t, 10)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 10)
 	stop()
 	s.relay.Limits = relay.Limits{MaxAge: time.Hour}
 	s.run(s.relay)
-	relaytest.Await(t, "the limit is there", func() bool {
+	wait.Until(t, "the limit is there", func() bool {
 		stream, err := s.nats.JetStream().Stream(context.Background(), envelope.Stream)
 		return err == nil && stream.CachedInfo().Config.MaxAge == time.Hour
 	})
@@ -90,7 +89,7 @@ func TestExpiredStreamOfAnotherHistoryIsAFork(t *testing.T) {
 	other.Limits = s.relay.Limits
 	stop := s.run(other)
 	js := s.nats.JetStream()
-	relaytest.Await(t, "the other history is published", func() bool { return lastSequence(js) == 100 })
+	wait.Until(t, "the other history is published", func() bool { return lastSequence(js) == 100 })
 	stop()
 	s.awaitGone()
 	s.run(s.relay)
@@ -106,7 +105,7 @@ func (s *setup) awaitExpired() {
 func (s *setup) awaitGone() {
 	s.t.Helper()
 	js := s.nats.JetStream()
-	relaytest.Await(s.t, "all messages expire", func() bool {
+	wait.Until(s.t, "all messages expire", func() bool {
 		stream, err := js.Stream(context.Background(), envelope.Stream)
 		return err == nil && stream.CachedInfo().State.Msgs == 0
 	})

@@ -5,13 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func (s *setup) part() relay.Parting {
@@ -31,15 +30,13 @@ func (s *setup) acknowledge(p relay.Parting) {
 	})
 }
 
-// published is a stream that holds n events of a history, which is then put back to where it had some of
+// restored is a stream that holds n events of a history, which is then put back to where it had some of
 // them and has grown since.
-func published(t *testing.T, n, restored, grown int) *setup {
+func restored(t *testing.T, n, kept, grown int) *setup {
 	t.Helper()
-	s := given(t, n)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, n)
 	stop()
-	s.history.Restore(restored, "restored")
+	s.history.Restore(kept, "restored")
 	s.history.GrowElsewhere(grown)
 	s.relay = s.newRelay(s.history)
 	return s
@@ -54,7 +51,7 @@ func TestPartOfARestoredStore(t *testing.T) {
 		"nothing appended since":    {100, 99, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := published(t, c.published, c.restored, c.grown)
+			s := restored(t, c.published, c.restored, c.grown)
 			var common eventstore.Mark
 			if c.restored > 0 {
 				common = s.history.All()[c.restored-1].Mark()
@@ -89,18 +86,14 @@ func TestNothingParts(t *testing.T) {
 func TestAcknowledgedForkIsRepaired(t *testing.T) {
 	for name, grown := range map[string]int{"behind the stream": 10, "beyond the stream": 90} {
 		t.Run(name, func(t *testing.T) {
-			s := published(t, 100, 60, grown)
+			s := restored(t, 100, 60, grown)
 			lost := s.part()
 			s.run(s.relay)
 			s.awaitFork(lost.Lost, s.history.All()[min(99, 59+grown)].Mark())
 			s.acknowledge(lost)
 			s.awaitRepaired()
-			if m := s.message(61); m.Header.Get(envelope.HeaderEpoch) != "2" {
-				t.Errorf("position 61: %v", m.Header)
-			}
-			if m := s.message(60); m.Header.Get(envelope.HeaderEpoch) != "1" {
-				t.Errorf("position 60: %v", m.Header)
-			}
+			s.isOfEpoch(61, "2")
+			s.isOfEpoch(60, "1")
 			s.history.Grow(20)
 			s.awaitLevel()
 			s.isHistory()
@@ -116,25 +109,28 @@ func TestAcknowledgedForkIsRepaired(t *testing.T) {
 
 func (s *setup) awaitRepaired() {
 	s.t.Helper()
-	relaytest.Await(s.t, "the fork is repaired", func() bool {
+	wait.Until(s.t, "the fork is repaired", func() bool {
 		is := s.relay.Status()
 		return is.Err == nil && is.Position == int64(len(s.history.All()))
 	})
 	s.isHistory()
 }
 
-func (s *setup) message(position uint64) *jetstream.RawStreamMsg {
+// isOfEpoch checks the epoch of the message at a position.
+func (s *setup) isOfEpoch(position uint64, epoch string) {
 	s.t.Helper()
 	m, err := streamOf(s.t, s.nats.Connect()).GetMsg(context.Background(), position)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return m
+	if m.Header.Get(envelope.HeaderEpoch) != epoch {
+		s.t.Errorf("position %d: %v", position, m.Header)
+	}
 }
 
 // Another store's stream ends elsewhere than what was acknowledged as lost: it is not thrown away.
 func TestAnotherStoresStreamIsLeftAlone(t *testing.T) {
-	s := published(t, 100, 60, 10)
+	s := restored(t, 100, 60, 10)
 	s.acknowledge(s.part())
 	s.nats.DeleteStream()
 	rival := s.theirs(80)
@@ -148,7 +144,7 @@ func TestAnotherStoresStreamIsLeftAlone(t *testing.T) {
 // A restore from a yet older backup takes the fact of the first fork with it. What was published in
 // that epoch is not common, though its events are.
 func TestForkBeforeAFork(t *testing.T) {
-	s := published(t, 100, 60, 10)
+	s := restored(t, 100, 60, 10)
 	s.acknowledge(s.part())
 	stop := s.run(s.relay)
 	s.awaitRepaired()
@@ -165,27 +161,19 @@ func TestForkBeforeAFork(t *testing.T) {
 	s.acknowledge(got)
 	s.run(s.relay)
 	s.awaitRepaired()
-	if m := s.message(61); m.Header.Get(envelope.HeaderEpoch) != "3" {
-		t.Errorf("position 61: %v", m.Header)
-	}
+	s.isOfEpoch(61, "3")
 }
 
 // An epoch that was raised without the stream's knowledge is found out while publishing.
 func TestEpochRaisedBehindTheRelay(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	s.history.Fork(eventstore.EpochForked{Epoch: 7, CommonPosition: 40, CommonEvent: s.history.All()[39].ID})
 	s.awaitRepaired()
-	if m := s.message(41); m.Header.Get(envelope.HeaderEpoch) != "7" {
-		t.Errorf("position 41: %v", m.Header)
-	}
+	s.isOfEpoch(41, "7")
 }
 
 func TestForeignMessageParts(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	for range 3 {
 		if _, err := s.nats.JetStream().Publish(context.Background(), "gesta.events.a.b.c.d", nil); err != nil {
 			t.Fatal(err)

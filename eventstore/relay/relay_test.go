@@ -19,6 +19,7 @@ import (
 	"gesta/eventstore/leader"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
+	"gesta/wait"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,11 +49,20 @@ func (s *setup) newRelay(history *relaytest.History) *relay.Relay {
 
 func (s *setup) run(r *relay.Relay) (stop func()) { return relaytest.Run(s.t, r.Run) }
 
+// publishing is a setup whose relay runs until stop is called, and has published all there is.
+func publishing(t *testing.T, events int) (s *setup, stop func()) {
+	t.Helper()
+	s = given(t, events)
+	stop = s.run(s.relay)
+	s.awaitLevel()
+	return s, stop
+}
+
 // awaitLevel waits until the stream ends where the history does.
 func (s *setup) awaitLevel() {
 	s.t.Helper()
 	js := s.nats.JetStream()
-	relaytest.Await(s.t, "the stream is level with the store", func() bool {
+	wait.Until(s.t, "the stream is level with the store", func() bool {
 		return lastSequence(js) == uint64(len(s.history.All()))
 	})
 }
@@ -117,14 +127,12 @@ func differs(m *jetstream.RawStreamMsg, r eventstore.Recorded, epoch int64) stri
 }
 
 func TestSequencesArePositions(t *testing.T) {
-	s := given(t, 1200)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 1200)
 	s.history.Grow(800)
 	s.awaitLevel()
 	s.isHistory()
 	s.isNamedFrom(2)
-	relaytest.Await(t, "the status is level", func() bool {
+	wait.Until(t, "the status is level", func() bool {
 		is := s.relay.Status()
 		return is.Leading && is.Position == 2000 && is.Head == 2000 && is.Err == nil
 	})
@@ -162,7 +170,7 @@ func TestHandedOverEventsAreNotReadAgain(t *testing.T) {
 	s := given(t, 0)
 	s.relay.Poll = time.Hour
 	s.run(s.relay)
-	relaytest.Await(t, "the relay runs", func() bool { return s.relay.Status().Leading && s.history.Reads.Load() > 0 })
+	wait.Until(t, "the relay runs", func() bool { return s.relay.Status().Leading && s.history.Reads.Load() > 0 })
 	s.awaitSubscribed()
 	reads := s.history.Reads.Load()
 	s.history.Grow(70)
@@ -181,9 +189,7 @@ func (s *setup) awaitSubscribed() {
 }
 
 func TestOtherProcessesAppendsAreFound(t *testing.T) {
-	s := given(t, 10)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 10)
 	s.history.GrowElsewhere(600)
 	s.awaitLevel()
 	s.history.Grow(1)
@@ -199,7 +205,7 @@ func TestHintsWakeTheRelay(t *testing.T) {
 	s.run(s.relay)
 	s.awaitLevel()
 	// The hinter may not have subscribed yet, so that one append alone could be missed.
-	relaytest.Await(t, "a hint arrives", func() bool {
+	wait.Until(t, "a hint arrives", func() bool {
 		s.history.Grow(1)
 		return s.relay.Status().Position > 10
 	})
@@ -219,7 +225,7 @@ func TestTwoRelaysAtOnceLeaveOneHistory(t *testing.T) {
 	}
 	s.awaitLevel()
 	s.isHistory()
-	relaytest.Await(t, "the checkpoint is level", func() bool { return s.checkpointed() == 3500 })
+	wait.Until(t, "the checkpoint is level", func() bool { return s.checkpointed() == 3500 })
 }
 
 // turns leads whoever comes first, and then the next.
@@ -247,7 +253,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	}
 	appends := appending(s.history, 200*time.Microsecond)
 	stop()
-	relaytest.Await(t, "the second leads", func() bool { return second.Status().Leading })
+	wait.Until(t, "the second leads", func() bool { return second.Status().Leading })
 	appends()
 	s.awaitLevel()
 	s.isHistory()
@@ -265,7 +271,7 @@ func TestALeaderWithoutNATSLetsAnotherLead(t *testing.T) {
 	s.awaitLevel()
 	s.run(second)
 	s.relay.NC.Close()
-	relaytest.Await(t, "the second leads", func() bool { return second.Status().Leading && !s.relay.Status().Leading })
+	wait.Until(t, "the second leads", func() bool { return second.Status().Leading && !s.relay.Status().Leading })
 	s.history.Grow(50)
 	s.awaitLevel()
 	s.isHistory()
@@ -286,9 +292,7 @@ func (s *setup) checkpointed() int64 {
 }
 
 func TestCheckpointIsKeptOnShutdown(t *testing.T) {
-	s := given(t, 100)
-	stop := s.run(s.relay)
-	s.awaitLevel()
+	s, stop := publishing(t, 100)
 	s.history.Grow(900)
 	s.awaitLevel()
 	stop()
@@ -333,20 +337,18 @@ func TestNATSMayBeAwayAtFirst(t *testing.T) {
 	s := given(t, 100)
 	s.nats.Stop()
 	s.run(s.relay)
-	relaytest.Await(t, "NATS is missed", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "NATS is missed", func() bool { return s.relay.Status().Err != nil })
 	s.history.Grow(100)
 	s.nats.Start()
 	s.awaitLevel()
 	s.isHistory()
-	relaytest.Await(t, "all is well", func() bool { return s.relay.Status().Err == nil })
+	wait.Until(t, "all is well", func() bool { return s.relay.Status().Err == nil })
 }
 
 func TestStoreMayBeAway(t *testing.T) {
-	s := given(t, 100)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 100)
 	s.history.SetAway(errors.New("no route to host"))
-	relaytest.Await(t, "the store is missed", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "the store is missed", func() bool { return s.relay.Status().Err != nil })
 	s.history.Grow(100)
 	s.history.SetAway(nil)
 	s.awaitLevel()
@@ -354,9 +356,7 @@ func TestStoreMayBeAway(t *testing.T) {
 }
 
 func TestDeletedStreamIsFilledAgain(t *testing.T) {
-	s := given(t, 700)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 700)
 	stop := appending(s.history, 200*time.Microsecond)
 	s.nats.DeleteStream()
 	stop()
@@ -369,9 +369,7 @@ func TestDeletedStreamIsFilledAgain(t *testing.T) {
 }
 
 func TestWipedFolderIsFilledAgain(t *testing.T) {
-	s := given(t, 700)
-	s.run(s.relay)
-	s.awaitLevel()
+	s, _ := publishing(t, 700)
 	s.nats.Stop()
 	s.nats.Wipe()
 	s.history.Grow(100)
@@ -388,7 +386,7 @@ func TestLateAcknowledgementsDoNoHarm(t *testing.T) {
 	s.awaitLevel()
 	slow.Hold()
 	s.history.Grow(100)
-	relaytest.Await(t, "the relay gives up", func() bool { return s.relay.Status().Err != nil })
+	wait.Until(t, "the relay gives up", func() bool { return s.relay.Status().Err != nil })
 	slow.Release()
 	s.awaitLevel()
 	s.history.Grow(100)

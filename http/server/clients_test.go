@@ -17,6 +17,7 @@ import (
 
 	"gesta/http/server"
 	"gesta/http/web"
+	"gesta/wait"
 )
 
 // running is a server that tests connect to.
@@ -124,19 +125,6 @@ func (r *running) metric(name string) float64 {
 	return -1
 }
 
-func (r *running) await(what string, is func() bool) {
-	r.t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(time.Minute)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-late:
-			r.t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 func post(row func(*web.Request) (any, error)) web.Route {
 	return web.Post("/things", web.Anyone, row)
 }
@@ -173,7 +161,7 @@ func TestBodiesAreBoundedInAll(t *testing.T) {
 	const post = "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 60\r\n\r\n{"
 	rest := strings.Repeat(" ", 58)
 	holds := r.dial().say(post + rest)
-	r.await("it is held", func() bool { return r.metric("gesta_http_body_bytes") == 59 })
+	wait.Until(t, "it is held", func() bool { return r.metric("gesta_http_body_bytes") == 59 })
 	answer, err := http.ReadResponse(r.dial().say(post+rest+"}").in, nil)
 	if err != nil || answer.StatusCode != 503 {
 		t.Errorf("another finds room: %v %v", answer, err)
@@ -187,8 +175,8 @@ func TestAnAnswerThatNobodyReadsIsGivenUp(t *testing.T) {
 	r := run(t, func(s *server.Server) { s.Times.Write = 300 * time.Millisecond },
 		get("/things", func(*web.Request) (any, error) { return strings.Repeat("x", 32<<20), nil }))
 	r.dial().say(hello)
-	r.await("it is at work", func() bool { return r.metric("gesta_http_working") == 1 })
-	r.await("it is given up", func() bool {
+	wait.Until(t, "it is at work", func() bool { return r.metric("gesta_http_working") == 1 })
+	wait.Until(t, "it is given up", func() bool {
 		return r.metric("gesta_http_working") == 0 && r.metric("gesta_http_connections") == 0
 	})
 }
@@ -248,7 +236,7 @@ func TestWhoLeavesIsServedAllTheSame(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	r.await("nothing is left", func() bool { return r.metric("gesta_http_working") == 0 })
+	wait.Until(t, "nothing is left", func() bool { return r.metric("gesta_http_working") == 0 })
 }
 
 func TestAFloodOfPipelinedRequestsIsAnsweredInOrder(t *testing.T) {
@@ -278,7 +266,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	for _, l := range all {
 		l.ends()
 	}
-	r.await("none is left", func() bool { return r.metric("gesta_http_connections") == 0 })
+	wait.Until(t, "none is left", func() bool { return r.metric("gesta_http_connections") == 0 })
 }
 
 // Whoever holds as many connections as there may be keeps nobody out.
@@ -293,7 +281,7 @@ func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 	for range 9 {
 		silent = append(silent, r.dial())
 	}
-	r.await("all are open", func() bool { return r.metric("gesta_http_connections") == 10 })
+	wait.Until(t, "all are open", func() bool { return r.metric("gesta_http_connections") == 10 })
 	used.say(hello).hear(200, "done")
 	for range 3 {
 		r.dial().say(hello).hear(200, "done")
@@ -316,9 +304,9 @@ func TestTheGateRefusesWhatIsTooMuch(t *testing.T) {
 		s.Limits.Requests, s.Times = 1, server.Times{Wait: 300 * time.Millisecond}
 	}, get("/things", func(*web.Request) (any, error) { <-finish; return "done", nil }))
 	working := r.dial().say(hello)
-	r.await("one works", func() bool { return r.metric("gesta_http_working") == 1 })
+	wait.Until(t, "one works", func() bool { return r.metric("gesta_http_working") == 1 })
 	waiting := r.dial().say(hello)
-	r.await("one waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
+	wait.Until(t, "one waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
 	if a := r.dial().say(hello).hear(503, "thing: overloaded"); a.Header.Get("Retry-After") != "1" {
 		t.Errorf("%v", a.Header)
 	}
@@ -329,11 +317,11 @@ func TestTheGateRefusesWhatIsTooMuch(t *testing.T) {
 		t.Errorf("%v are counted", n)
 	}
 	left := r.dial().say(hello)
-	r.await("another waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
+	wait.Until(t, "another waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
 	_ = left.Close()
-	r.await("it has lost its turn", func() bool { return r.metric("gesta_http_waiting") == 0 })
+	wait.Until(t, "it has lost its turn", func() bool { return r.metric("gesta_http_waiting") == 0 })
 	patient := r.dial().say(hello)
-	r.await("the next one waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
+	wait.Until(t, "the next one waits", func() bool { return r.metric("gesta_http_waiting") == 1 })
 	close(finish)
 	working.hear(200, "done")
 	patient.hear(200, "done")
@@ -348,10 +336,10 @@ func TestStrangersLeaveRoom(t *testing.T) {
 		get("/things", things), post(hold).TakesCredential())
 	const knock = "POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
 	strangers := []*line{r.dial().say(knock), r.dial().say(knock)}
-	r.await("two work", func() bool { return r.metric("gesta_http_working") == 2 })
+	wait.Until(t, "two work", func() bool { return r.metric("gesta_http_working") == 2 })
 	r.dial().say(knock).hear(503, "thing: overloaded")
 	known := []*line{r.dial().say(hello), r.dial().say(hello)}
-	r.await("two wait", func() bool { return r.metric("gesta_http_waiting") == 2 })
+	wait.Until(t, "two wait", func() bool { return r.metric("gesta_http_waiting") == 2 })
 	close(finish)
 	for _, l := range strangers {
 		l.hear(201, "done")
@@ -393,7 +381,7 @@ func TestAServerThatEndsSaysSoFirst(t *testing.T) {
 	<-began
 	stopped := make(chan error, 1)
 	go func() { stopped <- r.stop() }()
-	r.await("it drains", func() bool {
+	wait.Until(t, "it drains", func() bool {
 		l := r.dial().say(ready)
 		a, err := http.ReadResponse(l.in, nil)
 		return err == nil && a.StatusCode == 503 && a.Close
@@ -403,7 +391,7 @@ func TestAServerThatEndsSaysSoFirst(t *testing.T) {
 			t.Error("a connection is kept")
 		}
 	}
-	r.await("nobody is taken", func() bool {
+	wait.Until(t, "nobody is taken", func() bool {
 		conn, err := net.Dial("tcp", r.address)
 		if err == nil {
 			_ = conn.Close()
@@ -423,11 +411,11 @@ func TestAServerThatEndsCutsWhoDoesNotRead(t *testing.T) {
 	r := run(t, func(s *server.Server) { s.Times = server.Times{Drain: 50 * time.Millisecond} },
 		get("/things", func(*web.Request) (any, error) { return strings.Repeat("x", 32<<20), nil }))
 	r.dial().say(hello)
-	r.await("it is at work", func() bool { return r.metric("gesta_http_working") == 1 })
+	wait.Until(t, "it is at work", func() bool { return r.metric("gesta_http_working") == 1 })
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}
-	r.await("nothing is left", func() bool { return r.metric("gesta_http_working") == 0 })
+	wait.Until(t, "nothing is left", func() bool { return r.metric("gesta_http_working") == 0 })
 }
 
 // Whoever is let in gets an answer, to the last. What the system resets because it comes in the very

@@ -10,7 +10,7 @@
 // ends with the process in any case. Where there is no Postgres, tests are skipped and say so, and
 // fail when CI is set.
 //
-// Nothing here keeps a connection open: the server's 300 belong to the tests.
+// Nothing but Connect and Proxy keeps a connection open: the server's 300 belong to the tests.
 package pgtest
 
 import (

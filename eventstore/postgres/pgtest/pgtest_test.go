@@ -13,8 +13,6 @@ import (
 
 	"gesta/eventstore/postgres/cluster"
 	"gesta/migrations"
-
-	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { Main(m) }
@@ -30,23 +28,11 @@ func must[T any](answer T, err error) func(*testing.T) T {
 	}
 }
 
-func ask(t *testing.T, url, sql string, args ...any) []string {
-	t.Helper()
-	return must(query(t.Context(), url, sql, args...))(t)
-}
-
-func tell(t *testing.T, url, statement string) {
-	t.Helper()
-	if err := execute(t.Context(), url, statement); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestEachDatabaseIsNewAndMigrated(t *testing.T) {
 	for range 2 {
 		url := Database(t)
-		tell(t, url, "insert into gesta.idempotency values ('only', 'k', '', '{}')")
-		if rows := ask(t, url, "select scope from gesta.idempotency"); len(rows) != 1 {
+		Exec(t, url, "insert into gesta.idempotency values ('only', 'k', '', '{}')")
+		if rows := Rows(t, url, "select scope from gesta.idempotency"); len(rows) != 1 {
 			t.Errorf("it holds %v", rows)
 		}
 		progress, err := migrations.Status(t.Context(), url, migrations.DefaultSchema)
@@ -57,7 +43,7 @@ func TestEachDatabaseIsNewAndMigrated(t *testing.T) {
 }
 
 func TestAnUnmigratedDatabaseIsEmpty(t *testing.T) {
-	if schemas := ask(t, Unmigrated(t), "select nspname::text from pg_namespace where nspname like 'gesta%'"); len(schemas) > 0 {
+	if schemas := Rows(t, Unmigrated(t), "select nspname::text from pg_namespace where nspname like 'gesta%'"); len(schemas) > 0 {
 		t.Errorf("it holds %v", schemas)
 	}
 }
@@ -66,16 +52,14 @@ func TestDatabasesAndLoginsGoWithTheirTestWhoeverIsConnected(t *testing.T) {
 	var name, login string
 	t.Run("one test", func(t *testing.T) {
 		url := AppLogin(t, Database(t))
-		conn := must(pgx.Connect(context.Background(), url))(t)
-		t.Cleanup(func() { conn.Close(context.Background()) })
-		name, login = databaseOf(url), conn.Config().User
-		tell(t, url, "create schema gesta_read")
+		name, login = databaseOf(url), Connect(t, url).Config().User
+		Exec(t, url, "create schema gesta_read")
 	})
 	admin := must(server())(t)
-	if left := ask(t, admin, "select datname::text from pg_database where datname = $1", name); len(left) > 0 {
+	if left := Rows(t, admin, "select datname::text from pg_database where datname = $1", name); len(left) > 0 {
 		t.Errorf("left: database %v", left)
 	}
-	if left := ask(t, admin, "select rolname::text from pg_roles where rolname = $1", login); len(left) > 0 {
+	if left := Rows(t, admin, "select rolname::text from pg_roles where rolname = $1", login); len(left) > 0 {
 		t.Errorf("left: login %v", left)
 	}
 }
@@ -92,7 +76,7 @@ func TestManyDatabasesAtOnce(t *testing.T) {
 // while it did.
 func TestManyProcessesShareATemplate(t *testing.T) {
 	admin, name := must(server())(t), "gesta_template_test_"+random()
-	tell(t, admin, "create database "+name+"_new")
+	Exec(t, admin, "create database "+name+"_new")
 	t.Cleanup(func() { remove(t, admin, name) })
 	var all sync.WaitGroup
 	for range 4 {
@@ -106,7 +90,7 @@ func TestManyProcessesShareATemplate(t *testing.T) {
 	if err := execute(t.Context(), inDatabase(admin, name), "select 1"); err == nil {
 		t.Error("a template lets people in")
 	}
-	if left := ask(t, admin, "select datname::text from pg_database where datname = $1", name+"_new"); len(left) > 0 {
+	if left := Rows(t, admin, "select datname::text from pg_database where datname = $1", name+"_new"); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }

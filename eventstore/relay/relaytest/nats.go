@@ -141,21 +141,6 @@ func (n *NATS) DeleteStream() {
 	}
 }
 
-// Await waits until the condition holds, and fails the test when it doesn't for long.
-func Await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.After(time.Minute)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // Run runs f until the test ends, or until stop is called.
 func Run(t testing.TB, f func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,4 +1,4 @@
-package postgres
+package pgtest
 
 import (
 	"net"
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// proxy stands between a store and its server and does to what flows what a network may.
-type proxy struct {
+// Proxy stands between whoever connects and the server, and does to what flows what a network may.
+type Proxy struct {
 	listener net.Listener
 	server   string
 	pumps    sync.WaitGroup
@@ -16,7 +16,6 @@ type proxy struct {
 	mu      sync.Mutex
 	tunnels []*tunnel
 	stalled bool // new connections get no answer
-	away    bool // new connections end at once
 }
 
 // tunnel is one connection, with a gate for each way.
@@ -25,24 +24,21 @@ type tunnel struct {
 	up, down       *gate
 }
 
-// newProxy answers a proxy and the URL of the same database through it.
-func newProxy(t *testing.T, databaseURL string) (*proxy, string) {
+// NewProxy answers a proxy and the URL of the same database through it.
+func NewProxy(t testing.TB, databaseURL string) (p *Proxy, through string) {
 	t.Helper()
-	u, err := url.Parse(databaseURL)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{server: u.Host}
-	if p.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
+	p = &Proxy{listener: l}
+	through = with(databaseURL, func(u *url.URL) { p.server, u.Host = u.Host, l.Addr().String() })
 	p.pumps.Go(p.accept)
 	t.Cleanup(p.close)
-	u.Host = p.listener.Addr().String()
-	return p, u.String()
+	return p, through
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -57,13 +53,9 @@ func (p *proxy) accept() {
 	}
 }
 
-func (p *proxy) join(t *tunnel) {
+func (p *Proxy) join(t *tunnel) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.away {
-		t.cut()
-		return
-	}
 	if p.stalled {
 		t.up.hold(0)
 	}
@@ -73,7 +65,7 @@ func (p *proxy) join(t *tunnel) {
 }
 
 // each does something to every connection there is.
-func (p *proxy) each(do func(*tunnel)) {
+func (p *Proxy) each(do func(*tunnel)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.tunnels {
@@ -81,41 +73,47 @@ func (p *proxy) each(do func(*tunnel)) {
 	}
 }
 
-// stall holds whatever is sent to the server, on every connection there is or will be.
-func (p *proxy) stall() {
-	p.set(true, false)
-	p.each(func(t *tunnel) { t.up.hold(0) })
+// Stall holds whatever is sent to the server, on every connection there is or will be.
+func (p *Proxy) Stall() {
+	p.setStalled(true)
+	p.HoldAfter(0)
 }
 
-// flow ends all hindrances.
-func (p *proxy) flow() {
-	p.set(false, false)
+// HoldAfter lets so many more bytes pass to the server on each connection there is, and holds the rest.
+func (p *Proxy) HoldAfter(bytes int) { p.each(func(t *tunnel) { t.up.hold(bytes) }) }
+
+// LoseAnswers swallows whatever the server says on the connections there are.
+func (p *Proxy) LoseAnswers() { p.each(func(t *tunnel) { t.down.lose() }) }
+
+// Flow ends all hindrances.
+func (p *Proxy) Flow() {
+	p.setStalled(false)
 	p.each(func(t *tunnel) { t.up.open(); t.down.open() })
 }
 
-func (p *proxy) set(stalled, away bool) {
+func (p *Proxy) setStalled(stalled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stalled, p.away = stalled, away
+	p.stalled = stalled
 }
 
-// cut ends every connection on both sides.
-func (p *proxy) cut() { p.each((*tunnel).cut) }
+// Cut ends every connection on both sides.
+func (p *Proxy) Cut() { p.each((*tunnel).cut) }
 
-// desert ends every connection on the client's side alone: the server doesn't hear of it as long as
+// Desert ends every connection on the client's side alone: the server doesn't hear of it as long as
 // the gates hold.
-func (p *proxy) desert() { p.each(func(t *tunnel) { _ = t.client.Close() }) }
+func (p *Proxy) Desert() { p.each(func(t *tunnel) { _ = t.client.Close() }) }
 
-// holds is how much stands before the gates to the server.
-func (p *proxy) holds() (n int) {
+// Holds is how much stands before the gates to the server.
+func (p *Proxy) Holds() (n int) {
 	p.each(func(t *tunnel) { n += t.up.holds() })
 	return n
 }
 
-func (p *proxy) close() {
+func (p *Proxy) close() {
 	_ = p.listener.Close()
-	p.flow()
-	p.cut()
+	p.Flow()
+	p.Cut()
 	p.pumps.Wait()
 }
 
