@@ -3,14 +3,11 @@ package commands_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"gesta/commands"
 	"gesta/domain"
@@ -18,14 +15,12 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 )
 
 func TestMain(m *testing.M) {
 	pgtest.Main(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	wait.NoLeaks()
 }
 
 // A counter is all that the executor's own rules need. It holds a claim on its name.

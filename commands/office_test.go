@@ -19,7 +19,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/timers"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // office is where policies work: a history, timers, and a clock that the test moves.

@@ -17,7 +17,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/timers"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 func TestEachEventIsReactedToOnce(t *testing.T) {

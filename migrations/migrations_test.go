@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 	"gesta/migrations"
-	"gesta/wait"
 
 	"github.com/golang-migrate/migrate/v4/database"
 	"github.com/jackc/pgx/v5"

@@ -12,8 +12,8 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/wait"
 	"gesta/projections"
-	"gesta/wait"
 )
 
 // brittle counts hits of each stream, and can't take some names.

@@ -16,8 +16,8 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/wait"
 	"gesta/projections"
-	"gesta/wait"
 )
 
 func (w *world) rebuilds() projections.Rebuilds {

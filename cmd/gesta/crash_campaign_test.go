@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // campaignAdmin is the address of the administrator, which nobody else gets.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // follower is the README's program that misses nothing, and what it has printed so far.

@@ -14,7 +14,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/relay"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 func (c client) register(names ...string) {

@@ -22,6 +22,7 @@ var layers = []struct {
 	{"http", 7}, // the surfaces
 	{"commands", 5},
 	{"projections", 5},
+	{"eventstore/wait", 0}, // of tests alone
 	{"eventstore/storetest", 4},
 	{"eventstore/relay", 4},
 	{"eventstore/feed", 4},
@@ -29,7 +30,6 @@ var layers = []struct {
 	{"eventstore/", 3}, // adapters and the forms of an event
 	{"eventstore", 2},
 	{"migrations", 2},
-	{"wait", 0}, // of tests alone
 	{"domain/id", 0},
 	{"domain/value", 0},
 	{"domain/", 2}, // contexts

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // asGesta makes this test binary run as gesta itself, so that stories can start, kill and restart

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // overloadTime is how long the overload lasts; `make overload` sets it to two minutes.

@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // published is what stories look at of a published event.

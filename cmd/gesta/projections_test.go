@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 	"gesta/projections"
-	"gesta/wait"
 )
 
 // An event that can't be written keeps back its stream alone, and everybody says so; once what was in its

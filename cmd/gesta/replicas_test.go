@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gesta/eventstore/envelope"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // replicas are two of everything that leads and three of what serves, each a process of its own.

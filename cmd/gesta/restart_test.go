@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // balancer hands each connection to the next backend that takes it. It knows nothing of HTTP.

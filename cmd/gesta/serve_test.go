@@ -16,7 +16,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/relay/natsembed"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // installation is a Postgres and a NATS of an operator's own.

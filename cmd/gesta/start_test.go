@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // at is the same installation on another database.

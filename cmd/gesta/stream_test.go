@@ -15,7 +15,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // onNATS is an installation whose NATS is a process of its own.

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // damage is what an owner who goes round the triggers can do, and what undoes it.

@@ -15,20 +15,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/envelope"
+	"gesta/eventstore/wait"
 )
 
 // UPDATE_GOLDEN=1 writes the golden files anew.
 var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	m.Run()
+	wait.NoLeaks()
 }
 
 func registered() eventstore.Recorded {

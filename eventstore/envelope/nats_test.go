@@ -8,7 +8,7 @@ import (
 
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 func TestHintsTellTheGreatestPosition(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // BenchmarkLatency is the way of one event from its commit through relay and stream to a follower.

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
@@ -19,10 +18,13 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	m.Run()
+	wait.NoLeaks()
+}
 
 // setup is a history, a NATS, a relay between them and a feed of both.
 type setup struct {

@@ -17,7 +17,7 @@ import (
 
 	"gesta/eventstore/leader"
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // Set in the environment of a process that only leads, until it is killed.

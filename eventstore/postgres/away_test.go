@@ -12,7 +12,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres/pgtest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // behind is a store behind a proxy, and another that reads the same database directly.

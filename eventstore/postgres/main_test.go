@@ -1,19 +1,13 @@
 package postgres_test
 
 import (
-	"fmt"
-	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 )
 
 func TestMain(m *testing.M) {
 	pgtest.Main(m)
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	wait.NoLeaks()
 }

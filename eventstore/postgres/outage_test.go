@@ -15,8 +15,8 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/postgres/cluster"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 	"gesta/migrations"
-	"gesta/wait"
 )
 
 // TestAServerThatIsDownIsUnavailableAtOnce stops a server of its own and starts it again.

@@ -8,7 +8,7 @@ import (
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // BenchmarkCatchUp publishes what the store has.

@@ -16,7 +16,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // TestReplicatedStreamOutlivesItsLeader has three servers, of which the one that leads the stream dies

@@ -14,7 +14,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // compare is the whole of the stream against the whole of the history.

@@ -13,7 +13,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 // theirs runs a relay of another history until the stream has all of it.

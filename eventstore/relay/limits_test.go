@@ -10,7 +10,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
 func TestNewStreamBeginsWithinItsAge(t *testing.T) {

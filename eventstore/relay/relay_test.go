@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
@@ -19,10 +18,13 @@ import (
 	"gesta/eventstore/leader"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/relay/relaytest"
-	"gesta/wait"
+	"gesta/eventstore/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	m.Run()
+	wait.NoLeaks()
+}
 
 // setup is a NATS, a history and a relay between them that is yet to run.
 type setup struct {

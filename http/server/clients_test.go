@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"gesta/eventstore/wait"
 	"gesta/http/server"
 	"gesta/http/web"
-	"gesta/wait"
 )
 
 // running is a server that tests connect to.

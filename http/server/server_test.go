@@ -15,14 +15,17 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/goleak"
 
 	"gesta/domain"
+	"gesta/eventstore/wait"
 	"gesta/http/server"
 	"gesta/http/web"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	m.Run()
+	wait.NoLeaks()
+}
 
 // thing is a surface with rows that do what tests need.
 func thing(rows ...web.Route) web.Surface {

@@ -11,12 +11,15 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"gesta/eventstore/relay/natsembed"
+	"gesta/eventstore/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	m.Run()
+	wait.NoLeaks()
+}
 
 func start(t *testing.T, o natsembed.Options) *natsembed.Server {
 	t.Helper()
