@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"gesta/domain/identity"
 	"gesta/eventstore/postgres/cluster"
 	"gesta/eventstore/relay/natsembed"
 )
@@ -31,8 +32,9 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		return fmt.Errorf("another gesta runs on %s", s.Data)
 	}
 	if err != nil {
-		return err
+		return endedBy(ctx, err)
 	}
+	told := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -43,7 +45,7 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 	if err == nil {
 		err = c.serve(ctx, s, sys, log, std.out)
 	}
-	return errors.Join(err, sys.server.Err(), sys.close())
+	return errors.Join(endedBy(told, err), sys.server.Err(), sys.close())
 }
 
 func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.Logger, out io.Writer) error {
@@ -62,12 +64,12 @@ func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.
 	defer nc.Close()
 	return s.serve(ctx, sys, log, nc, plan{roles: allRoles, listen: c.Listen, wait: startTime, started: func(ctx context.Context, n *node) error {
 		if s.hardened() {
-			return c.greet(out, n, ns.URL(), "no demo data under the hardened profile; see 'gesta admin create'")
+			return c.greet(out, n, ns.URL(), "the hardened profile puts in no demo data; see 'gesta admin create'")
 		}
-		if err := n.seed(ctx); err != nil {
+		if err := n.seed(ctx); err != nil && !errors.Is(err, identity.ErrEmailTaken) { // By somebody who was here before.
 			return err
 		}
-		return c.greet(out, n, ns.URL(), demoLogin())
+		return c.greet(out, n, ns.URL(), n.demoLogin(ctx))
 	}})
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,7 +49,9 @@ func TestDevStory(t *testing.T) {
 	if a := d.expect(200, "HEAD", path+"/", login.field("access_token"), nil); a.text != "" {
 		t.Errorf("HEAD answers %q", a.text)
 	}
-	d.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": login.field("refresh_token")})
+	refresh := login.field("refresh_token")
+	d.expect(401, "POST", "/auth/refresh", "", map[string]string{"refresh_token": refresh + "\n"}) // It harms nobody.
+	d.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": refresh})
 
 	message := next(t, heard)
 	for !strings.Contains(message, "test@example.com") {
@@ -118,12 +121,16 @@ func (d dev) checkCommands(t *testing.T, env []string) {
 	login := d.expect(200, "POST", "/auth/login", "", map[string]string{"email": "bo@example.com", "password": "secret-of-bo"})
 	d.expect(200, "GET", "/users", login.field("access_token"), nil)
 	before := mustGesta(t, env, "events", "export")
-	mustGesta(t, env, "seed")
+	says(t, env, "gesta-demo", "seed")
 	if after := mustGesta(t, env, "events", "export"); after != before {
 		t.Error("a second seed changed something")
 	}
 	mustGesta(t, env, "projections", "rebuild")
 	d.expect(200, "GET", "/users", login.field("access_token"), nil)
+	refuses(t, env, "pattern", "events", "tail", "--type", "[")
+	refuses(t, env, "parked", "projections", "retry", "identity.user/"+demoUserID(demoUsers[0].email).String())
+	d.expect(200, "PUT", "/users/"+demoUserID(demoUsers[0].email).UUID(), login.field("access_token"), map[string]bool{"is_active": false})
+	says(t, env, "no demo login", "seed")
 	refuses(t, env, "another gesta runs", "dev", "--listen", "localhost:0", "--nats-listen", "127.0.0.1:0")
 	if _, err := gesta(t, env, "short\n", "admin", "create", "--realm", "accounts", "--role", "BO",
 		"--email", "x@example.com", "--password-stdin"); err == nil {
@@ -219,6 +226,43 @@ func pidOf(t *testing.T, file string) int {
 	return pid
 }
 
+// A command finds an installation and makes none; what it could not print is no success.
+func TestCommandsOnWhatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	env := []string{"GESTA_DATA=" + filepath.Join(t.TempDir(), "data")}
+	for _, command := range [][]string{{"events", "export"}, {"verify"}, {"migrate", "up"}, {"seed"}} {
+		refuses(t, env, "there is nothing of gesta in", command...)
+	}
+	hardened := append(slices.Clone(env), "GESTA_PROFILE=hardened")
+	d := startDev(t, hardened)
+	d.expect(201, "POST", "/users", "", registration(string(demoUsers[0].email)))
+	refuses(t, env, "already registered", "seed")
+	installation{}.level(t, d.client)
+	d.stop()
+	if _, err := gesta(t, env, "secret-of-cu\n", "admin", "create", "--realm", "accounts", "--role", "CU",
+		"--email", "later@example.com", "--password-stdin"); err != nil {
+		t.Fatal(err)
+	}
+	mustGesta(t, env, "verify") // What dev has yet to publish and to project is not wrong.
+	refuses(t, env, "--common", "events", "fork-epoch", "--force")
+
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	cmd := exec.Command(os.Args[0], "migrate", "status")
+	cmd.Env, cmd.Stdout = append(append(os.Environ(), asGesta+"=1"), env...), full
+	if err := cmd.Run(); err == nil {
+		t.Error("what could not be printed is a success")
+	}
+
+	if err := os.WriteFile(filepath.Join(strings.TrimPrefix(env[0], "GESTA_DATA="), "jwt-secret"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, env, "jwt-secret", "migrate", "status")
+}
+
 // Settings that can't be right refuse to start, and say so without saying any secret.
 func TestWrongSettings(t *testing.T) {
 	t.Parallel()
@@ -234,6 +278,10 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret}, "GESTA_MASTER_KEY"},
 		{[]string{database, secret, "GESTA_MASTER_KEY=c2hvcnQ="}, "GESTA_MASTER_KEY"},
 		{[]string{database, secret, key, "BCRYPT_COST=3"}, "BCRYPT_COST"},
+		{[]string{database, secret, key, "BCRYPT_COST=17"}, "BCRYPT_COST"},
+		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=9223372036854775807"}, "GESTA_MAX_REQUESTS"},
+		{[]string{database, secret, key, "GESTA_DRAIN=-1s"}, "GESTA_DRAIN"},
+		{[]string{database, secret, key, "GESTA_STREAM_REPLICAS=6"}, "GESTA_STREAM_REPLICAS"},
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
 		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=0"}, "GESTA_MAX_REQUESTS"},

@@ -21,14 +21,28 @@ type eventsCmd struct {
 
 type (
 	eventsTail struct {
-		After int64  `default:"-1" help:"Begin after this position; with what comes next when not set."`
-		Type  string `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
+		After int64   `default:"-1" help:"Begin after this position; with what comes next when not set."`
+		Type  pattern `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
 	}
 	eventsExport struct {
-		After int64  `help:"Begin after this position."`
-		Type  string `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
+		After int64   `help:"Begin after this position."`
+		Type  pattern `default:"*" help:"Only events of these types, as in 'identity.user.*'."`
 	}
 )
+
+// pattern is one of package path.
+type pattern string
+
+func (p *pattern) UnmarshalText(text []byte) error {
+	*p = pattern(text)
+	_, err := path.Match(string(text), "")
+	return err
+}
+
+func (p pattern) matches(name string) bool {
+	is, err := path.Match(string(p), name)
+	return is && err == nil
+}
 
 // How many events are read at once, and how often a tail looks for more.
 const (
@@ -71,7 +85,7 @@ func (c eventsExport) Run(ctx context.Context, s *Settings, std streams) error {
 
 // printEvents writes the events after a position, in short reads so that no snapshot is held for long,
 // and answers the position up to which all are written: whoever goes on from there misses none.
-func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after int64, types string) (int64, error) {
+func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after int64, types pattern) (int64, error) {
 	out := bufio.NewWriter(w)
 	for {
 		events, err := store.Read(ctx, after, exportPage)
@@ -94,10 +108,9 @@ func printEvents(ctx context.Context, store eventstore.Store, w io.Writer, after
 	}
 }
 
-func printEvent(out *bufio.Writer, e eventstore.Recorded, epoch int64, types string) error {
-	wanted, err := path.Match(types, e.Type)
-	if err != nil || !wanted {
-		return err
+func printEvent(out *bufio.Writer, e eventstore.Recorded, epoch int64, types pattern) error {
+	if !types.matches(e.Type) {
+		return nil
 	}
 	_, _ = out.Write(envelope.Encode(e, epoch)) // A failed write is told by the next, and by Flush.
 	return out.WriteByte('\n')

@@ -19,7 +19,7 @@ type eventsForkEpoch struct {
 
 var (
 	errOnlyStream = errors.New("NATS can't be reached, and only the stream knows what was published; " +
-		"with --common POSITION the history is parted after that position all the same")
+		"with --common POSITION --force the history is parted after that position all the same")
 	errNotTold = errors.New("the stream is forked, and no longer holds the place where it parts from the store; " +
 		"say with --common POSITION which position is the last that both share")
 	errNothing = errors.New("the stream has nothing of this store: NATS_URL may be that of another one; " +
@@ -34,6 +34,9 @@ var (
 // begin anew after the last common event. A second run finds nothing to do, or completes the first; two at
 // once take turns.
 func (c eventsForkEpoch) Run(ctx context.Context, s *Settings, std streams) error {
+	if c.Force && c.Common < 0 {
+		return errors.New("--force needs --common POSITION")
+	}
 	return s.with(ctx, std, func(a *app) error {
 		line, err := a.line()
 		if err != nil && c.Common < 0 {
@@ -147,8 +150,11 @@ func (r *repair) given(ctx context.Context, position int64) (m eventstore.Mark, 
 	if last, forked := r.epochs.Last(); forked && last.Common() == m {
 		return m, false, nil
 	}
-	if r.line != nil && !r.force {
-		return m, true, errHealthy
+	switch {
+	case r.force:
+		return m, true, nil
+	case r.line == nil:
+		return m, true, errOnlyStream
 	}
-	return m, true, nil
+	return m, true, errHealthy
 }

@@ -33,7 +33,7 @@ func (a *app) line() (*line, error) {
 			return nil, errNoNATS // What is wrong with it could say the password in it.
 		}
 		return newLine(nc, true, nc.Close)
-	case a.sys.server != nil:
+	case a.isAlone():
 		return a.ownLine()
 	}
 	return a.devLine()

@@ -17,12 +17,35 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
-	err := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	out := &output{file: os.Stdout}
+	err := run(ctx, os.Args[1:], streams{os.Stdin, out, os.Stderr})
+	if err == nil {
+		err = out.err
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gesta:", err)
 		os.Exit(1)
 	}
+}
+
+// output is a file that remembers what could not be written: what nobody was told is no success.
+type output struct {
+	file *os.File
+	err  error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if err != nil {
+		o.err = err
+	}
+	return n, err
+}
+
+func (o *output) isTerminal() bool {
+	info, err := o.file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // streams are where a command reads from and writes to.
@@ -73,5 +96,5 @@ func run(ctx context.Context, args []string, s streams) (err error) {
 
 func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(c, append(options, kong.Name("gesta"),
-		kong.Description("An event-sourced business backend that serves five documented REST APIs from one history."))...)
+		kong.Description("An event-sourced business backend that serves documented REST APIs from one history."))...)
 }

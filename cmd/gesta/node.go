@@ -142,6 +142,14 @@ func failureOf(ctx, working context.Context) error {
 	}
 }
 
+// endedBy is for who was told to end, which is no failure, however far it had come.
+func endedBy(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ended(err)
+	}
+	return err
+}
+
 // ended takes the end of a context for what it is: no failure.
 func ended(err error) error {
 	if errors.Is(err, context.Canceled) {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"gesta/projections"
@@ -26,9 +25,8 @@ const terminalEvery = 200 * time.Millisecond
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out, now: time.Now}
-	if f, ok := out.(*os.File); ok {
-		info, err := f.Stat()
-		p.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	if o, ok := out.(*output); ok {
+		p.terminal = o.isTerminal()
 	}
 	return p
 }

@@ -58,7 +58,7 @@ func TestAParkedStream(t *testing.T) {
 	if a := other.expect(200, "GET", path, token, nil); a.field("phone") != "another" {
 		t.Errorf("%s", a.text)
 	}
-	says(t, i.env, "no such stream is parked", "projections", "retry")
+	says(t, i.env, "no stream is parked", "projections", "retry")
 	refuses(t, i.env, "is no stream", "projections", "retry", "identity.user")
 }
 

@@ -9,7 +9,10 @@ import (
 	"gesta/projections"
 )
 
-var errKept = errors.New("the old read models are kept")
+var (
+	errKept    = errors.New("the old read models are kept")
+	errLetGoOn = errors.New("the rebuild goes on wherever somebody projects; 'gesta projections status' says how it ends")
+)
 
 // Run asks for a rebuild, says how far it is, and tells its outcome.
 func (c projectionsRebuild) Run(ctx context.Context, s *Settings, std streams) error {
@@ -27,6 +30,9 @@ func (a *app) rebuildReadModels(ctx context.Context, out io.Writer, replace bool
 		r, err = a.watchRebuild(ctx, out, number)
 		return err
 	})
+	if ctx.Err() != nil {
+		return errLetGoOn
+	}
 	if err != nil {
 		return err
 	}

@@ -21,9 +21,14 @@ func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) err
 	}
 	return s.with(ctx, std, func(a *app) error {
 		asked, err := projections.Retry(ctx, a.reads, wanted...)
-		if err != nil || len(asked) == 0 {
-			fmt.Fprintln(std.out, "no such stream is parked")
+		switch {
+		case err != nil:
 			return err
+		case len(asked) < len(wanted):
+			return errNotParked
+		case len(asked) == 0:
+			fmt.Fprintln(std.out, "no stream is parked")
+			return nil
 		}
 		err = a.whileProjecting(ctx, func(ctx context.Context) error {
 			return poll(ctx, func() (bool, error) {
@@ -37,6 +42,8 @@ func (c projectionsRetry) Run(ctx context.Context, s *Settings, std streams) err
 		return a.tellRetried(ctx, std.out, asked)
 	})
 }
+
+var errNotParked = errors.New("no such stream is parked")
 
 var errStillParked = errors.New("not every stream could be released")
 

@@ -50,13 +50,31 @@ func (c seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		if err := a.seed(ctx); err != nil {
 			return err
 		}
-		fmt.Fprintln(std.out, demoLogin())
+		fmt.Fprintln(std.out, a.demoLogin(ctx))
 		return nil
 	})
 }
 
-func demoLogin() string {
+// demoLogin says how to sign in, if that still works.
+func (a *app) demoLogin(ctx context.Context) string {
+	if !a.hasDemoLogin(ctx) {
+		return "no demo login: the demo users were changed"
+	}
 	return fmt.Sprintf("demo login (accounts): %s / %s", demoUsers[0].email, demoPassword)
+}
+
+// hasDemoLogin tells whether anybody may sign in as the demo's administrator.
+func (a *app) hasDemoLogin(ctx context.Context) bool {
+	u, err := a.identity.Get(ctx, "accounts", demoUserID(demoUsers[0].email))
+	if err != nil || !u.Active || u.Email != demoUsers[0].email {
+		return false
+	}
+	is, err := a.identity.Passwords.Match(ctx, u.PasswordHash, demoPassword)
+	return is && err == nil
+}
+
+func demoUserID(e value.Email) identity.UserID {
+	return identity.UserID{ID: id.Named("demo/" + string(e))}
 }
 
 // seed makes the demo data through the same commands as everybody. Its users always have the same ids, so
@@ -64,11 +82,15 @@ func demoLogin() string {
 func (a *app) seed(ctx context.Context) error {
 	realm := a.realms["accounts"]
 	for _, u := range demoUsers {
+		user := demoUserID(u.email)
+		if _, err := a.identity.Get(ctx, realm.Name, user); err == nil {
+			continue
+		}
 		_, err := a.identity.Register(as(ctx, realm.Name, "seed"), commands.Registration{
-			User:  identity.UserID{ID: id.Named("demo/" + string(u.email))},
+			User:  user,
 			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
 		})
-		if err != nil && !errors.Is(err, identity.ErrEmailTaken) && !errors.Is(err, commands.ErrExists) {
+		if err != nil && !errors.Is(err, commands.ErrExists) { // By another, just now.
 			return fmt.Errorf("seed %s: %w", u.email, err)
 		}
 	}

@@ -30,16 +30,15 @@ var (
 
 // Run serves until ctx ends. Who is told to end while it still starts has not failed by ending.
 func (c *serveCmd) Run(ctx context.Context, s *Settings, std streams) error {
-	err := c.serve(ctx, s, std)
-	if ctx.Err() != nil {
-		return ended(err)
-	}
-	return err
+	return endedBy(ctx, c.serve(ctx, s, std))
 }
 
 func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 	if s.database() == "" {
 		return errNoDatabase
+	}
+	if c.Drain < 0 || c.Wait < 0 {
+		return errors.New("GESTA_DRAIN and GESTA_WAIT must be 0 or more")
 	}
 	if _, err := s.secrets(); err != nil && decides(c.Roles) {
 		return err
@@ -181,6 +180,9 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 		return err
 	}
 	defer a.close()
+	if decides(p.roles) && (s.hardened() || s.database() != "") && a.hasDemoLogin(ctx) {
+		log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", demoUsers[0].email)
+	}
 	n, err := newNode(a, nc, p)
 	if err != nil {
 		return err

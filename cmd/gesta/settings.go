@@ -41,7 +41,7 @@ type Settings struct {
 	MasterKey         string `name:"master-key" env:"GESTA_MASTER_KEY" help:"32 bytes in base64; claims are hashed with a key derived from it."`
 	MasterKeyFile     string `name:"master-key-file" env:"GESTA_MASTER_KEY_FILE" type:"path" help:"A file that holds it."`
 
-	BcryptCost int    `name:"bcrypt-cost" env:"BCRYPT_COST" default:"10" help:"Cost of a password hash, 4 to 31."`
+	BcryptCost int    `name:"bcrypt-cost" env:"BCRYPT_COST" default:"10" help:"Cost of a password hash, 4 to 16."`
 	RateLimits string `name:"rate-limits" env:"RATE_LIMITS" help:"'off', or rows such as 'accounts POST /auth/login=5/1m', separated by commas, over those that the documents name."`
 	Profile    string `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
 	LogLevel   string `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
@@ -56,7 +56,7 @@ type Settings struct {
 // accountsSettings are those of the realm accounts.
 type accountsSettings struct {
 	realmSettings
-	BORegistration string `name:"bo-registration" env:"BO_REGISTRATION" default:"bootstrap" enum:"bootstrap,open,closed" help:"Who may register as BO in public: the first one, everybody, nobody."`
+	BORegistration string `name:"bo-registration" env:"BO_REGISTRATION" default:"bootstrap" enum:"bootstrap,open,closed" help:"Who may register as BO in public: the first one (bootstrap), everybody (open), nobody (closed)."`
 }
 
 // realmSettings are those that each realm has.
@@ -125,16 +125,19 @@ func (s *Settings) lifetimes() map[string]commands.Lifetimes {
 	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings)}
 }
 
+// maxPlaces is more than any process has memory for, and less than what memory is counted in.
+const maxPlaces = 1 << 20
+
 // check refuses values that no flag type refuses.
 func (s *Settings) check() error {
-	if s.BcryptCost < 4 || s.BcryptCost > 31 {
-		return fmt.Errorf("BCRYPT_COST must be from 4 to 31, not %d", s.BcryptCost)
+	if s.BcryptCost < 4 || s.BcryptCost > 16 {
+		return fmt.Errorf("BCRYPT_COST must be from 4 to 16, not %d: with more, a sign-in takes longer than a request may", s.BcryptCost)
 	}
-	if s.MaxRequests < 1 || s.MaxConnections < 1 {
-		return errors.New("GESTA_MAX_REQUESTS and GESTA_MAX_CONNECTIONS must be 1 or more")
+	if s.MaxRequests < 1 || s.MaxConnections < 1 || s.MaxRequests > maxPlaces || s.MaxConnections > maxPlaces {
+		return fmt.Errorf("GESTA_MAX_REQUESTS and GESTA_MAX_CONNECTIONS must be from 1 to %d", maxPlaces)
 	}
-	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 {
-		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS 1 or more")
+	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 || st.Replicas > 5 {
+		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS from 1 to 5")
 	}
 	if err := errors.Join(checkURL(s.database()), checkURL(s.MigrateDatabaseURL)); err != nil {
 		return err

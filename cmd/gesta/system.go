@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"gesta/commands"
 	"gesta/eventstore/postgres/cluster"
 	"gesta/migrations"
 )
@@ -69,6 +70,8 @@ const startTime = 2 * time.Minute
 func (s *Settings) attachOrStart(ctx context.Context) (*system, error) {
 	address, err := cluster.Attach(s.postgresDir())
 	switch {
+	case errors.Is(err, cluster.ErrNotRunning) && !cluster.Exists(s.postgresDir()):
+		return nil, fmt.Errorf("there is nothing of gesta in %s: 'gesta dev' begins there, GESTA_DATA names another folder, DATABASE_URL a database", s.Data)
 	case errors.Is(err, cluster.ErrNotRunning):
 		return s.startDev(ctx)
 	case err != nil:
@@ -199,7 +202,10 @@ func devSecrets(dir string) (k devKeys, err error) {
 		return k, err
 	}
 	key, err := base64.StdEncoding.DecodeString(master)
-	return devKeys{secrets{jwt: []string{jwt}, master: key}, login}, err
+	if err != nil || len(key) != 32 || len(jwt) < commands.MinSecret || login == "" {
+		return k, fmt.Errorf("jwt-secret, master-key or app-password in %s is not what gesta has written there", dir)
+	}
+	return devKeys{secrets{jwt: []string{jwt}, master: key}, login}, nil
 }
 
 // keptSecret answers the secret in a file, making both when there is none. The file appears whole, so

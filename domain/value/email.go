@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -26,6 +27,9 @@ var ErrEmail = errors.New("must be an e-mail address")
 // ParseEmail reads an address such as "ann@example.com"; a display name or a quoted local part is
 // refused.
 func ParseEmail(s string) (Email, error) {
+	if !utf8.ValidString(s) {
+		return "", ErrEmail
+	}
 	s = norm.NFC.String(strings.ToLower(strings.TrimSpace(s)))
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || len(s) > maxEmail || strings.ContainsAny(s, "\"<>") || strings.ContainsFunc(s, isHidden) {

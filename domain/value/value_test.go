@@ -21,6 +21,7 @@ func TestEmail(t *testing.T) {
 	for _, given := range []string{
 		"", "ann", "@example.com", "ann@", "ann@@example.com", "Ann <ann@example.com>", `"a b"@example.com`,
 		"a@x.c*m", "a@x/y", strings.Repeat("a", 65) + "@example.com", "an\u200bn@example.com", "an\u202en@example.com", "an\u00a0n@example.com", "ann@[127.0.0.1]", "ann@example.com, bob@example.com", "a\x00@example.com", "a\n@example.com",
+		"a\xff@example.com",
 		strings.Repeat("a", 250) + "@b.cd",
 	} {
 		if got, err := value.ParseEmail(given); err == nil {

@@ -25,6 +25,12 @@ func Attach(dir string) (Address, error) {
 	return h.address()
 }
 
+// Exists tells whether a cluster was ever started in a home.
+func Exists(dir string) bool {
+	h, err := homeAt(dir)
+	return err == nil && h.initialised()
+}
+
 func (h *home) address() (Address, error) {
 	port, err := h.readPort()
 	if err != nil {
