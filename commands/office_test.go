@@ -162,6 +162,14 @@ func (o *office) echo(ctx context.Context, _ commands.Contexts, r eventstore.Rec
 	return err
 }
 
+// guard has a worker keep the policies there are, for a population.
+func (o *office) guard(p *population) (stop func()) {
+	w := o.worker(commands.Policies...)
+	w.Contexts, w.Catalogue = commands.Contexts{Identity: p.Identity}, p.Executor.Catalogue
+	w.Now = p.Executor.Now
+	return o.run(w)
+}
+
 // everywhere runs a test over both kinds of store.
 func everywhere(t *testing.T, f func(t *testing.T, o *office)) {
 	t.Run("memory", func(t *testing.T) { t.Parallel(); f(t, newOffice(t)) })

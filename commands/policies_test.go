@@ -402,14 +402,8 @@ func TestGuessingIsSuspectedOnceAndForAWhile(t *testing.T) {
 	p := populate(t, store)
 	p.Realms = map[string]identity.Realm{guarded.Name: guarded}
 	o := furnish(t, store, &timers.Memory{}, store.Handoff)
-	work := func() (stop func()) {
-		w := o.worker(commands.Policies...)
-		w.Contexts, w.Catalogue = commands.Contexts{Identity: p.Identity}, p.Executor.Catalogue
-		w.Now = p.Executor.Now
-		return o.run(w)
-	}
-	stop := work()
-	work()
+	stop := o.guard(p)
+	o.guard(p)
 	p.guess("ann@example.com")
 	p.guess("ann@example.com")
 	o.level()

@@ -88,9 +88,9 @@ func (w *PolicyWorker) follow(ctx context.Context) error {
 	return following.Wait()
 }
 
-// begin answers where the policies are. Where that was lost, or their timers were, nobody reacts to
-// what lies before the end of the history: only times that events tell are kept, also those that have
-// come, since nobody knows which of them were.
+// begin answers where the policies are. Where that was lost, nobody reacts to what lies before the end of
+// the history. What timers are missing then, or after a migration that has made their table anew, is set
+// from the times that events tell, also those that have come, since nobody knows which of them were kept.
 func (w *PolicyWorker) begin(ctx context.Context) (eventstore.Mark, error) {
 	at, whole, err := w.Timers.Begin(ctx)
 	if err != nil || whole {
@@ -103,7 +103,7 @@ func (w *PolicyWorker) begin(ctx context.Context) (eventstore.Mark, error) {
 		}
 		at = head.Mark
 	}
-	w.Log.Info("the timers of policies were lost and are set anew from the history", "up_to", at.Position)
+	w.Log.Info("timers of policies are missing, after a loss or a migration, and are set anew from the history", "up_to", at.Position)
 	if err := w.restore(ctx, at.Position); err != nil {
 		return at, err
 	}

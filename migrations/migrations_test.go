@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -272,21 +273,60 @@ func TestEveryMigrationCanBeUndone(t *testing.T) {
 func TestPoliciesBeginWhereTheHistoryEnds(t *testing.T) {
 	url := pgtest.Database(t)
 	conn := pgtest.Connect(t, url)
-	const where = "select position from gesta.checkpoints where follower = 'policies'"
-	if at := ask[int](t, conn, where); at != 0 {
+	if at := ask[int](t, conn, policiesAt); at != 0 {
 		t.Errorf("in an empty history they begin at %d", at)
 	}
-	for status(t, url, "gesta").Version >= 3 {
-		if err := migrations.Down(patience(t), url, "gesta", 1); err != nil {
-			t.Fatal(err)
-		}
+	if !ask[bool](t, conn, timersWhole) {
+		t.Error("in an empty history timers are missing")
 	}
-	tell(t, conn, `insert into gesta.events select n, 'k', gen_random_uuid(), 1, gen_random_uuid(), 't', 1, '{}', null, '{}', now(), now()
-		from generate_series(1, 3) n`)
+	down(t, url)
+	tell(t, conn, `delete from gesta.checkpoints`) // As where there have been no policies yet.
+	happen(t, conn, 1, 3)
 	up(t, url, "gesta")
-	if at := ask[int](t, conn, where+" and event_id = (select event_id from gesta.events where position = 3)"); at != 3 {
+	if at := ask[int](t, conn, policiesAt+" and event_id = (select event_id from gesta.events where position = 3)"); at != 3 {
 		t.Errorf("after three events they begin at %d", at)
 	}
+	if ask[bool](t, conn, timersWhole) {
+		t.Error("after three events nobody looks what they tell")
+	}
+}
+
+// Who goes back to before there were policies, and on again, has them react to what happened meanwhile.
+func TestPoliciesGoOnFromWhereTheyWere(t *testing.T) {
+	url := pgtest.Database(t)
+	conn := pgtest.Connect(t, url)
+	for at := range 3 {
+		tell(t, conn, fmt.Sprintf("update gesta.checkpoints set position = %d", at))
+		down(t, url)
+		happen(t, conn, at+1, at+1)
+		up(t, url, "gesta")
+		if got := ask[int](t, conn, policiesAt); got != at {
+			t.Errorf("from %d they go on at %d", at, got)
+		}
+		if got, want := ask[bool](t, conn, timersWhole), at == 0; got != want {
+			t.Errorf("at %d timers are whole: %t, not %t", at, got, want)
+		}
+	}
+}
+
+const (
+	policiesAt  = "select position from gesta.checkpoints where follower = 'policies'"
+	timersWhole = "select exists (select from gesta.timers where policy = '')"
+)
+
+// down takes the schema back to before there were policies.
+func down(t *testing.T, url string) {
+	t.Helper()
+	if err := migrations.Down(patience(t), url, "gesta", int(migrations.Latest())-2); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// happen adds events.
+func happen(t *testing.T, conn *pgx.Conn, first, last int) {
+	t.Helper()
+	tell(t, conn, fmt.Sprintf(`insert into gesta.events select n, 'k', gen_random_uuid(), 1, gen_random_uuid(), 't', 1, '{}', null, '{}', now(), now()
+		from generate_series(%d, %d) n`, first, last))
 }
 
 const forbidden = "42501"

@@ -28,15 +28,21 @@ type (
 	migrateStatus struct{}
 )
 
-// Run migrates up.
-func (migrateUp) Run(ctx context.Context, s *Settings) error {
-	return s.withSystem(ctx, func(sys *system) error { return sys.migrate(ctx) })
+// Run migrates up, and prints where the schema is then.
+func (migrateUp) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.withSystem(ctx, func(sys *system) error {
+		if err := sys.migrate(ctx); err != nil {
+			return err
+		}
+		return sys.printStatus(ctx, std)
+	})
 }
 
 var errHistory = errors.New("there are events, and they would be gone for ever; say --lose-the-history if that is what you want")
 
-// Run migrates down. With the table of events go the read models, which were made from them.
-func (c migrateDown) Run(ctx context.Context, s *Settings) error {
+// Run migrates down, and prints where the schema is then. With the table of events go the read models,
+// which were made from them.
+func (c migrateDown) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.withSystem(ctx, func(sys *system) error {
 		at, err := migrations.Status(ctx, sys.ownerURL, sys.schema)
 		if err != nil {
@@ -47,7 +53,10 @@ func (c migrateDown) Run(ctx context.Context, s *Settings) error {
 				return err
 			}
 		}
-		return migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps)
+		if err := migrations.Down(ctx, sys.ownerURL, sys.schema, c.Steps); err != nil {
+			return err
+		}
+		return sys.printStatus(ctx, std)
 	})
 }
 
@@ -90,13 +99,15 @@ func (s *system) exec(ctx context.Context, sql string) error {
 
 // Run prints where the schema is.
 func (migrateStatus) Run(ctx context.Context, s *Settings, std streams) error {
-	return s.withSystem(ctx, func(sys *system) error {
-		status, err := migrations.Status(ctx, sys.ownerURL, sys.schema)
-		if err == nil {
-			fmt.Fprintf(std.out, "schema %s version %d of %d dirty %t\n", sys.schema, status.Version, status.Latest, status.Dirty)
-		}
-		return err
-	})
+	return s.withSystem(ctx, func(sys *system) error { return sys.printStatus(ctx, std) })
+}
+
+func (s *system) printStatus(ctx context.Context, std streams) error {
+	status, err := migrations.Status(ctx, s.ownerURL, s.schema)
+	if err == nil {
+		fmt.Fprintf(std.out, "schema %s version %d of %d dirty %t\n", s.schema, status.Version, status.Latest, status.Dirty)
+	}
+	return err
 }
 
 // withSystem is for commands that work on the database alone.

@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/relay/natsembed"
 	"gesta/eventstore/wait"
+	"gesta/migrations"
 )
 
 // installation is a Postgres and a NATS of an operator's own.
@@ -223,6 +224,16 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 	refuses(t, i.env, "--lose-the-history", "migrate", "down", "--steps", "99")
 	mustGesta(t, i.env, "migrate", "down", "--steps", "99", "--lose-the-history")
 	says(t, i.env, schemaAt(0), "migrate", "status")
+	if _, err := gesta(t, i.env, "", "migrate", "down", "--steps", "99"); err == nil || !strings.Contains(err.Error(), "--lose-the-history") {
+		t.Errorf("migrate down: %v", err)
+	}
+	down := mustGesta(t, i.env, "migrate", "down", "--steps", "99", "--lose-the-history")
+	if out := mustGesta(t, i.env, "migrate", "status"); out != down || !strings.Contains(out, schemaAt(0)) {
+		t.Errorf("down says %q, status %q", down, out)
+	}
+	if up := mustGesta(t, i.env, "migrate", "up"); !strings.Contains(up, schemaAt(migrations.Latest())) {
+		t.Errorf("up says %q", up)
+	}
 }
 
 // Who migrates by hand need not give the owner's password to what serves.

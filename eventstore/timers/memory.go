@@ -81,6 +81,9 @@ func (m *Memory) Move(_ context.Context, from, to eventstore.Mark, set []Timer) 
 func (m *Memory) Due(_ context.Context, now time.Time, limit int) (due []Timer, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.lost {
+		return nil, ErrNotWhole
+	}
 	for _, t := range m.timers {
 		if !t.Due.After(now) {
 			due = append(due, t)

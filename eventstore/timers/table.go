@@ -23,14 +23,19 @@ type Table struct {
 const hasty = "set local synchronous_commit = off"
 
 // Begin answers where the follower is and whether its timers are whole. They are not where the
-// checkpoint is missing, nor where the table was emptied: then Restore and Start make them so.
+// checkpoint is missing, nor where the table was emptied or is new: then Restore and Start make them so.
 func (t Table) Begin(ctx context.Context) (at eventstore.Mark, whole bool, err error) {
 	if at, err = (checkpoint.Table{}).Get(ctx, t.DB, t.Follower); err != nil {
 		return at, false, err
 	}
+	whole, err = t.whole(ctx)
+	return at, whole, wrap("begin", err)
+}
+
+func (t Table) whole(ctx context.Context) (whole bool, err error) {
 	err = t.DB.QueryRow(ctx, `select exists (select from timers where policy = '')
 		and exists (select from checkpoints where follower = $1)`, t.Follower).Scan(&whole)
-	return at, whole, wrap("begin", err)
+	return whole, err
 }
 
 // Restore sets timers apart from the checkpoint's moves; those that are there stay as they are.
@@ -84,8 +89,16 @@ func columns(timers []Timer) []any {
 	return []any{names, events, positions, due, attempts, errs}
 }
 
-// Due answers at most limit timers whose time has come, the earliest first.
+// Due answers at most limit timers whose time has come, the earliest first. It answers ErrNotWhole when
+// they can't be all: then the follower has to Begin again.
 func (t Table) Due(ctx context.Context, now time.Time, limit int) ([]Timer, error) {
+	whole, err := t.whole(ctx)
+	if err != nil {
+		return nil, wrap("due", err)
+	}
+	if !whole {
+		return nil, ErrNotWhole
+	}
 	due, err := t.some(ctx, `where due_at <= $1 order by due_at limit $2`, now, limit)
 	return due, wrap("due", err)
 }

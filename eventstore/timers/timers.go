@@ -4,6 +4,7 @@
 package timers
 
 import (
+	"errors"
 	"time"
 
 	"gesta/domain/id"
@@ -18,6 +19,9 @@ type Timer struct {
 	Attempts int    // that failed
 	Error    string // of the last of them
 }
+
+// ErrNotWhole says that timers are missing: they were lost, or a migration has made their table anew.
+var ErrNotWhole = errors.New("timers: some are missing")
 
 // Status is where the follower is and what it has before it.
 type Status struct {

@@ -144,6 +144,9 @@ func TestLostTimersAreMissed(t *testing.T) {
 			must(t, a.Move(ctx, eventstore.Mark{}, first, nil))
 			_, err := owner.Exec(ctx, lose)
 			must(t, err)
+			if _, err := a.Due(ctx, noon, 10); !errors.Is(err, timers.ErrNotWhole) {
+				t.Errorf("due: %v", err)
+			}
 			at, whole, err := a.Begin(ctx)
 			if err != nil || whole {
 				t.Errorf("at %v, whole %t, %v", at, whole, err)
