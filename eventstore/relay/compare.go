@@ -42,9 +42,9 @@ const maxFindings = 100
 
 // Compare compares the messages from one position to another, or to the stream's end for 0, with what
 // the relay publishes: subjects, headers and bodies. It answers at most 100 findings, and up to which
-// position it has looked; what the stream's limits have dropped, and what it is yet to get, is no
-// damage. Events may be published meanwhile. A damaged stream is mended by deleting it: the relay fills
-// another with the same bytes.
+// position it has looked; what the stream's limits may have dropped, as long as it has any, and what it
+// is yet to get, is no damage. Events may be published meanwhile. A damaged stream is mended by deleting
+// it: the relay fills another with the same bytes.
 func Compare(
 	ctx context.Context, store eventstore.Store, js jetstream.JetStream, from, to int64,
 ) (findings []Finding, verified int64, err error) {
@@ -69,11 +69,11 @@ func (a *audit) run(ctx context.Context, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	state := stream.CachedInfo().State
-	if to == 0 || to > int64(state.LastSeq) {
-		to = int64(state.LastSeq)
+	info := stream.CachedInfo()
+	if last := int64(info.State.LastSeq); to == 0 || to > last {
+		to = last
 	}
-	a.next = max(1, from, int64(state.FirstSeq))
+	a.next = max(1, from, keepsFrom(info))
 	if a.epochs, err = eventstore.LoadEpochs(ctx, a.store); err != nil {
 		return err
 	}
@@ -165,6 +165,6 @@ func (a *audit) forgive(ctx context.Context, stream jetstream.Stream) error {
 	if err != nil {
 		return err
 	}
-	a.findings = slices.DeleteFunc(a.findings, func(f Finding) bool { return f.Position < int64(info.State.FirstSeq) })
+	a.findings = slices.DeleteFunc(a.findings, func(f Finding) bool { return f.Position < keepsFrom(info) })
 	return nil
 }

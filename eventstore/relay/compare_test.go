@@ -1,8 +1,10 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +43,7 @@ func (s *setup) finds(verified int64, findings ...string) {
 func TestAWholeStreamHasNoDamage(t *testing.T) {
 	s, stop := publishing(t, 1234)
 	s.finds(1234)
-	wait.Until(t, "all is verified", func() bool { return s.relay.Status().Verified == 1234 })
+	s.awaitVerified(1234)
 	stop()
 	s.expire(1000)
 	s.history.Grow(10)
@@ -90,6 +92,73 @@ func TestAByteThatHasChangedOnTheDisk(t *testing.T) {
 			s.names()
 		})
 	}
+}
+
+// A file of messages that is emptied under a stopped server takes the front of the stream along, and leaves
+// no gap: what follows goes on behind it.
+func TestTheFrontOfTheStreamIsLost(t *testing.T) {
+	s := given(t, 20)
+	var log bytes.Buffer
+	s.relay.Log = slog.New(slog.NewTextHandler(&log, nil))
+	stop := s.run(s.relay)
+	s.awaitLevel()
+	stop()
+	s.nats.Stop()
+	s.nats.LoseFirst()
+	s.nats.Start()
+	s.finds(20, missing(20)...)
+	stop = s.run(s.relay)
+	s.names(missing(20)...)
+	s.history.Grow(10)
+	s.awaitLevel()
+	s.finds(30, missing(20)...)
+	s.nats.Stop() // The next session has known it.
+	s.nats.Start()
+	s.history.Grow(10)
+	s.awaitVerified(40)
+	s.names(missing(20)...)
+	s.nats.DeleteStream()
+	s.awaitLevel()
+	s.isHistory()
+	s.finds(40)
+	s.names()
+	stop()
+	if n := strings.Count(log.String(), "relay: the stream is damaged"); n != 20 {
+		t.Errorf("%d messages are told:\n%s", n, log.String())
+	}
+	s.run(s.relay)
+	s.awaitVerified(40)
+	s.names()
+}
+
+// Of several files it is the first: the relay, which looks at the last messages again, counts the others.
+func TestTheFirstFileOfTheStreamIsLost(t *testing.T) {
+	const events = 25_000
+	s, stop := publishing(t, events)
+	stop()
+	s.nats.Stop()
+	s.nats.LoseFirst()
+	s.nats.Start()
+	if first := streamOf(t, s.nats.Connect()).CachedInfo().State.FirstSeq; first < 200 || first > events-10_000 {
+		t.Fatalf("the stream begins with %d", first)
+	}
+	s.finds(100, missing(100)...)
+	s.run(s.relay)
+	s.awaitVerified(events)
+	s.names(missing(100)...)
+}
+
+// missing says it of the positions up to one.
+func missing(last int) (findings []string) {
+	for position := range last {
+		findings = append(findings, fmt.Sprintf("position %d is missing", position+1))
+	}
+	return findings
+}
+
+func (s *setup) awaitVerified(position int64) {
+	s.t.Helper()
+	wait.Until(s.t, "all is looked at", func() bool { return s.relay.Status().Verified == position })
 }
 
 // names waits until the relay tells these findings and no other.
@@ -187,6 +256,12 @@ func TestTamperedStreams(t *testing.T) {
 			}
 			return m
 		}, []string{"position 7 is missing", "position 8 is missing"}, []string{"position 7 is missing", "position 8 is missing"}},
+		"the first two missing": {func(_ *setup, p int, m *nats.Msg) *nats.Msg {
+			if p <= 2 {
+				return nil
+			}
+			return m
+		}, missing(2), missing(2)},
 		"one doubled": {
 			func(s *setup, p int, m *nats.Msg) *nats.Msg {
 				switch p {
@@ -234,7 +309,7 @@ func TestTamperedStreams(t *testing.T) {
 			}
 			s.run(s.relay)
 			s.names(c.noticed...)
-			wait.Until(t, "all is looked at", func() bool { return s.relay.Status().Verified == 20 })
+			s.awaitVerified(20)
 			s.nats.DeleteStream()
 			s.awaitLevel()
 			s.finds(20)

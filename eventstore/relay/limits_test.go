@@ -59,6 +59,34 @@ func TestChangedLimitsAreTakenOver(t *testing.T) {
 	s.isHistory()
 }
 
+// What limits have dropped is no damage as long as they last. Without them the stream ought to have it, also
+// where it has never had it.
+func TestLiftedLimitsLeaveMessagesMissing(t *testing.T) {
+	s := given(t, 30)
+	unlimited, limited := s.relay, s.newRelay(s.history)
+	limited.Limits.MaxAge = time.Hour
+	turn := func(r *relay.Relay, events int, damage ...string) {
+		t.Helper()
+		s.relay = r
+		stop := s.run(r)
+		defer stop()
+		s.history.Grow(events)
+		s.awaitLevel()
+		s.awaitVerified(int64(len(s.history.All())))
+		s.names(damage...)
+		s.finds(int64(len(s.history.All())), damage...)
+	}
+	turn(limited, 0)
+	turn(limited, 10)
+	turn(unlimited, 0, missing(30)...)
+	turn(unlimited, 10, missing(30)...)
+	turn(limited, 10)
+	turn(unlimited, 0, missing(30)...)
+	s.nats.DeleteStream()
+	turn(unlimited, 0)
+	s.isHistory()
+}
+
 func TestExpiredStreamGoesOn(t *testing.T) {
 	s := given(t, 0)
 	s.history.Begin = time.Now()

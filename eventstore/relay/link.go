@@ -76,7 +76,7 @@ func (l *link) open(ctx context.Context) (err error) {
 	if l.fresh {
 		l.relay.status.holds(0, 0)
 	} else {
-		l.relay.status.holds(int64(l.stream.CachedInfo().State.FirstSeq), l.end.Position)
+		l.relay.status.holds(keepsFrom(l.stream.CachedInfo()), l.end.Position)
 	}
 	l.acks.begin(l.end.Mark)
 	return nil

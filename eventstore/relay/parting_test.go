@@ -232,6 +232,7 @@ func (s *setup) expire(first uint64) {
 		s.t.Fatal(err)
 	}
 	config := stream.CachedInfo().Config
+	config.MaxAge = time.Hour // It need not have all, then.
 	config.MaxMsgs = int64(stream.CachedInfo().State.LastSeq - first + 1)
 	if _, err := js.UpdateStream(ctx, config); err != nil {
 		s.t.Fatal(err)

@@ -53,8 +53,8 @@ func (s *status) forget() {
 	s.verified.Store(0)
 }
 
-// holds forgets the damage of messages that a stream no longer has: they were dropped, or are published
-// again.
+// holds forgets the damage of messages that a stream need not have: its limits have dropped them, or they
+// are published again.
 func (s *status) holds(first, last int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -81,6 +81,15 @@ func (r *Relay) first(ctx context.Context) (int64, error) {
 	return r.firstByBytes(ctx, first, head.Position)
 }
 
+// keepsFrom is the first position that a stream ought to have: the first of the history, unless it has
+// limits, which may have dropped whatever lies before its first message.
+func keepsFrom(is *jetstream.StreamInfo) int64 {
+	if is.Config.MaxAge == 0 && is.Config.MaxBytes <= 0 {
+		return 1
+	}
+	return int64(is.State.FirstSeq)
+}
+
 // firstByAge may search by halves, since the time of record never decreases with the position.
 func (r *Relay) firstByAge(ctx context.Context, head int64) (int64, error) {
 	if r.Limits.MaxAge == 0 {

@@ -40,25 +40,26 @@ func (l *link) verifyFrom(ctx context.Context, js jetstream.JetStream, verified 
 		return verified
 	}
 	l.relay.damaged(a.findings)
-	l.relay.status.verified.Store(to)
 	l.count(ctx)
+	l.relay.status.verified.Store(to)
 	return to
 }
 
-// count finds what is missing anywhere: the server knows the gaps of its own stream.
+// count finds what is missing anywhere: the server knows where its own stream begins, and its gaps.
 func (l *link) count(ctx context.Context) {
 	info, err := l.stream.Info(ctx)
-	if err != nil || info.State.NumDeleted == 0 {
+	if err == nil && info.State.NumDeleted > 0 {
+		info, err = l.stream.Info(ctx, jetstream.WithDeletedDetails(true))
+	}
+	if err != nil {
 		return
 	}
-	if info, err = l.stream.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
-		return
+	a := &audit{next: keepsFrom(info)}
+	a.missing(int64(info.State.FirstSeq))
+	for _, sequence := range info.State.Deleted[:min(maxFindings-len(a.findings), len(info.State.Deleted))] {
+		a.find(int64(sequence), Missing, "")
 	}
-	var findings []Finding
-	for _, sequence := range info.State.Deleted[:min(maxFindings, len(info.State.Deleted))] {
-		findings = append(findings, Finding{Position: int64(sequence), Damage: Missing})
-	}
-	l.relay.damaged(findings)
+	l.relay.damaged(a.findings)
 }
 
 // damaged keeps and logs what was not known before.

@@ -71,9 +71,9 @@ func (n *NATS) Corrupt(text string) {
 // folder: the last one of the first place where the text stands.
 func Corrupt(t testing.TB, dir, text string) {
 	t.Helper()
-	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
-	if err != nil || len(blocks) != 1 {
-		t.Fatalf("not one file of messages: %v %v", blocks, err)
+	blocks := blocks(t, dir)
+	if len(blocks) != 1 {
+		t.Fatalf("not one file of messages: %v", blocks)
 	}
 	block, err := os.ReadFile(blocks[0])
 	if err != nil {
@@ -87,6 +87,24 @@ func Corrupt(t testing.TB, dir, text string) {
 	if err := os.WriteFile(blocks[0], block, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// LoseFirst removes the first file of messages that the stopped server has kept.
+func (n *NATS) LoseFirst() {
+	n.t.Helper()
+	if err := os.Remove(blocks(n.t, n.dir)[0]); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// blocks are the files of the stream's messages, fewer than ten and at least one.
+func blocks(t testing.TB, dir string) []string {
+	t.Helper()
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", envelope.Stream, "msgs", "*.blk"))
+	if err != nil || len(blocks) == 0 || len(blocks) > 9 {
+		t.Fatalf("files of messages: %v %v", blocks, err)
+	}
+	return blocks
 }
 
 // Wipe removes everything the stopped server has kept.
