@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gesta/cmd/gesta/loadgen"
 	"gesta/eventstore/wait"
 )
 
@@ -38,13 +39,13 @@ func TestOverload(t *testing.T) {
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=8", "GESTA_LOG_LEVEL=warn")
 	p, address := i.serveQuietly(t)
 	l := mixed(t, address)
-	capacity := l.capacity(overloadTime(t) / 4)
+	capacity := capacity(l, overloadTime(t)/4)
 	healthy := watchHealth(t, address)
-	var all []sample
+	var all []loadgen.Sample
 	rate := 2 * capacity
-	for all = l.send(overloadWorkers, rate, overloadTime(t)); len(answered(all, 503)) == 0 && rate < 16*capacity; {
+	for all = l.Send(overloadWorkers, rate, overloadTime(t)); len(loadgen.Answered(all, 503)) == 0 && rate < 16*capacity; {
 		rate *= 2 // It was busy with something else when it was measured.
-		all = l.send(overloadWorkers, rate, overloadTime(t))
+		all = l.Send(overloadWorkers, rate, overloadTime(t))
 	}
 	normal := untilNormal(t, l)
 	healthy()
@@ -55,44 +56,44 @@ func TestOverload(t *testing.T) {
 	}
 }
 
-func judge(t *testing.T, capacity, rate float64, all []sample) {
+func judge(t *testing.T, capacity, rate float64, all []loadgen.Sample) {
 	t.Helper()
-	accepted, refused := answered(all, 200), answered(all, 503)
+	accepted, refused := loadgen.Answered(all, 200), loadgen.Answered(all, 503)
 	t.Logf("capacity %.0f/s, offered %.0f/s: %d requests, %d accepted, %d refused; sent late by %v at most (p99)",
-		capacity, rate, len(all), len(accepted), len(refused), within(.99, all, late).Round(time.Millisecond))
-	kinds := map[string][]sample{"accepted": accepted}
+		capacity, rate, len(all), len(accepted), len(refused), loadgen.Within(.99, all, loadgen.Late).Round(time.Millisecond))
+	kinds := map[string][]loadgen.Sample{"accepted": accepted}
 	for _, s := range refused {
-		kinds[s.answer.text] = append(kinds[s.answer.text], s)
+		kinds[s.Answer.Text] = append(kinds[s.Answer.Text], s)
 	}
 	for kind, samples := range kinds {
-		t.Logf("%6d within %v (p50), %v (p99): %s", len(samples), within(.5, samples, took).Round(time.Millisecond),
-			within(.99, samples, took).Round(time.Millisecond), strings.TrimSpace(kind))
+		t.Logf("%6d within %v (p50), %v (p99): %s", len(samples), loadgen.Within(.5, samples, loadgen.Took).Round(time.Millisecond),
+			loadgen.Within(.99, samples, loadgen.Took).Round(time.Millisecond), strings.TrimSpace(kind))
 	}
 	if len(refused) == 0 || len(accepted) == 0 {
 		t.Error("nothing is refused, or all")
 	}
-	noise := 5 * within(.99, all, late) // How late the sender was tells what else the machine does.
+	noise := 5 * loadgen.Within(.99, all, loadgen.Late) // How late the sender was tells what else the machine does.
 	for part, most := range map[float64]time.Duration{.5: 250 * time.Millisecond, .9: time.Second, .99: 2500 * time.Millisecond} {
 		// Only who has a place in the line of passwords may be refused as late as after 2 s.
-		if d := within(part, refused, took); d > most+noise {
+		if d := loadgen.Within(part, refused, loadgen.Took); d > most+noise {
 			t.Errorf("%v of the refusals take up to %v", part, d)
 		}
 	}
-	if d := within(.99, accepted, took); d > 5*time.Second+noise {
+	if d := loadgen.Within(.99, accepted, loadgen.Took); d > 5*time.Second+noise {
 		t.Errorf("what is accepted takes %v", d)
 	}
 	for _, s := range all {
-		if s.err != nil || s.answer.status != 200 && !isRefusal(s.answer) {
-			t.Fatalf("%v: %d %v %s", s.err, s.answer.status, s.answer.header, s.answer.text)
+		if s.Err != nil || s.Answer.Status != 200 && !isRefusal(s.Answer) {
+			t.Fatalf("%v: %d %v %s", s.Err, s.Answer.Status, s.Answer.Header(), s.Answer.Text)
 		}
 	}
 }
 
 // isRefusal wants the words of the surface, and when to come back.
-func isRefusal(a answer) bool {
+func isRefusal(a loadgen.Answer) bool {
 	var said struct{ Error string }
-	err := json.Unmarshal([]byte(a.text), &said)
-	return a.status == 503 && err == nil && said.Error != "" && a.header.Get("Retry-After") != ""
+	err := json.Unmarshal([]byte(a.Text), &said)
+	return a.Status == 503 && err == nil && said.Error != "" && a.Header().Get("Retry-After") != ""
 }
 
 // watchHealth asks now and then, until told to end, what must always be answered.
@@ -100,12 +101,12 @@ func watchHealth(t *testing.T, address string) (end func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		c := raw{address: address}
-		defer c.close()
+		c := loadgen.Client{Address: address}
+		defer c.Close()
 		for ctx.Err() == nil {
 			for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-				if a, err := c.send(message("GET", path, "", nil)); err != nil || a.status != 200 {
-					t.Errorf("%s under overload: %v %d %s", path, err, a.status, a.text)
+				if a, err := c.Send(loadgen.Message("GET", path, "", nil)); err != nil || a.Status != 200 {
+					t.Errorf("%s under overload: %v %d %s", path, err, a.Status, a.Text)
 				}
 			}
 			select {
@@ -118,13 +119,13 @@ func watchHealth(t *testing.T, address string) (end func()) {
 }
 
 // untilNormal waits until everything is answered as it should be, and fast.
-func untilNormal(t *testing.T, l traffic) time.Duration {
+func untilNormal(t *testing.T, l loadgen.Traffic) time.Duration {
 	t.Helper()
-	c, begin := raw{address: l.address}, time.Now()
-	defer c.close()
+	c, begin := loadgen.Client{Address: l.Address}, time.Now()
+	defer c.Close()
 	wait.Until(t, "all is normal again", func() bool {
 		for n := range 20 {
-			if s := l.one(&c, n, time.Now()); s.err != nil || s.answer.status != 200 || s.took > 250*time.Millisecond {
+			if s := l.One(&c, n, time.Now()); s.Err != nil || s.Answer.Status != 200 || s.Took > 250*time.Millisecond {
 				return false
 			}
 		}
@@ -161,24 +162,24 @@ func TestAFloodOfSignInsHarmsNobodyElse(t *testing.T) {
 	i.env = append(slices.Clone(i.env), "BCRYPT_COST=10", "GESTA_LOG_LEVEL=warn", "GESTA_MAX_REQUESTS=32")
 	_, address := i.serveQuietly(t)
 	paths, tokens := signUp(client{t, "http://" + address}, 0, 2)
-	flood := traffic{address, signIns(0, 2)}
-	readers := traffic{address, [][]byte{message("GET", paths[0], tokens[0], nil)}}
-	var signedIn, read []sample
+	flood := loadgen.Traffic{Address: address, Request: loadgen.Repeat(signIns(0, 2))}
+	readers := loadgen.Traffic{Address: address, Request: loadgen.Repeat([][]byte{loadgen.Message("GET", paths[0], tokens[0], nil)})}
+	var signedIn, read []loadgen.Sample
 	var both sync.WaitGroup
-	both.Go(func() { signedIn = flood.send(200, 1000, 2*time.Second) })
-	both.Go(func() { read = readers.send(2, 20, 2*time.Second) })
+	both.Go(func() { signedIn = flood.Send(200, 1000, 2*time.Second) })
+	both.Go(func() { read = readers.Send(2, 20, 2*time.Second) })
 	both.Wait()
-	if busy := answered(signedIn, 503); len(busy) == 0 || !isRefusal(busy[0].answer) {
+	if busy := loadgen.Answered(signedIn, 503); len(busy) == 0 || !isRefusal(busy[0].Answer) {
 		t.Errorf("%d sign-ins are refused", len(busy))
 	}
-	if len(answered(signedIn, 200)) == 0 {
+	if len(loadgen.Answered(signedIn, 200)) == 0 {
 		t.Error("nobody gets in")
 	}
-	if good := len(answered(read, 200)); good < len(read)*9/10 { // The flood takes both cores: now and then a read waits too long for one.
+	if good := len(loadgen.Answered(read, 200)); good < len(read)*9/10 { // The flood takes both cores: now and then a read waits too long for one.
 		t.Errorf("%d of %d reads are answered", good, len(read))
 	}
-	t.Logf("reads within %v (p50), %v (p99); %d of %d sign-ins refused", within(.5, read, took).Round(time.Millisecond),
-		within(.99, read, took).Round(time.Millisecond), len(answered(signedIn, 503)), len(signedIn))
+	t.Logf("reads within %v (p50), %v (p99); %d of %d sign-ins refused", loadgen.Within(.5, read, loadgen.Took).Round(time.Millisecond),
+		loadgen.Within(.99, read, loadgen.Took).Round(time.Millisecond), len(loadgen.Answered(signedIn, 503)), len(signedIn))
 }
 
 // serveQuietly starts a process that logs too little to say where it serves.
@@ -187,10 +188,10 @@ func (i installation) serveQuietly(t *testing.T) (p *process, address string) {
 	address = freeAddress(t)
 	p = start(t, i.env, "serve", "--listen", address, "--roles", "api,relay,projector")
 	wait.Until(t, "it is ready", func() bool {
-		c := raw{address: address}
-		defer c.close()
-		a, err := c.send(message("GET", "/readyz", "", nil))
-		return err == nil && a.status == 200
+		c := loadgen.Client{Address: address}
+		defer c.Close()
+		a, err := c.Send(loadgen.Message("GET", "/readyz", "", nil))
+		return err == nil && a.Status == 200
 	})
 	return p, address
 }

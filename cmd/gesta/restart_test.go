@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gesta/cmd/gesta/loadgen"
 	"gesta/eventstore/wait"
 )
 
@@ -62,7 +63,7 @@ func (b *balancer) carry(client net.Conn) {
 
 // customer keeps changing its own phone number, and looks at it after each change.
 type customer struct {
-	raw
+	loadgen.Client
 	email, id, token, phone string
 	asked                   int
 }
@@ -70,7 +71,7 @@ type customer struct {
 // live goes on until told to end, or something goes wrong. It takes breaks: an idle connection is what a
 // server closes without a word.
 func (c *customer) live(end context.Context) error {
-	defer c.close()
+	defer c.Close()
 	for n := 0; end.Err() == nil; n++ {
 		if err := c.step(n); err != nil {
 			return fmt.Errorf("%s, after %d requests: %w", c.email, c.asked, err)
@@ -87,26 +88,26 @@ func (c *customer) step(n int) error {
 	if n%20 == 0 { // A new self.
 		c.email = fmt.Sprintf("%d.%s", n, strings.TrimLeft(c.email, "0123456789."))
 		c.phone = registration("")["phone"]
-		user, err := c.ask(201, message("POST", "/users", "", registration(c.email)))
+		user, err := c.ask(201, loadgen.Message("POST", "/users", "", registration(c.email)))
 		if err != nil {
 			return err
 		}
 		c.id = user.field("id")
 	}
 	if n%10 == 0 {
-		login, err := c.ask(200, message("POST", "/auth/login", "", credentials(c.email)))
+		login, err := c.ask(200, loadgen.Message("POST", "/auth/login", "", credentials(c.email)))
 		if err != nil {
 			return err
 		}
 		c.token = login.field("access_token")
 	}
 	phone := fmt.Sprint(n)
-	changed, err := c.ask(200, message("PUT", "/users/"+c.id, c.token, map[string]string{"phone": phone}))
+	changed, err := c.ask(200, loadgen.Message("PUT", "/users/"+c.id, c.token, map[string]string{"phone": phone}))
 	if err != nil {
 		return err
 	}
 	c.phone = phone
-	seen, err := c.ask(200, message("GET", "/users/"+c.id, c.token, nil, "X-Min-Position", changed.header.Get("X-Event-Position")))
+	seen, err := c.ask(200, loadgen.Message("GET", "/users/"+c.id, c.token, nil, "X-Min-Position", changed.header.Get("X-Event-Position")))
 	if err == nil && seen.field("phone") != phone {
 		err = fmt.Errorf("reads %s instead of %s", seen.field("phone"), phone)
 	}
@@ -115,7 +116,8 @@ func (c *customer) step(n int) error {
 
 func (c *customer) ask(status int, request []byte) (answer, error) {
 	c.asked++
-	a, err := c.send(request)
+	got, err := c.Send(request)
+	a := answer{status: got.Status, header: got.Header(), text: got.Text}
 	if err == nil && a.status != status {
 		err = fmt.Errorf("%d %s", a.status, a.text)
 	}
@@ -146,7 +148,7 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	var asked atomic.Int64
 	last := make([]*customer, clients)
 	for n := range clients {
-		c := &customer{raw: raw{address: address}, email: fmt.Sprintf("client%d@example.com", n)}
+		c := &customer{Client: loadgen.Client{Address: address}, email: fmt.Sprintf("client%d@example.com", n)}
 		last[n] = c
 		all.Go(func() {
 			if err := c.live(end); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"gesta/cmd/gesta/loadgen"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/wait"
 )
@@ -158,26 +159,26 @@ func TestAPostgresThatStandsStill(t *testing.T) {
 	_, address := i.serveQuietly(t)
 	l := mixed(t, address)
 	proxy.Stall()
-	all := l.send(60, 300, 3*time.Second)
+	all := l.Send(60, 300, 3*time.Second)
 	for _, s := range all {
-		if s.err != nil || !isRefusal(s.answer) || s.took > 13*time.Second {
-			t.Fatalf("%v: %d %s after %v", s.err, s.answer.status, s.answer.text, s.took)
+		if s.Err != nil || !isRefusal(s.Answer) || s.Took > 13*time.Second {
+			t.Fatalf("%v: %d %s after %v", s.Err, s.Answer.Status, s.Answer.Text, s.Took)
 		}
 	}
-	if half := within(.5, all, took); half > time.Second {
+	if half := loadgen.Within(.5, all, loadgen.Took); half > time.Second {
 		t.Errorf("half of the requests took more than %v", half)
 	}
-	health := raw{address: address}
-	defer health.close()
-	if a, err := health.send(message("GET", "/healthz", "", nil)); err != nil || a.status != 200 {
-		t.Errorf("healthz: %v %d", err, a.status)
+	health := loadgen.Client{Address: address}
+	defer health.Close()
+	if a, err := health.Send(loadgen.Message("GET", "/healthz", "", nil)); err != nil || a.Status != 200 {
+		t.Errorf("healthz: %v %d", err, a.Status)
 	}
-	if a, err := health.send(message("GET", "/readyz", "", nil)); err != nil || a.status != 503 {
-		t.Errorf("readyz: %v %d", err, a.status)
+	if a, err := health.Send(loadgen.Message("GET", "/readyz", "", nil)); err != nil || a.Status != 503 {
+		t.Errorf("readyz: %v %d", err, a.Status)
 	}
 	proxy.Flow()
 	untilNormal(t, l)
-	t.Logf("%d refused within %v (p50), %v (p99)", len(all), within(.5, all, took), within(.99, all, took))
+	t.Logf("%d refused within %v (p50), %v (p99)", len(all), loadgen.Within(.5, all, loadgen.Took), loadgen.Within(.99, all, loadgen.Took))
 }
 
 // Who starts before its Postgres waits for it.
