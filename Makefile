@@ -3,7 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: run build test crash overload lint fuzz golden clean
+.PHONY: run build test crash overload bench bench-large lint fuzz golden clean
 
 run: build
 	@exec bin/gesta dev
@@ -36,6 +36,13 @@ fuzz:
 # Two minutes of twice what a process can do, with a summary; `make test` has a few seconds of it.
 overload:
 	GESTA_TEST_OVERLOAD=2m go test -count 1 -timeout 15m -run TestOverload -v ./cmd/gesta
+
+# Some ten minutes: gesta against what Postgres, pgx and Echo do without it, as a table. Leave the machine alone
+# meanwhile. bench-large shows what five million events change, and takes longer.
+bench: build
+	@bin/gesta bench
+bench-large: build
+	@bin/gesta bench growth
 
 # Writes the golden files anew; read the difference before committing it.
 golden:

@@ -15,6 +15,7 @@ var layers = []struct {
 	path  string
 	layer int
 }{
+	{"cmd/gesta/loadgen", 0}, // knows HTTP alone
 	{"cmd", 9},
 	{"http/web/webtest", 9}, // tests a whole stack
 	{"http/server", 8},

@@ -64,6 +64,7 @@ type cli struct {
 	Admin       adminCmd       `cmd:"" help:"Make administrators."`
 	Events      eventsCmd      `cmd:"" help:"Print the history as it is published, one event a line."`
 	Projections projectionsCmd `cmd:"" help:"Say where the read models are, or build them anew."`
+	Bench       benchCmd       `cmd:"" help:"Measure this machine: gesta against what Postgres, pgx and Echo can do without it."`
 	Verify      verifyCmd      `cmd:"" help:"Check that the history is whole and that what is kept beside it agrees; 1 when something is wrong."`
 	Seed        seedCmd        `cmd:"" help:"Put in the demo data; a second time changes nothing."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

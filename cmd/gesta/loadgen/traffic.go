@@ -11,6 +11,7 @@ import (
 type Traffic struct {
 	Address string
 	Request func(n int) []byte // the n-th, counted from 0; called by many at once
+	Check   func(Answer) error // says what is wrong with an answer; nil where anything will do
 }
 
 // Repeat answers the requests one after the other, over and over.
@@ -18,15 +19,17 @@ func Repeat(requests [][]byte) func(n int) []byte {
 	return func(n int) []byte { return requests[n%len(requests)] }
 }
 
-// Sample is one request: what it was answered, how long that took, and how late it was sent.
+// Sample is one request: what it was answered, how long that took, how late it was sent, and how much of
+// that was because all workers were still waiting for answers.
 type Sample struct {
-	Answer     Answer
-	Err        error
-	Took, Late time.Duration
+	Answer             Answer
+	Err                error
+	Took, Late, Queued time.Duration
 }
 
-// Waited is how long a client waited that would have come at its time, however late it was sent.
-func (s Sample) Waited() time.Duration { return s.Late + s.Took }
+// Waited is how long a client waited that came at its time: behind others, and for its answer. What else
+// made it late is the sender's own fault.
+func (s Sample) Waited() time.Duration { return s.Queued + s.Took }
 
 // Send sends so many requests a second, whether or not those before are answered, while there are workers
 // to send them; at a rate of 0 each worker sends one after the other.
@@ -46,10 +49,13 @@ func (l Traffic) Send(workers int, rate float64, lasting time.Duration) []Sample
 				if due.Sub(begin) > lasting {
 					return
 				}
-				if wait := time.Until(due); wait > 0 {
-					<-time.After(wait)
+				early := time.Until(due)
+				if early > 0 {
+					<-time.After(early)
 				}
-				sent[w] = append(sent[w], l.One(&c, int(n), due))
+				s := l.One(&c, int(n), due)
+				s.Queued = max(0, -early)
+				sent[w] = append(sent[w], s)
 			}
 		})
 	}
@@ -64,6 +70,9 @@ func (l Traffic) One(c *Client, n int, due time.Time) (s Sample) {
 	s.Late = began.Sub(due)
 	s.Answer, s.Err = c.Send(request)
 	s.Took = time.Since(began)
+	if s.Err == nil && l.Check != nil {
+		s.Err = l.Check(s.Answer)
+	}
 	if s.Answer.Status == 200 {
 		s.Answer = Answer{Status: 200} // The rest need not be kept.
 	}

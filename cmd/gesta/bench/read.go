@@ -1,0 +1,139 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/eventstore"
+	"gesta/eventstore/postgres"
+)
+
+const (
+	historySize = 200_000 // events that are read, or projected
+	readPage    = 1000    // events that a follower asks for at once
+)
+
+// reads compares reading the history in order, in pages and decoded, with one statement whose rows are
+// scanned and not decoded.
+func (l *lab) reads(ctx context.Context) error {
+	i, err := l.database(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := postgres.Open(ctx, postgres.Options{URL: i.App, Schema: schema})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := fill(ctx, s, historySize); err != nil {
+		return err
+	}
+	scanned, err := pool(ctx, i.App, 1)
+	if err != nil {
+		return err
+	}
+	defer scanned.Close()
+	took, err := turns(ctx, rounds, 0, reading(s), scanning(scanned))
+	if err != nil {
+		return err
+	}
+	l.rates("read", fmt.Sprintf("%d events in order, decoded, against a scan without decoding", historySize), "events", took[0], took[1], atLeast(.6))
+	return nil
+}
+
+// reading reads all events once, however long it takes.
+func reading(s eventstore.Store) contestant {
+	catalogue := domain.NewCatalogue(identity.Types)
+	return whole(func(ctx context.Context) (n int, err error) {
+		for after := int64(0); ; {
+			events, err := s.Read(ctx, after, readPage)
+			if err != nil || len(events) == 0 {
+				return n, err
+			}
+			for _, r := range events {
+				if _, err := catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret); err != nil {
+					return n, err
+				}
+			}
+			after = events[len(events)-1].Position
+			n += len(events)
+		}
+	})
+}
+
+func scanning(p *pgxpool.Pool) contestant {
+	return whole(func(ctx context.Context) (n int, err error) {
+		rows, err := p.Query(ctx, `select * from gesta.events order by position`)
+		if err != nil {
+			return 0, err
+		}
+		var position, version int64
+		var kind, typ string
+		var stream, event [16]byte
+		var number int
+		var data, secret, meta []byte
+		var occurred, recorded time.Time
+		into := []any{&position, &kind, &stream, &version, &event, &typ, &number, &data, &secret, &meta, &occurred, &recorded}
+		_, err = pgx.ForEachRow(rows, into, func() error { n++; return nil })
+		return n, err
+	})
+}
+
+// whole is a contestant whose turn is to do one thing to its end.
+func whole(do func(context.Context) (n int, err error)) contestant {
+	return func(ctx context.Context, _ time.Duration) (result, error) {
+		begin := time.Now()
+		n, err := do(ctx)
+		return result{rate: float64(n) / time.Since(begin).Seconds()}, err
+	}
+}
+
+// fill appends so many registrations, each on a stream of its own, with all that a user's has.
+func fill(ctx context.Context, s eventstore.Store, events int) error {
+	catalogue := domain.NewCatalogue(identity.Types)
+	for done := 0; done < events; {
+		var a eventstore.Append
+		for range min(500, events-done) {
+			w, err := registration(catalogue, done)
+			if err != nil {
+				return err
+			}
+			a.Writes = append(a.Writes, w)
+			done++
+		}
+		if _, err := s.Append(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func registration(catalogue domain.Catalogue, n int) (w eventstore.Write, err error) {
+	now := time.Now()
+	user := identity.UserID{ID: id.New(now)}
+	e, err := catalogue.Encode(identity.UserRegistered{
+		UserID: user, Realm: realm, Role: "CU", Email: userEmail(n), Phone: "+5511999990000", PasswordHash: passwordHash,
+	})
+	if err != nil {
+		return w, err
+	}
+	return eventstore.Write{Stream: identity.UserStream(user), Events: []eventstore.NewEvent{{
+		ID: id.Event{ID: id.New(now)}, Type: e.Type, Schema: e.Schema, Data: e.Data, Secret: e.Secret, Meta: registrationMeta, OccurredAt: now,
+	}}}, nil
+}
+
+// What a registration by HTTP says of itself, and a hash as long as any.
+var (
+	registrationMeta = json.RawMessage(`{"actor":"user/01J8Z3K5T9V7W2X4Y6Z8A0B1C2","realm":"accounts","surface":"accounts",` +
+		`"request":"01J8Z3K5T9V7W2X4Y6Z8A0B1C2","correlation":"01J8Z3K5T9V7W2X4Y6Z8A0B1C2",` +
+		`"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}`)
+	passwordHash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+)
