@@ -69,6 +69,8 @@ var parts = []part{
 	{"read", false, (*lab).reads},
 	{"pipeline", false, (*lab).pipeline},
 	{"http", false, (*lab).http},
+	{"rebuild", false, (*lab).rebuild},
+	{"snapshot", false, (*lab).snapshot},
 }
 
 // Names are the parts that there are.

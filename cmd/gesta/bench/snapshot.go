@@ -1,0 +1,110 @@
+package bench
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A dump or an export holds its snapshot for that long; what it is compared with is measured before it, and
+// again after it, since tables grow meanwhile.
+const (
+	snapshotTime = 60 * turn
+	besideTime   = 10 * turn
+)
+
+// snapshot measures what a long snapshot elsewhere does: nothing that changes meanwhile can be tidied up, so
+// that whatever is updated again and again gets slower to find.
+func (l *lab) snapshot(ctx context.Context) error {
+	s, closeStore, err := l.store(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	const many = 64
+	during, beside, err := l.besideSnapshot(ctx, s.Pool().Config().ConnString(), writers(many, 1, appending(s)))
+	if err != nil {
+		return err
+	}
+	l.rates("snapshot", "64 writers, while a snapshot stays open for 60 s, against without", "events", during, beside, atLeast(.9))
+	return l.commandsBesideSnapshot(ctx)
+}
+
+func (l *lab) commandsBesideSnapshot(ctx context.Context) error {
+	i, stop, err := l.install(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	p, err := l.Open(ctx, i)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	users, err := registered(ctx, p, population)
+	if err != nil {
+		return err
+	}
+	change := changing(p.Executor, users)
+	const many = 8
+	during, beside, err := l.besideSnapshot(ctx, i.App, writers(many, 1, func() func(context.Context) error { return change }))
+	if err != nil {
+		return err
+	}
+	last, first := during[len(during)-1:], beside[:1]
+	l.rates("snapshot", "8 clients whose commands become visible, in the last 10 s of the same, against before it", "commands", last, first, shown)
+	return nil
+}
+
+// besideSnapshot runs a contestant without a snapshot and beside one, in pieces of besideTime. The lists are
+// of the same length; those without come from before and after.
+func (l *lab) besideSnapshot(ctx context.Context, database string, run contestant) (during, without []result, err error) {
+	pieces := func(n int) (all []result, err error) {
+		for range n {
+			r, err := run(ctx, besideTime)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
+		return all, nil
+	}
+	if _, err := run(ctx, turn); err != nil {
+		return nil, nil, err
+	}
+	before, err := pieces(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	end, err := openSnapshot(ctx, database)
+	if err != nil {
+		return nil, nil, err
+	}
+	during, err = pieces(int(snapshotTime / besideTime))
+	end()
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := pieces(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	for n := range during {
+		without = append(without, []result{before[0], after[0]}[n%2])
+	}
+	return during, without, nil
+}
+
+// openSnapshot does what pg_dump does first.
+func openSnapshot(ctx context.Context, database string) (end func(), err error) {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	end = func() { _ = conn.Close(context.WithoutCancel(ctx)) }
+	_, err = conn.Exec(ctx, `begin isolation level repeatable read read only; select count(*) from gesta.events`)
+	if err != nil {
+		end()
+	}
+	return end, err
+}
