@@ -76,6 +76,9 @@ func Execute[S domain.State[S]](ctx context.Context, x *Executor, cmd domain.Com
 // State is the folded state of a stream as it is now.
 func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (S, error) {
 	f, err := load[S](ctx, x, s)
+	if err == nil {
+		remember(ctx, s, f.version)
+	}
 	state, _ := f.state.(S)
 	return state, unavailable(err)
 }
@@ -95,6 +98,7 @@ func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
 		}
 		need = w.again.need
 		if w.again.conflict {
+			forget(ctx)
 			rest(ctx, rand.N(pause))
 		}
 	}

@@ -30,22 +30,27 @@ type Registration struct {
 	Password string
 }
 
-// Register makes a user. It refuses a taken address with identity.ErrEmailTaken, and a role that the
-// caller may not give with identity.ErrForbidden.
-func (i *Identity) Register(ctx context.Context, r Registration) (identity.UserID, error) {
+// Register makes a user and answers him. It refuses a taken address with identity.ErrEmailTaken, and a
+// role that the caller may not give with identity.ErrForbidden.
+func (i *Identity) Register(ctx context.Context, r Registration) (u identity.User, err error) {
 	user := r.User
 	if user.IsZero() {
 		user.ID = id.New(i.Executor.Now())
 	}
+	ctx = remembering(ctx)
 	if err := i.mayRegister(ctx, r); err != nil {
-		return user, err
+		return u, err
 	}
 	hash, err := i.Passwords.Hash(ctx, r.Password)
 	if err != nil {
-		return user, err
+		return u, err
 	}
 	ctx = domain.ActingAs(ctx, identity.Actor(user), r.Realm.Name)
-	return user, i.Executor.Do(ctx, func(w *Work) error { return register(w, r, user, hash) })
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		u, err = register(w, r, user, hash)
+		return err
+	})
+	return u, err
 }
 
 // mayRegister refuses early what the append would refuse in the end, before a hash is paid for.
@@ -70,20 +75,19 @@ func (i *Identity) mayRegister(ctx context.Context, r Registration) error {
 	return err
 }
 
-func register(w *Work, r Registration, user identity.UserID, hash string) error {
+func register(w *Work, r Registration, user identity.UserID, hash string) (u identity.User, err error) {
 	if r.Role == r.Realm.Administrator {
 		first, err := r.Realm.MayRegister(r.Role, r.By)
 		if err != nil {
-			return err
+			return u, err
 		}
 		if _, err := Decide(w, identity.JoinRoster{Realm: r.Realm.Name, User: user, OnlyAsFirst: first}); err != nil {
-			return err
+			return u, err
 		}
 	}
-	_, err := Begin(w, identity.RegisterUser{
+	return Begin(w, identity.RegisterUser{
 		User: user, Realm: r.Realm.Name, Role: r.Role, Email: r.Email, Phone: r.Phone, PasswordHash: hash,
 	})
-	return err
 }
 
 // Change asks for changes to a user; what is nil stays as it is.
@@ -105,17 +109,24 @@ var ErrWrongPassword = &domain.Fault{
 	Kind: domain.Invalid, Code: "wrong_password", Text: "current password is wrong",
 }
 
-// Change applies all of the changes or none, and answers the user. Only an administrator may put
-// somebody else out or let him in again; a new password ends the user's other sessions.
-func (i *Identity) Change(ctx context.Context, c Change) (identity.UserID, error) {
+// Change applies all of the changes or none, and answers the user as he is then. Only an administrator may
+// put somebody else out or let him in again; a new password ends the user's other sessions.
+func (i *Identity) Change(ctx context.Context, c Change) (u identity.User, err error) {
 	if c.Active != nil && !c.Realm.MaySwitch(c.By, c.User) {
-		return c.User, identity.ErrForbidden
+		return u, identity.ErrForbidden
 	}
+	ctx = remembering(ctx)
 	hashes, err := i.hashes(ctx, c)
 	if err != nil {
-		return c.User, err
+		return u, err
 	}
-	return c.User, i.Executor.Do(ctx, func(w *Work) error { return c.decide(w, hashes) })
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		if err = c.decide(w, hashes); err == nil {
+			u, err = Look[identity.User](w, identity.UserStream(c.User))
+		}
+		return err
+	})
+	return u, err
 }
 
 // hashes are a changed password's, worked out before the decision: the one it was proven against, and

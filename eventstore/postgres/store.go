@@ -36,8 +36,9 @@ type Options struct {
 
 // Store is the eventstore.Store in Postgres. It is safe for concurrent use.
 type Store struct {
-	pool     *pgxpool.Pool
-	appender *appender
+	pool      *pgxpool.Pool
+	appender  *appender
+	isHeldSQL string // says whether a claim is held, on whatever pool
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -61,7 +62,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	go a.run()
-	return &Store{pool: pool, appender: a}, nil
+	return &Store{
+		pool: pool, appender: a,
+		isHeldSQL: "select from " + quote(o.Schema) + ".claims where scope = $1 and name = $2",
+	}, nil
 }
 
 // Close takes no more appends, answers those that stand in the queue, and returns when the appender

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gesta/eventstore"
+)
+
+// Ask sends questions in one round trip, and ahead of them the precondition of ctx if that is still to be
+// asked for: where it is not met, its refusal is all that is answered. The pool may be any of the store's
+// own database.
+func Ask(ctx context.Context, pool *pgxpool.Pool, questions *pgx.Batch) error {
+	p, err := eventstore.Unasked(ctx)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return pool.SendBatch(ctx, questions).Close()
+	}
+	s, ours := p.Store.(*Store)
+	if !ours {
+		if err := eventstore.Met(ctx); err != nil {
+			return err
+		}
+		return pool.SendBatch(ctx, questions).Close()
+	}
+	err = pool.SendBatch(ctx, s.ahead(p, questions)).Close()
+	if p, refused := eventstore.Unasked(ctx); p != nil && !isAnswer(err) {
+		return p.Fail(failed("holder", err)) // To ask again would make everybody wait for twice as long.
+	} else if refused != nil {
+		return refused
+	}
+	return err
+}
+
+// ahead puts the precondition before other questions.
+func (s *Store) ahead(p *eventstore.Precondition, questions *pgx.Batch) *pgx.Batch {
+	all := &pgx.Batch{}
+	all.Queue(s.isHeldSQL, [16]byte(p.Claim.Scope), [16]byte(p.Claim.Name)).Query(func(rows pgx.Rows) error {
+		held := rows.Next()
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return p.Judge(held)
+	})
+	all.QueuedQueries = append(all.QueuedQueries, questions.QueuedQueries...)
+	return all
+}
+
+// isAnswer tells what the server finds wrong with a question, which need not be the precondition's, from
+// a server that does not answer.
+func isAnswer(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer)
+}
+
+// rowsOf asks one question.
+func rowsOf[T any](ctx context.Context, pool *pgxpool.Pool, scan pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
+	questions := &pgx.Batch{}
+	questions.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		all, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	err = Ask(ctx, pool, questions)
+	return all, err
+}
