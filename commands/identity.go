@@ -116,6 +116,11 @@ func (i *Identity) Change(ctx context.Context, c Change) (u identity.User, err e
 		return u, identity.ErrForbidden
 	}
 	ctx = remembering(ctx)
+	if c.endsSessions() {
+		if err := i.surveyUser(ctx, c.Realm, c.User); err != nil {
+			return u, err
+		}
+	}
 	hashes, err := i.hashes(ctx, c)
 	if err != nil {
 		return u, err
@@ -127,6 +132,13 @@ func (i *Identity) Change(ctx context.Context, c Change) (u identity.User, err e
 		return err
 	})
 	return u, err
+}
+
+func (c Change) endsSessions() bool { return c.Password != nil || c.Active != nil && !*c.Active }
+
+// surveyUser asks at once for all that it takes to end a user's sessions, but for the sessions themselves.
+func (i *Identity) surveyUser(ctx context.Context, realm identity.Realm, user identity.UserID) error {
+	return i.Executor.survey(ctx, identity.SessionScope(user), identity.UserStream(user), identity.RosterStream(realm.Name))
 }
 
 // hashes are a changed password's, worked out before the decision: the one it was proven against, and
@@ -197,6 +209,10 @@ type Deactivation struct {
 // Deactivate puts a user out and ends all his sessions in the same commit. His address stays taken.
 // The last active administrator can't go.
 func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
+	ctx = remembering(ctx)
+	if err := i.surveyUser(ctx, d.Realm, d.User); err != nil {
+		return err
+	}
 	return i.Executor.Do(ctx, func(w *Work) error {
 		u, err := userIn(w, d.Realm, d.User)
 		if err != nil {
@@ -243,7 +259,7 @@ func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 // endSessions ends every live session of a user but one. None can slip in between: a sign-in is a fact
 // of the user's stream as well, so one of the two commits finds that the stream has moved.
 func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why identity.EndReason) error {
-	live, err := w.x.Holders(w.ctx, identity.SessionScope(user))
+	live, err := w.holders(identity.SessionScope(user))
 	if err != nil {
 		return err
 	}
@@ -251,7 +267,13 @@ func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why ide
 }
 
 func endAll(w *Work, sessions []domain.Stream, why identity.EndReason) error {
+	if len(sessions) == 0 {
+		return nil
+	}
 	if err := w.Hold(sessions...); err != nil {
+		return err
+	}
+	if err := w.x.survey(w.ctx, "", sessions...); err != nil {
 		return err
 	}
 	for _, s := range sessions {
@@ -266,7 +288,7 @@ func endAll(w *Work, sessions []domain.Stream, why identity.EndReason) error {
 var nobody = identity.UserStream(identity.UserID{ID: id.Named("nobody")})
 
 // find answers the user registered with an address; the zero User if there is none. It asks the store
-// as often either way, so that the time it takes does not tell.
+// as often either way, so that the time it takes does not tell, and at once for what the sign-in will need.
 func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u identity.User, err error) {
 	s, held, err := i.Executor.Holder(ctx, identity.EmailClaim(realm, e))
 	if err != nil {
@@ -275,7 +297,16 @@ func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u ide
 	if !held {
 		s = nobody
 	}
+	sessions, failures := identity.SessionScope(identity.UserID{ID: s.ID}), identity.SignInStream(i.signIns(realm, e))
+	if err := i.Executor.survey(ctx, sessions, s, failures); err != nil {
+		return u, err
+	}
 	return State[identity.User](ctx, i.Executor, s)
+}
+
+// signIns names the attempts to sign in with an address.
+func (i *Identity) signIns(realm string, e value.Email) identity.SignInID {
+	return identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(realm, string(e)))}
 }
 
 // suspectSignIn follows a failure that may have been one too many.

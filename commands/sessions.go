@@ -74,7 +74,7 @@ func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity
 	if c.Realm.FailedSignIns.IsOff() {
 		return nil
 	}
-	s := identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(c.Realm.Name, string(c.Email)))}
+	s := i.signIns(c.Realm.Name, c.Email)
 	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", c.Realm.Name)), func(w *Work) error {
 		if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
 			return err // Only now is it this attempt's turn, and the time to be told.
@@ -129,7 +129,7 @@ const maxSessions = 100
 // endOldest makes room for one more session. A session that nobody ends or refreshes any more goes
 // this way.
 func endOldest(w *Work, u identity.UserID) error {
-	live, err := w.x.Holders(w.ctx, identity.SessionScope(u))
+	live, err := w.holders(identity.SessionScope(u))
 	if err != nil || len(live) < maxSessions {
 		return err
 	}

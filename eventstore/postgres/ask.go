@@ -63,10 +63,15 @@ func isAnswer(err error) bool {
 // rowsOf asks one question.
 func rowsOf[T any](ctx context.Context, pool *pgxpool.Pool, scan pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
 	questions := &pgx.Batch{}
-	questions.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		all, err = pgx.CollectRows(rows, scan)
-		return err
-	})
+	queueRows(questions, &all, scan, sql, args...)
 	err = Ask(ctx, pool, questions)
 	return all, err
+}
+
+// queueRows puts a question into a batch, and its answer where it is told to.
+func queueRows[T any](questions *pgx.Batch, into *[]T, scan pgx.RowToFunc[T], sql string, args ...any) {
+	questions.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, scan)
+		return err
+	})
 }

@@ -84,6 +84,22 @@ func scanStream(row pgx.CollectableRow) (s domain.Stream, err error) {
 	return s, err
 }
 
+// Survey asks all of it in one batch, each with a snapshot of its own.
+func (s *Store) Survey(ctx context.Context, q eventstore.Survey) (eventstore.Surveyed, error) {
+	a := eventstore.Surveyed{
+		Tails: make([][]eventstore.Recorded, len(q.Tails)), Holders: make([][]domain.Stream, len(q.Scopes)),
+	}
+	questions := &pgx.Batch{}
+	for i, t := range q.Tails {
+		queueRows(questions, &a.Tails[i], scanEvent, streamSQL, [16]byte(t.Stream.ID), t.Stream.Kind, t.After, t.Limit)
+	}
+	for i, scope := range q.Scopes {
+		queueRows(questions, &a.Holders[i], scanStream, holdersSQL, [16]byte(scope))
+	}
+	err := Ask(ctx, s.pool, questions)
+	return a, wrap("survey", err)
+}
+
 // Idempotent asks by primary key.
 func (s *Store) Idempotent(ctx context.Context, scope, key string) (eventstore.Idempotency, bool, error) {
 	i := eventstore.Idempotency{Scope: scope, Key: key}

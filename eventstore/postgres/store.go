@@ -41,7 +41,10 @@ type Store struct {
 	isHeldSQL string // says whether a claim is held, on whatever pool
 }
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store    = (*Store)(nil)
+	_ eventstore.Surveyor = (*Store)(nil)
+)
 
 // Open connects to a migrated database. It answers eventstore.ErrUnavailable when the database can't
 // be reached, and another error when what it finds there isn't the schema this program was written
