@@ -16,24 +16,29 @@ import (
 // own database.
 func Ask(ctx context.Context, pool *pgxpool.Pool, questions *pgx.Batch) error {
 	p, err := eventstore.Unasked(ctx)
+	if p != nil {
+		if s, ours := p.Store.(*Store); ours {
+			return s.askBehind(ctx, p, pool, questions)
+		}
+		err = eventstore.Met(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	if p == nil {
-		return pool.SendBatch(ctx, questions).Close()
-	}
-	s, ours := p.Store.(*Store)
-	if !ours {
-		if err := eventstore.Met(ctx); err != nil {
-			return err
-		}
-		return pool.SendBatch(ctx, questions).Close()
-	}
-	err = pool.SendBatch(ctx, s.ahead(p, questions)).Close()
-	if p, refused := eventstore.Unasked(ctx); p != nil && !isAnswer(err) {
-		return p.Fail(failed("holder", err)) // To ask again would make everybody wait for twice as long.
-	} else if refused != nil {
+	return pool.SendBatch(ctx, questions).Close()
+}
+
+// askBehind sends questions behind a precondition. When the server does not answer, that is what came of the
+// precondition: to ask once more would make everybody wait for twice as long. When it finds something wrong,
+// that may lie in the questions: the precondition is then asked on its own before anything is said.
+func (s *Store) askBehind(ctx context.Context, p *eventstore.Precondition, pool *pgxpool.Pool, questions *pgx.Batch) error {
+	err := pool.SendBatch(ctx, s.ahead(p, questions)).Close()
+	unasked, refused := eventstore.Unasked(ctx)
+	switch {
+	case refused != nil:
 		return refused
+	case unasked != nil && !isAnswer(err):
+		return p.Fail(failed("holder", err))
 	}
 	return err
 }
@@ -53,8 +58,7 @@ func (s *Store) ahead(p *eventstore.Precondition, questions *pgx.Batch) *pgx.Bat
 	return all
 }
 
-// isAnswer tells what the server finds wrong with a question, which need not be the precondition's, from
-// a server that does not answer.
+// isAnswer tells what the server finds wrong from a server that does not answer.
 func isAnswer(err error) bool {
 	var answer *pgconn.PgError
 	return errors.As(err, &answer)
