@@ -37,8 +37,11 @@ type folded struct {
 	state   any
 }
 
-// How many folded states are kept: some hundred bytes each.
-const cachedStates = 20_000
+// How many folded states are kept, some hundred bytes each, and how many events of a stream are read at once.
+const (
+	cachedStates = 20_000
+	page         = 1000
+)
 
 // How long a work may take when its context has no end of its own, and the pause before it begins anew
 // because somebody else's was faster: random up to a bound that doubles.
@@ -76,6 +79,9 @@ func Execute[S domain.State[S]](ctx context.Context, x *Executor, cmd domain.Com
 // State is the folded state of a stream as it is now.
 func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (S, error) {
 	f, err := load[S](ctx, x, s)
+	if err == nil {
+		memoryOf(ctx).remember(s, f.version)
+	}
 	state, _ := f.state.(S)
 	return state, unavailable(err)
 }
@@ -95,6 +101,7 @@ func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
 		}
 		need = w.again.need
 		if w.again.conflict {
+			memoryOf(ctx).forget()
 			rest(ctx, rand.N(pause))
 		}
 	}
@@ -121,14 +128,13 @@ func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, 
 
 // load folds the tail that the cached state has not seen, and caches the result.
 func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
-	const page = 1000
 	f, _ := x.states.Get(s)
 	state, ok := f.state.(S)
 	if !ok {
 		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
 	}
 	for {
-		tail, forked, err := x.tail(ctx, s, f, page)
+		tail, forked, err := x.tail(ctx, s, f)
 		if err != nil {
 			return folded{}, err
 		}
@@ -152,18 +158,21 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 	}
 }
 
-// tail answers at most limit events that follow a folded state. Like every follower it reads from the last
+// tail answers at most a page of events, or one more, that follow a folded state. Like every follower it reads from the last
 // one inclusive: when another stands in its place, or none, the store was restored from an older backup.
 func (x *Executor) tail(
-	ctx context.Context, s domain.Stream, f folded, limit int,
+	ctx context.Context, s domain.Stream, f folded,
 ) (events []eventstore.Recorded, forked bool, err error) {
-	if f.version == 0 {
-		events, err = x.Store.ReadStream(ctx, s, 0, limit)
+	from := max(f.version-1, 0)
+	events, surveyed := memoryOf(ctx).take(s, from)
+	if !surveyed {
+		events, err = x.Store.ReadStream(ctx, s, from, page+1)
+	}
+	if f.version == 0 || err != nil {
 		return events, false, err
 	}
-	events, err = x.Store.ReadStream(ctx, s, f.version-1, limit+1)
-	if err != nil || len(events) == 0 || events[0].ID != f.last {
-		return nil, true, err
+	if len(events) == 0 || events[0].ID != f.last {
+		return nil, true, nil
 	}
 	return events[1:], false, nil
 }

@@ -30,22 +30,27 @@ type Registration struct {
 	Password string
 }
 
-// Register makes a user. It refuses a taken address with identity.ErrEmailTaken, and a role that the
-// caller may not give with identity.ErrForbidden.
-func (i *Identity) Register(ctx context.Context, r Registration) (identity.UserID, error) {
+// Register makes a user and answers him. It refuses a taken address with identity.ErrEmailTaken, and a
+// role that the caller may not give with identity.ErrForbidden.
+func (i *Identity) Register(ctx context.Context, r Registration) (u identity.User, err error) {
 	user := r.User
 	if user.IsZero() {
 		user.ID = id.New(i.Executor.Now())
 	}
+	ctx = remembering(ctx)
 	if err := i.mayRegister(ctx, r); err != nil {
-		return user, err
+		return u, err
 	}
 	hash, err := i.Passwords.Hash(ctx, r.Password)
 	if err != nil {
-		return user, err
+		return u, err
 	}
 	ctx = domain.ActingAs(ctx, identity.Actor(user), r.Realm.Name)
-	return user, i.Executor.Do(ctx, func(w *Work) error { return register(w, r, user, hash) })
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		u, err = register(w, r, user, hash)
+		return err
+	})
+	return u, err
 }
 
 // mayRegister refuses early what the append would refuse in the end, before a hash is paid for.
@@ -70,20 +75,19 @@ func (i *Identity) mayRegister(ctx context.Context, r Registration) error {
 	return err
 }
 
-func register(w *Work, r Registration, user identity.UserID, hash string) error {
+func register(w *Work, r Registration, user identity.UserID, hash string) (u identity.User, err error) {
 	if r.Role == r.Realm.Administrator {
 		first, err := r.Realm.MayRegister(r.Role, r.By)
 		if err != nil {
-			return err
+			return u, err
 		}
 		if _, err := Decide(w, identity.JoinRoster{Realm: r.Realm.Name, User: user, OnlyAsFirst: first}); err != nil {
-			return err
+			return u, err
 		}
 	}
-	_, err := Begin(w, identity.RegisterUser{
+	return Begin(w, identity.RegisterUser{
 		User: user, Realm: r.Realm.Name, Role: r.Role, Email: r.Email, Phone: r.Phone, PasswordHash: hash,
 	})
-	return err
 }
 
 // Change asks for changes to a user; what is nil stays as it is.
@@ -105,17 +109,36 @@ var ErrWrongPassword = &domain.Fault{
 	Kind: domain.Invalid, Code: "wrong_password", Text: "current password is wrong",
 }
 
-// Change applies all of the changes or none, and answers the user. Only an administrator may put
-// somebody else out or let him in again; a new password ends the user's other sessions.
-func (i *Identity) Change(ctx context.Context, c Change) (identity.UserID, error) {
+// Change applies all of the changes or none, and answers the user as he is then. Only an administrator may
+// put somebody else out or let him in again; a new password ends the user's other sessions.
+func (i *Identity) Change(ctx context.Context, c Change) (u identity.User, err error) {
 	if c.Active != nil && !c.Realm.MaySwitch(c.By, c.User) {
-		return c.User, identity.ErrForbidden
+		return u, identity.ErrForbidden
+	}
+	ctx = remembering(ctx)
+	if c.endsSessions() {
+		if err := i.surveyUser(ctx, c.Realm, c.User); err != nil {
+			return u, err
+		}
 	}
 	hashes, err := i.hashes(ctx, c)
 	if err != nil {
-		return c.User, err
+		return u, err
 	}
-	return c.User, i.Executor.Do(ctx, func(w *Work) error { return c.decide(w, hashes) })
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		if err = c.decide(w, hashes); err == nil {
+			u, err = Look[identity.User](w, identity.UserStream(c.User))
+		}
+		return err
+	})
+	return u, err
+}
+
+func (c Change) endsSessions() bool { return c.Password != nil || c.Active != nil && !*c.Active }
+
+// surveyUser asks at once for all that it takes to end a user's sessions, but for the sessions themselves.
+func (i *Identity) surveyUser(ctx context.Context, realm identity.Realm, user identity.UserID) error {
+	return i.Executor.survey(ctx, identity.SessionScope(user), identity.UserStream(user), identity.RosterStream(realm.Name))
 }
 
 // hashes are a changed password's, worked out before the decision: the one it was proven against, and
@@ -186,6 +209,10 @@ type Deactivation struct {
 // Deactivate puts a user out and ends all his sessions in the same commit. His address stays taken.
 // The last active administrator can't go.
 func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
+	ctx = remembering(ctx)
+	if err := i.surveyUser(ctx, d.Realm, d.User); err != nil {
+		return err
+	}
 	return i.Executor.Do(ctx, func(w *Work) error {
 		u, err := userIn(w, d.Realm, d.User)
 		if err != nil {
@@ -232,7 +259,7 @@ func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 // endSessions ends every live session of a user but one. None can slip in between: a sign-in is a fact
 // of the user's stream as well, so one of the two commits finds that the stream has moved.
 func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why identity.EndReason) error {
-	live, err := w.x.Holders(w.ctx, identity.SessionScope(user))
+	live, err := w.holders(identity.SessionScope(user))
 	if err != nil {
 		return err
 	}
@@ -240,7 +267,13 @@ func endSessions(w *Work, user identity.UserID, keep identity.SessionID, why ide
 }
 
 func endAll(w *Work, sessions []domain.Stream, why identity.EndReason) error {
+	if len(sessions) == 0 {
+		return nil
+	}
 	if err := w.Hold(sessions...); err != nil {
+		return err
+	}
+	if err := w.x.survey(w.ctx, "", sessions...); err != nil {
 		return err
 	}
 	for _, s := range sessions {
@@ -255,7 +288,7 @@ func endAll(w *Work, sessions []domain.Stream, why identity.EndReason) error {
 var nobody = identity.UserStream(identity.UserID{ID: id.Named("nobody")})
 
 // find answers the user registered with an address; the zero User if there is none. It asks the store
-// as often either way, so that the time it takes does not tell.
+// as often either way, so that the time it takes does not tell, and at once for what the sign-in will need.
 func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u identity.User, err error) {
 	s, held, err := i.Executor.Holder(ctx, identity.EmailClaim(realm, e))
 	if err != nil {
@@ -264,7 +297,16 @@ func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u ide
 	if !held {
 		s = nobody
 	}
+	sessions, failures := identity.SessionScope(identity.UserID{ID: s.ID}), identity.SignInStream(i.signIns(realm, e))
+	if err := i.Executor.survey(ctx, sessions, s, failures); err != nil {
+		return u, err
+	}
 	return State[identity.User](ctx, i.Executor, s)
+}
+
+// signIns names the attempts to sign in with an address.
+func (i *Identity) signIns(realm string, e value.Email) identity.SignInID {
+	return identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(realm, string(e)))}
 }
 
 // suspectSignIn follows a failure that may have been one too many.

@@ -51,9 +51,10 @@ func populate(t *testing.T, s eventstore.Store) *population {
 }
 
 func (p *population) register(email, role string) (identity.UserID, error) {
-	return p.Register(p.t.Context(), commands.Registration{
+	u, err := p.Register(p.t.Context(), commands.Registration{
 		Realm: realm, Role: identity.Role(role), Email: value.Email(email), Phone: "1", Password: "password",
 	})
+	return u.ID, err
 }
 
 func (p *population) member(email string) identity.UserID {
@@ -158,7 +159,7 @@ func TestTheLastAdministratorStaysUnderARace(t *testing.T) {
 	var gone atomic.Int64
 	var all sync.WaitGroup
 	store.next(2)
-	for u, p := range map[identity.UserID]*population{first: p, second: elsewhere} {
+	for u, p := range map[identity.UserID]*population{first: p, second.ID: elsewhere} {
 		all.Go(func() {
 			err := p.deactivate(u)
 			switch {

@@ -91,6 +91,9 @@ func (p *Passwords) Match(ctx context.Context, hash, password string) (ok bool, 
 }
 
 func (p *Passwords) onCore(ctx context.Context, f func() error) error {
+	if err := Proven(ctx); err != nil {
+		return err
+	}
 	defer p.line.Add(-1)
 	if !p.hasRoom(p.line.Add(1) - p.most) {
 		return ErrBusy

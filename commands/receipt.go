@@ -35,9 +35,3 @@ func (w *Work) settle(position int64) {
 		noteReceipt(w.ctx, position, w.x.Settle(w.ctx, position, w.written()))
 	}
 }
-
-// IsSettled tells whether something was executed under ctx and readers see it.
-func IsSettled(ctx context.Context) bool {
-	r, ok := ctx.Value(receiptKey{}).(*Receipt)
-	return ok && r.Position > 0 && !r.Pending
-}

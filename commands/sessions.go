@@ -9,6 +9,7 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
+	"gesta/eventstore"
 )
 
 // ErrCredentials refuses a sign-in without telling what was wrong with it.
@@ -36,6 +37,7 @@ type Grant struct {
 // and takes as long for an address that nobody has. An attempt that it refuses with ErrCredentials is a
 // fact.
 func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
+	ctx = remembering(ctx)
 	known, err := i.find(ctx, c.Realm.Name, c.Email)
 	if err != nil {
 		return Grant{}, err
@@ -72,7 +74,7 @@ func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity
 	if c.Realm.FailedSignIns.IsOff() {
 		return nil
 	}
-	s := identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(c.Realm.Name, string(c.Email)))}
+	s := i.signIns(c.Realm.Name, c.Email)
 	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", c.Realm.Name)), func(w *Work) error {
 		if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
 			return err // Only now is it this attempt's turn, and the time to be told.
@@ -127,7 +129,7 @@ const maxSessions = 100
 // endOldest makes room for one more session. A session that nobody ends or refreshes any more goes
 // this way.
 func endOldest(w *Work, u identity.UserID) error {
-	live, err := w.x.Holders(w.ctx, identity.SessionScope(u))
+	live, err := w.holders(identity.SessionScope(u))
 	if err != nil || len(live) < maxSessions {
 		return err
 	}
@@ -187,15 +189,19 @@ func (i *Identity) SignOut(ctx context.Context, c identity.Caller) error {
 }
 
 // Authenticate answers who an access token of the realm speaks for, if its session lives: one indexed
-// read. It refuses with ErrToken.
+// read, which under Proving goes along with the first question. It refuses with ErrToken.
 func (i *Identity) Authenticate(ctx context.Context, realm, token string) (identity.Caller, error) {
 	c, err := i.Tokens.Parse(AccessToken, realm, token)
 	if err != nil {
 		return c, err
 	}
-	_, lives, err := i.Executor.Holder(ctx, identity.SessionClaim(c.User, c.Session))
-	if err == nil && !lives {
-		err = ErrToken
-	}
-	return c, err
+	lives := i.Executor.Claims.Hash(identity.SessionClaim(c.User, c.Session))
+	return c, unavailable(eventstore.Require(ctx, i.Executor.Store, lives, ErrToken))
 }
+
+// Proving answers a context under which proof may stay unasked for until something is asked. Nothing is
+// hashed or appended under it before, and nothing may be answered before Proven has been asked.
+func Proving(ctx context.Context) context.Context { return eventstore.WithPrecondition(ctx) }
+
+// Proven refuses where the proof that was brought is not good.
+func Proven(ctx context.Context) error { return unavailable(eventstore.Met(ctx)) }

@@ -96,7 +96,7 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 		return nil, err
 	}
 	w.At()
-	f, err := load[S](w.ctx, w.x, s)
+	f, err := recall[S](w.ctx, w.x, s)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +175,9 @@ func (w *Work) commit() error {
 	}
 	a, err := w.append()
 	if err != nil {
+		return err
+	}
+	if err := Proven(w.ctx); err != nil {
 		return err
 	}
 	receipt, err := w.x.Store.Append(w.ctx, a)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -20,34 +21,44 @@ type Page struct{ Number, Size int }
 // Offset is how many rows come before the page.
 func (p Page) Offset() int { return (p.Number - 1) * p.Size }
 
-// Open connects to the read models that belong to a schema of the truth.
-func Open(ctx context.Context, url, schema string) (*pgxpool.Pool, error) {
+// Open connects to the read models that belong to a schema of the truth, in the same database.
+func Open(ctx context.Context, url, schema string, tracers ...pgx.QueryTracer) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
+	if len(tracers) > 0 {
+		config.ConnConfig.Tracer = multitracer.New(tracers...)
+	}
 	postgres.Impatient(config)
 	config.AfterConnect = (&arrival{events: pgx.Identifier{schema, "events"}.Sanitize()}).await
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
 // one reads one row, or answers none when there is no such row.
-func one[T any](ctx context.Context, db *pgxpool.Pool, none error, sql string, args ...any) (T, error) {
-	rows, _ := db.Query(ctx, sql, args...) // An error of Query comes again when the rows are read.
-	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+func one[T any](ctx context.Context, db *pgxpool.Pool, none error, sql string, args ...any) (row T, err error) {
+	questions := &pgx.Batch{}
+	questions.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
+		return err
+	})
+	err = postgres.Ask(ctx, db, questions)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row, none
 	}
 	return row, understood(err)
 }
 
-// understood tells a database that is away, or has no read models yet, from a mistake.
+// understood tells a database that is away, or has no read models yet, from a mistake and a refusal.
 func understood(err error) error {
 	var pg *pgconn.PgError
+	var refusal *domain.Fault
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &refusal):
+		return err
 	case errors.As(err, &pg) && !isPassing(pg.Code) && !isMissing(err):
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
+	"gesta/eventstore/postgres"
 )
 
 // User is a user as readers see one.
@@ -110,5 +111,6 @@ func (u Users) List(ctx context.Context, p Page) (UserList, error) {
 		list.Users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
 		return err
 	})
-	return list, understood(u.DB.SendBatch(ctx, batch).Close())
+	err := understood(postgres.Ask(ctx, u.DB, batch))
+	return list, err
 }

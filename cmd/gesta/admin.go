@@ -44,7 +44,7 @@ func (c *adminCreate) Run(ctx context.Context, s *Settings, std streams) error {
 		}
 		user, err := a.identity.Register(as(ctx, c.Realm, "cli"), r)
 		if err == nil {
-			fmt.Fprintln(std.out, user.UUID())
+			fmt.Fprintln(std.out, user.ID.UUID())
 		}
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"gesta/domain"
 	"gesta/eventstore"
 )
 
@@ -40,11 +41,13 @@ func wrap(what string, err error) error {
 }
 
 // failed says what failed, as eventstore.ErrUnavailable where the database was away, and as
-// eventstore.ErrMalformed where it can't keep what it was given; nil stays nil.
+// eventstore.ErrMalformed where it can't keep what it was given; nil and refusals stay what they are.
 func failed(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case isRefusal(err):
+		return err
 	case isAway(err):
 		return fmt.Errorf("%w: %s: %w", eventstore.ErrUnavailable, what, err)
 	case slices.Contains(unfitClasses, class(err)):
@@ -68,6 +71,12 @@ func isAway(err error) bool {
 	default:
 		return !errors.As(err, &scan)
 	}
+}
+
+// isRefusal tells what the caller is refused with, whatever the database said.
+func isRefusal(err error) bool {
+	var refusal *domain.Fault
+	return errors.As(err, &refusal)
 }
 
 // isContradiction reports whether a batch was rolled back because something in it contradicts what

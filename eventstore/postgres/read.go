@@ -44,11 +44,7 @@ func (s *Store) events(ctx context.Context, limit int, sql string, args ...any) 
 	if limit <= 0 {
 		return nil, nil
 	}
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, wrap("read", err)
-	}
-	events, err := pgx.CollectRows(rows, scanEvent)
+	events, err := rowsOf(ctx, s.pool, scanEvent, sql, args...)
 	return events, wrap("read", err)
 }
 
@@ -70,30 +66,38 @@ func (s *Store) Head(ctx context.Context) (h eventstore.Head, err error) {
 
 // Holder asks by primary key.
 func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, bool, error) {
-	rows, err := s.pool.Query(ctx, holderSQL, [16]byte(c.Scope), [16]byte(c.Name))
-	if err != nil {
+	holders, err := rowsOf(ctx, s.pool, scanStream, holderSQL, [16]byte(c.Scope), [16]byte(c.Name))
+	if err != nil || len(holders) == 0 {
 		return domain.Stream{}, false, wrap("holder", err)
 	}
-	holder, err := pgx.CollectExactlyOneRow(rows, scanStream)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return domain.Stream{}, false, nil
-	}
-	return holder, err == nil, wrap("holder", err)
+	return holders[0], true, nil
 }
 
 // Holders asks by the leading column of the primary key.
 func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.Stream, error) {
-	rows, err := s.pool.Query(ctx, holdersSQL, [16]byte(scope))
-	if err != nil {
-		return nil, wrap("holders", err)
-	}
-	holders, err := pgx.CollectRows(rows, scanStream)
+	holders, err := rowsOf(ctx, s.pool, scanStream, holdersSQL, [16]byte(scope))
 	return holders, wrap("holders", err)
 }
 
 func scanStream(row pgx.CollectableRow) (s domain.Stream, err error) {
 	err = row.Scan(&s.Kind, (*[16]byte)(&s.ID))
 	return s, err
+}
+
+// Survey asks all of it in one batch, each with a snapshot of its own.
+func (s *Store) Survey(ctx context.Context, q eventstore.Survey) (eventstore.Surveyed, error) {
+	a := eventstore.Surveyed{
+		Tails: make([][]eventstore.Recorded, len(q.Tails)), Holders: make([][]domain.Stream, len(q.Scopes)),
+	}
+	questions := &pgx.Batch{}
+	for i, t := range q.Tails {
+		queueRows(questions, &a.Tails[i], scanEvent, streamSQL, [16]byte(t.Stream.ID), t.Stream.Kind, t.After, t.Limit)
+	}
+	for i, scope := range q.Scopes {
+		queueRows(questions, &a.Holders[i], scanStream, holdersSQL, [16]byte(scope))
+	}
+	err := Ask(ctx, s.pool, questions)
+	return a, wrap("survey", err)
 }
 
 // Idempotent asks by primary key.

@@ -36,11 +36,15 @@ type Options struct {
 
 // Store is the eventstore.Store in Postgres. It is safe for concurrent use.
 type Store struct {
-	pool     *pgxpool.Pool
-	appender *appender
+	pool      *pgxpool.Pool
+	appender  *appender
+	isHeldSQL string // says whether a claim is held, on whatever pool
 }
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store    = (*Store)(nil)
+	_ eventstore.Surveyor = (*Store)(nil)
+)
 
 // Open connects to a migrated database. It answers eventstore.ErrUnavailable when the database can't
 // be reached, and another error when what it finds there isn't the schema this program was written
@@ -61,7 +65,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	go a.run()
-	return &Store{pool: pool, appender: a}, nil
+	return &Store{
+		pool: pool, appender: a,
+		isHeldSQL: "select from " + quote(o.Schema) + ".claims where scope = $1 and name = $2",
+	}, nil
 }
 
 // Close takes no more appends, answers those that stand in the queue, and returns when the appender

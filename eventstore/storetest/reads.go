@@ -2,7 +2,11 @@ package storetest
 
 import (
 	"math"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gesta/eventstore"
 )
@@ -49,6 +53,26 @@ var reads = []question{
 		}
 		if got := past(t, s, newStream()); len(got) != 0 {
 			t.Errorf("a stream that is not there holds %v", got)
+		}
+	}},
+	{"a survey is answered as each of its questions is", func(t *testing.T, s eventstore.Store) {
+		a, b, scope := newStream(), newStream(), newHash()
+		commit(t, s, of(write(a, 0, 3), taking(b, 0, eventstore.Claim{Scope: scope, Name: newHash()})))
+		q := eventstore.Survey{
+			Tails:  []eventstore.Tail{{Stream: b, Limit: 9}, {Stream: newStream(), Limit: 9}, {Stream: a, After: 1, Limit: 1}},
+			Scopes: []eventstore.Hash{newHash(), scope},
+		}
+		got := must(q.Ask(t.Context(), s))(t)
+		for i, tail := range q.Tails {
+			want := must(s.ReadStream(t.Context(), tail.Stream, tail.After, tail.Limit))(t)
+			if diff := cmp.Diff(want, got.Tails[i], cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		for i, scope := range q.Scopes {
+			if want := must(s.Holders(t.Context(), scope))(t); !slices.Equal(want, got.Holders[i]) {
+				t.Errorf("%v, not %v", got.Holders[i], want)
+			}
 		}
 	}},
 }

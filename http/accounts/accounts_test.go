@@ -16,9 +16,10 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // start serves the surface on a stack of its own.
-func start(t *testing.T) (*webtest.Stack, *webtest.Client, web.Surface) {
+func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	t.Helper()
 	realm := accounts.Realm(identity.SignUpFirst)
+	realm.FailedSignIns = identity.FailureRule{Failures: 5, Within: time.Minute}
 	stack := webtest.Start(t, realm.Name, "elsewhere")
 	surface := accounts.New(accounts.App{
 		Identity: stack.Identity, Users: projections.Users{DB: stack.Reads, Realm: realm.Name},
@@ -47,7 +48,7 @@ func post(path string, body any) webtest.Call {
 }
 
 // register makes a user and signs in.
-func register(t *testing.T, c *webtest.Client, email, role, token string) (id, access, refresh string) {
+func register(t testing.TB, c *webtest.Client, email, role, token string) (id, access, refresh string) {
 	t.Helper()
 	call := post("/users", with(map[string]string{"email": email, "role": role}))
 	call.Token = token
@@ -59,7 +60,7 @@ func register(t *testing.T, c *webtest.Client, email, role, token string) (id, a
 	return a.Field(t, "id"), access, refresh
 }
 
-func signIn(t *testing.T, c *webtest.Client, email string) (access, refresh string) {
+func signIn(t testing.TB, c *webtest.Client, email string) (access, refresh string) {
 	t.Helper()
 	a := c.Do(t, post("/auth/login", map[string]string{"email": email, "password": "password123"}))
 	if a.Status != 200 {

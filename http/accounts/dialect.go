@@ -66,6 +66,9 @@ type user struct {
 
 func showUser(u projections.User) any { return userOf(u) }
 
+// showChanged shows what a command led to, as a GET would.
+func showChanged(u identity.User) any { return userOf(projections.UserOf(u)) }
+
 func userOf(u projections.User) user {
 	return user{
 		ID: web.UUID.Write(u.ID), Email: u.Email, Phone: u.Phone, Role: u.Role, IsActive: u.Active,

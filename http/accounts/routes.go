@@ -35,15 +35,14 @@ func New(app App, realm identity.Realm) web.Surface {
 }
 
 func (a api) routes() []web.Route {
-	users := web.Lookup[identity.UserID, projections.User]{Find: a.Users.Find, FromState: a.fromState}
 	staff := web.Only(BusinessOwner)
 	return []web.Route{
-		web.Post("/users", web.Anyone, web.Handle(a.registration, web.Then(a.Identity.Register, users), showUser)).
+		web.Post("/users", web.Anyone, web.Handle(a.registration, a.Identity.Register, showChanged)).
 			Refuses(400, 401, 403, 409).TakesCredential(),
 		web.Get("/users", staff, web.Handle(page, a.Users.List, showUsers)).Refuses(400, 401, 403),
 		web.Get("/users/by-email", web.SignedIn, web.Handle(a.address, a.byEmail, showUser)).Refuses(400, 401, 404),
-		web.Get("/users/:id", web.SignedIn, web.Handle(a.user, users.Find, showUser)).Refuses(400, 401, 404),
-		web.Put("/users/:id", web.SignedIn, web.Handle(a.change, web.Then(a.Identity.Change, users), showUser)).
+		web.Get("/users/:id", web.SignedIn, web.Handle(a.user, a.Users.Find, showUser)).Refuses(400, 401, 404),
+		web.Put("/users/:id", web.SignedIn, web.Handle(a.change, a.Identity.Change, showChanged)).
 			Refuses(400, 401, 403, 404, 409).TakesCredential(),
 		web.Delete("/users/:id", staff, web.Do(a.deactivation, a.Identity.Deactivate)).Refuses(401, 403, 404),
 		web.Post("/auth/login", web.Anyone, web.Handle(a.credentials, a.Identity.SignIn, showSignIn)).
@@ -175,9 +174,4 @@ func (a api) deactivation(r *web.Request) (commands.Deactivation, error) {
 
 func (a api) refresh(ctx context.Context, token string) (commands.Grant, error) {
 	return a.Identity.Refresh(ctx, a.realm.Name, token)
-}
-
-func (a api) fromState(ctx context.Context, u identity.UserID) (projections.User, error) {
-	state, err := a.Identity.Get(ctx, a.realm.Name, u)
-	return projections.UserOf(state), err
 }

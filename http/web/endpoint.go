@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -44,37 +43,6 @@ func Do[In any](read func(*Request) (In, error), act func(context.Context, In) e
 		return nil, act(r.Context(), in)
 	}
 }
-
-// Lookup finds a thing by its key: in the read model, or from the folded state.
-type Lookup[K, T any] struct {
-	Find      func(context.Context, K) (T, error)
-	FromState func(context.Context, K) (T, error)
-}
-
-// Then follows an act with a look at the thing it was about, so that a POST answers what a GET would. It
-// asks the read model only when that has just shown what the request wrote: who changed nothing was not
-// waited for, and the model may lag, or be in building. What stands is shown even where the act has used up
-// the time of the request.
-func Then[In, K, T any](act func(context.Context, In) (K, error), l Lookup[K, T]) func(context.Context, In) (T, error) {
-	return func(ctx context.Context, in In) (T, error) {
-		key, err := act(ctx, in)
-		if err != nil {
-			var none T
-			return none, err
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
-		defer cancel()
-		if commands.IsSettled(ctx) {
-			if found, err := l.Find(ctx, key); err == nil {
-				return found, nil
-			}
-		}
-		return l.FromState(ctx, key)
-	}
-}
-
-// showTime is how long it may take to look at what was done.
-const showTime = 2 * time.Second
 
 // Host is what the rows of all surfaces share.
 type Host struct {
@@ -116,10 +84,20 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 // parameter.
 func hasSlash(param string) bool { return strings.Contains(param, "/") }
 
+// answer says nothing, whatever the row had to say, before the caller's proof has come out good.
 func (h Host) answer(r *Request) (any, error) {
 	if err := h.Limits.allow(r); err != nil {
 		return nil, err
 	}
+	r.ctx = commands.Proving(r.ctx)
+	shown, err := h.act(r)
+	if unproven := commands.Proven(r.ctx); unproven != nil {
+		return nil, unproven
+	}
+	return shown, err
+}
+
+func (h Host) act(r *Request) (any, error) {
 	if err := r.identify(); err != nil {
 		return nil, err
 	}
@@ -141,6 +119,9 @@ func (h Host) awaitPosition(r *Request) error {
 	position, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || position < 0 {
 		return errPosition
+	}
+	if err := commands.Proven(r.ctx); err != nil {
+		return err // Only who is known may keep anybody waiting.
 	}
 	return h.Reached(r.ctx, position)
 }

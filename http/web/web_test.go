@@ -199,15 +199,3 @@ func TestARefusalSaysWhenToComeBack(t *testing.T) {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
-
-// An act that is done is shown, though the request's time ran out over it: it would be repeated otherwise.
-func TestWhatIsDoneIsShown(t *testing.T) {
-	ctx, expire := context.WithCancel(t.Context())
-	act := web.Then(func(context.Context, int) (int, error) {
-		expire()
-		return 7, nil
-	}, web.Lookup[int, int]{FromState: func(ctx context.Context, key int) (int, error) { return key, ctx.Err() }})
-	if shown, err := act(ctx, 1); err != nil || shown != 7 {
-		t.Errorf("%d %v", shown, err)
-	}
-}

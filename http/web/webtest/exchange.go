@@ -38,9 +38,10 @@ type Call struct {
 
 // Answer is what came back.
 type Answer struct {
-	Status int
-	Header http.Header
-	Text   string
+	Status     int
+	Header     http.Header
+	Text       string
+	RoundTrips int64 // to Postgres, beside the appender's own
 }
 
 // JSON reads the body into a value.
@@ -67,9 +68,10 @@ func (a Answer) Field(t testing.TB, name string) string {
 func (c *Client) Do(t testing.TB, call Call) Answer {
 	t.Helper()
 	r := call.request(t)
+	ctx, trips := counting(r.Context())
 	w := httptest.NewRecorder()
-	c.Handler.ServeHTTP(w, r)
-	return Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String()}
+	c.Handler.ServeHTTP(w, r.WithContext(ctx))
+	return Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
 }
 
 // Say makes a call and keeps both sides of it for Golden.

@@ -36,11 +36,11 @@ func Start(t testing.TB, realms ...string) *Stack {
 	ctx, cancel := context.WithCancel(context.Background())
 	url := pgtest.Database(t)
 	handoff := &eventstore.Handoff{}
-	store, err := postgres.Open(ctx, postgres.Options{URL: url, Handoff: handoff})
+	store, err := postgres.Open(ctx, postgres.Options{URL: url, Handoff: handoff, Tracer: roundTrips{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads, err := projections.Open(ctx, url, postgres.DefaultSchema)
+	reads, err := projections.Open(ctx, url, postgres.DefaultSchema, roundTrips{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +92,26 @@ func (s *Stack) project(ctx context.Context, cancel func(), url string, handoff 
 	go func() { _ = p.Run(ctx); done <- struct{}{} }()
 	go func() { _ = s.Fence.Run(ctx); done <- struct{}{} }()
 	return func() { cancel(); <-done; <-done }
+}
+
+// Connect opens all connections there may be: each asks a few things as it is made.
+func (s *Stack) Connect(t testing.TB) {
+	for _, pool := range []*pgxpool.Pool{s.Store.Pool(), s.Reads} {
+		for range pool.Config().MaxConns {
+			conn, err := pool.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Release()
+		}
+	}
+}
+
+// Forget lets the commands know no stream's state any more.
+func (s *Stack) Forget() {
+	was := s.Identity.Executor
+	s.Identity.Executor = commands.NewExecutor(was.Store, was.Catalogue, was.Claims)
+	s.Identity.Executor.Settle = was.Settle
 }
 
 // StopProjector lets the read models stand still from now on.

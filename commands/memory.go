@@ -1,0 +1,122 @@
+package commands
+
+import (
+	"context"
+	"slices"
+
+	"gesta/domain"
+	"gesta/eventstore"
+)
+
+// memory is what one command has read before its work, or had surveyed, so that the work does not read it
+// again: the append will tell if a stream has moved since, and only then is it worth another question. What
+// the command has not read is not trusted, although it is most often right: replicas that write in turns
+// would have conflicts all the time, and each spoils the batch it is in.
+type memory struct {
+	versions map[domain.Stream]int64
+	tails    map[domain.Stream]surveyed // which nobody has folded yet
+	holders  map[string][]domain.Stream // by scope
+}
+
+type surveyed struct {
+	after  int64
+	events []eventstore.Recorded
+}
+
+type memoryKey struct{}
+
+// remembering answers a context for one command, and one goroutine.
+func remembering(ctx context.Context) context.Context {
+	m := &memory{}
+	m.forget()
+	return context.WithValue(ctx, memoryKey{}, m)
+}
+
+// memoryOf is nil where nothing is remembered.
+func memoryOf(ctx context.Context) *memory {
+	m, _ := ctx.Value(memoryKey{}).(*memory)
+	return m
+}
+
+// forget follows a conflict.
+func (m *memory) forget() {
+	if m != nil {
+		*m = memory{map[domain.Stream]int64{}, map[domain.Stream]surveyed{}, map[string][]domain.Stream{}}
+	}
+}
+
+func (m *memory) remember(s domain.Stream, version int64) {
+	if m != nil {
+		m.versions[s] = version
+	}
+}
+
+// take answers the surveyed tail of a stream once: then its state is known. What must be read anew has
+// moved, and who held what is asked anew as well.
+func (m *memory) take(s domain.Stream, after int64) (events []eventstore.Recorded, ok bool) {
+	if m == nil {
+		return nil, false
+	}
+	t, ok := m.tails[s]
+	delete(m.tails, s)
+	if !ok || t.after != after {
+		clear(m.holders)
+		return nil, false
+	}
+	m.remember(s, after)
+	if n := len(t.events); n > 0 {
+		m.remember(s, t.events[n-1].Version)
+	}
+	return t.events, true
+}
+
+// survey asks at once for the tails of streams and then for the holders in a scope, if any is named, for a
+// command that remembers.
+func (x *Executor) survey(ctx context.Context, scope string, streams ...domain.Stream) error {
+	m, q := memoryOf(ctx), eventstore.Survey{}
+	if m == nil {
+		return nil
+	}
+	for _, s := range streams {
+		f, _ := x.states.Get(s)
+		q.Tails = append(q.Tails, eventstore.Tail{Stream: s, After: max(f.version-1, 0), Limit: page + 1})
+	}
+	if scope != "" {
+		q.Scopes = append(q.Scopes, x.Claims.Scope(scope))
+	}
+	a, err := q.Ask(ctx, x.Store)
+	if err != nil {
+		return unavailable(err)
+	}
+	for i, t := range q.Tails {
+		m.tails[t.Stream] = surveyed{t.After, a.Tails[i]}
+	}
+	if scope != "" {
+		m.holders[scope] = a.Holders[0]
+	}
+	return nil
+}
+
+// holders answers all streams that hold a claim in a scope, as of when the streams that the work has looked
+// at were read, or later.
+func (w *Work) holders(scope string) ([]domain.Stream, error) {
+	if m := memoryOf(w.ctx); m != nil {
+		if known, surveyed := m.holders[scope]; surveyed {
+			return slices.Clone(known), nil
+		}
+	}
+	return w.x.Holders(w.ctx, scope)
+}
+
+// recall answers the state that the command has read, or loads it: also where somebody here has written on
+// the stream since.
+func recall[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
+	if m := memoryOf(ctx); m != nil {
+		version, read := m.versions[s]
+		f, _ := x.states.Get(s)
+		if _, same := f.state.(S); read && same && f.version == version {
+			return f, nil
+		}
+	}
+	return load[S](ctx, x, s)
+}
