@@ -104,3 +104,21 @@ func (p Projection) After(first func(eventstore.Recorded)) Projection {
 	}
 	return p
 }
+
+// Fill fills the read models of the next rebuild.
+func (p *Projector) Fill(ctx context.Context) error {
+	conn, err := p.connect(ctx, p.shadowSchema())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	request, _, err := p.requests(conn).next(ctx)
+	if err != nil {
+		return err
+	}
+	b := &rebuild{term: &term{Projector: p}, conn: conn, request: request}
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return b.open(ctx, tx) }); err != nil {
+		return err
+	}
+	return b.fill(ctx)
+}

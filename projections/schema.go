@@ -12,6 +12,7 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/feed"
 )
 
 // ReadSchema names the schema of the read models that belong to a schema of the truth.
@@ -102,7 +103,7 @@ func (p *Projector) prepare(ctx context.Context, conn *pgx.Conn) (m *models, err
 // createFirst makes the read schema while so little has happened that it is filled at once. Later, readers
 // would see it half filled.
 func (p *Projector) createFirst(ctx context.Context, tx pgx.Tx, schema string) error {
-	events, err := after(ctx, p.Store, eventstore.Mark{}, maxBatch+1)
+	events, err := feed.Read(ctx, p.Store, eventstore.Mark{}, maxBatch+1)
 	if err == nil && len(events) > maxBatch {
 		err = errOutdated
 	}
