@@ -136,7 +136,7 @@ func (c *comparison) tryLevel(ctx context.Context, do func(pgx.Tx) error) error 
 func markIn(ctx context.Context, db querier, schema string) (m eventstore.Mark, err error) {
 	var event [16]byte
 	err = db.QueryRow(ctx, `select position, event_id from `+pgx.Identifier{schema, "checkpoints"}.Sanitize()+
-		` where follower = $1`, follower).Scan(&m.Position, &event)
+		` where follower = $1 order by position desc limit 1`, follower).Scan(&m.Position, &event)
 	m.Event = id.Event{ID: event}
 	return m, err
 }
