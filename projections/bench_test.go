@@ -60,17 +60,16 @@ const (
 
 // recording is a history in a store, and the rows that its events write, page by page: no row twice in one.
 type recording struct {
-	b         *testing.B
-	url       string
-	store     *postgres.Store
-	catalogue domain.Catalogue
-	pages     [][]projections.User
+	b     *testing.B
+	url   string
+	store *postgres.Store
+	pages [][]projections.User
 }
 
 // record appends b.N events. With changes, every other one is the new address or number of somebody who
 // registered a page before.
 func record(b *testing.B, changes bool) *recording {
-	h := &recording{b: b, url: pgtest.Database(b), catalogue: domain.NewCatalogue(identity.Types)}
+	h := &recording{b: b, url: pgtest.Database(b)}
 	store, err := postgres.Open(b.Context(), postgres.Options{URL: h.url})
 	h.must(err)
 	b.Cleanup(store.Close)
@@ -83,7 +82,7 @@ func record(b *testing.B, changes bool) *recording {
 			if changes && i%2 == 1 && left < b.N {
 				u, e = changed(h.pages[len(h.pages)-1][i-1], i%4 == 1)
 			}
-			a.Writes, page = append(a.Writes, h.write(u, e)), append(page, u)
+			a.Writes, page = append(a.Writes, writing(b, u, e)), append(page, u)
 		}
 		_, err := store.Append(b.Context(), a)
 		h.must(err)
@@ -121,13 +120,19 @@ func changed(u projections.User, address bool) (projections.User, domain.Event) 
 	return u, identity.UserPhoneChanged{UserID: identity.UserID{ID: u.ID}, Phone: value.Phone(u.Phone)}
 }
 
-func (h *recording) write(u projections.User, e domain.Event) eventstore.Write {
-	encoded, err := h.catalogue.Encode(e)
-	h.must(err)
+// writing appends what made a user so.
+func writing(t testing.TB, u projections.User, e domain.Event) eventstore.Write {
+	t.Helper()
+	encoded, err := catalogue.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
 	meta, err := json.Marshal(domain.Meta{
 		Actor: "user/" + u.ID.String(), Realm: realm, Surface: realm, Request: u.ID.String(), Correlation: u.ID.String(),
 	})
-	h.must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := eventstore.Write{Stream: identity.UserStream(identity.UserID{ID: u.ID}), Events: []eventstore.NewEvent{{
 		ID: id.Event{ID: id.New(u.UpdatedAt)}, Type: encoded.Type, Schema: encoded.Schema,
 		Data: encoded.Data, Secret: encoded.Secret, Meta: meta, OccurredAt: u.UpdatedAt,
@@ -150,7 +155,7 @@ func (h *recording) publish() *nats.Conn {
 
 func (h *recording) projector() *projections.Projector {
 	return &projections.Projector{
-		URL: h.url, Schema: "gesta", Catalogue: h.catalogue, Projections: projections.All, Store: h.store,
+		URL: h.url, Schema: "gesta", Catalogue: catalogue, Projections: projections.All, Store: h.store,
 		Lead:   func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Passed: func(projections.Standing) {}, Log: slog.New(slog.DiscardHandler),
 	}

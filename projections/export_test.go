@@ -46,6 +46,19 @@ func (p *Projector) Begin(ctx context.Context) error {
 	})
 }
 
+// Over writes over a connection that is made as the projector's, but for what change does to it.
+func (h *Hand) Over(ctx context.Context, change func(*pgx.ConnConfig)) error {
+	config := h.conn.Config()
+	change(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	_ = h.conn.Close(ctx)
+	h.conn, h.db = conn, conn
+	return nil
+}
+
 // Apply writes a batch.
 func (h *Hand) Apply(ctx context.Context, events []eventstore.Recorded) error {
 	return h.apply(ctx, events)
