@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gesta/eventstore"
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/projections"
 )
 
@@ -111,4 +112,34 @@ func changing(t *testing.T, n int) (batches [][]eventstore.Recorded) {
 		batches, before = append(batches, events), page
 	}
 	return batches
+}
+
+// While something like a dump holds a snapshot, no version of the checkpoint that was left behind can be
+// removed. To move it takes no more for that: 7 pages were looked at, and 65 while it was found by its follower.
+func TestCostOfABatchBesideASnapshot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h, err := projections.ByHand(t.Context(), w.projector())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	dump := pgtest.Connect(t, w.url)
+	if _, err := dump.Exec(t.Context(), `begin isolation level repeatable read; select from gesta_read.checkpoints`); err != nil {
+		t.Fatal(err)
+	}
+	const batches = 5000 // Their versions fill some sixty pages.
+	w.hits(batches + 1)
+	events, err := w.store.Read(t.Context(), 0, batches+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range batches {
+		if err := h.Apply(t.Context(), events[i:i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pages, err := h.Touched(t.Context(), events[batches].Mark()); err != nil || pages > 20 {
+		t.Errorf("%d pages were looked at: %v", pages, err)
+	}
 }

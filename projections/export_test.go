@@ -64,6 +64,24 @@ func (h *Hand) Apply(ctx context.Context, events []eventstore.Recorded) error {
 	return h.apply(ctx, events)
 }
 
+// Touched moves the checkpoint and answers how many pages the server has looked at to do so.
+func (h *Hand) Touched(ctx context.Context, to eventstore.Mark) (int, error) {
+	batch := &pgx.Batch{}
+	h.advance(batch, to)
+	one := batch.QueuedQueries[0]
+	var told []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	err := h.conn.QueryRow(ctx, `explain (analyze, buffers, format json) `+one.SQL, one.Arguments...).Scan(&told)
+	if err != nil {
+		return 0, err
+	}
+	return told[0].Plan.Hit + told[0].Plan.Read, nil
+}
+
 // Release tries all parked streams again.
 func (h *Hand) Release(ctx context.Context, store eventstore.Store) error {
 	if _, err := h.conn.Exec(ctx, `update parked set retry = true`); err != nil {
