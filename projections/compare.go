@@ -12,7 +12,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
-	"gesta/eventstore/envelope"
+	"gesta/eventstore/feed"
 )
 
 // Difference is a row that is not what the history says. It names no values.
@@ -136,7 +136,7 @@ func (c *comparison) tryLevel(ctx context.Context, do func(pgx.Tx) error) error 
 func markIn(ctx context.Context, db querier, schema string) (m eventstore.Mark, err error) {
 	var event [16]byte
 	err = db.QueryRow(ctx, `select position, event_id from `+pgx.Identifier{schema, "checkpoints"}.Sanitize()+
-		` where follower = $1`, follower).Scan(&m.Position, &event)
+		` where follower = $1 order by position desc limit 1`, follower).Scan(&m.Position, &event)
 	m.Event = id.Event{ID: event}
 	return m, err
 }
@@ -144,7 +144,7 @@ func markIn(ctx context.Context, db querier, schema string) (m eventstore.Mark, 
 // follow moves models up to a mark, which must be one of the store's history.
 func (m *models) follow(ctx context.Context, store eventstore.Store, to eventstore.Mark) error {
 	for m.at.Position < to.Position {
-		events, err := after(ctx, store, m.at, int(min(maxBatch, to.Position-m.at.Position)))
+		events, err := feed.Read(ctx, store, m.at, int(min(maxBatch, to.Position-m.at.Position)))
 		if err == nil && len(events) == 0 {
 			err = errors.Join(fmt.Errorf("projections: the store has nothing after position %d", m.at.Position), checkpoint.Verify(ctx, store, to))
 		}
@@ -159,15 +159,6 @@ func (m *models) follow(ctx context.Context, store eventstore.Store, to eventsto
 		return &checkpoint.Forked{Seen: to, Stored: m.at}
 	}
 	return nil
-}
-
-// after reads what follows in the store, as it is published.
-func after(ctx context.Context, store eventstore.Store, at eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
-	events, err := checkpoint.After(ctx, store, at, limit)
-	for i, r := range events {
-		events[i] = envelope.Published(r)
-	}
-	return events, err
 }
 
 // chunk compares the rows that follow a key, and answers the key to go on after; nil at the end.

@@ -46,9 +46,40 @@ func (p *Projector) Begin(ctx context.Context) error {
 	})
 }
 
+// Over writes over a connection that is made as the projector's, but for what change does to it.
+func (h *Hand) Over(ctx context.Context, change func(*pgx.ConnConfig)) error {
+	config := h.conn.Config()
+	change(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	_ = h.conn.Close(ctx)
+	h.conn, h.db = conn, conn
+	return nil
+}
+
 // Apply writes a batch.
 func (h *Hand) Apply(ctx context.Context, events []eventstore.Recorded) error {
 	return h.apply(ctx, events)
+}
+
+// Touched moves the checkpoint and answers how many pages the server has looked at to do so.
+func (h *Hand) Touched(ctx context.Context, to eventstore.Mark) (int, error) {
+	batch := &pgx.Batch{}
+	h.advance(batch, to)
+	one := batch.QueuedQueries[0]
+	var told []struct {
+		Plan struct {
+			Hit  int `json:"Shared Hit Blocks"`
+			Read int `json:"Shared Read Blocks"`
+		}
+	}
+	err := h.conn.QueryRow(ctx, `explain (analyze, buffers, format json) `+one.SQL, one.Arguments...).Scan(&told)
+	if err != nil {
+		return 0, err
+	}
+	return told[0].Plan.Hit + told[0].Plan.Read, nil
 }
 
 // Release tries all parked streams again.
@@ -103,4 +134,22 @@ func (p Projection) After(first func(eventstore.Recorded)) Projection {
 		p.Rules = append(p.Rules, r)
 	}
 	return p
+}
+
+// Fill fills the read models of the next rebuild.
+func (p *Projector) Fill(ctx context.Context) error {
+	conn, err := p.connect(ctx, p.shadowSchema())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	request, _, err := p.requests(conn).next(ctx)
+	if err != nil {
+		return err
+	}
+	b := &rebuild{term: &term{Projector: p}, conn: conn, request: request}
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return b.open(ctx, tx) }); err != nil {
+		return err
+	}
+	return b.fill(ctx)
 }

@@ -205,7 +205,8 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 // show another history than that of the schema of the truth: then they have passed nothing of it. Without
 // a schema the history is not asked.
 func Checkpoint(db *pgxpool.Pool, truth string) func(context.Context) (Standing, error) {
-	sql := `select position, stale, exists (select from parked) from checkpoints as c where follower = $1` + inHistory(truth)
+	sql := `select position, stale, exists (select from parked) from checkpoints as c where follower = $1` + inHistory(truth) +
+		` order by position desc limit 1`
 	return func(ctx context.Context) (s Standing, err error) {
 		err = db.QueryRow(ctx, sql, follower).Scan(&s.Position, &s.Stale, &s.Parked)
 		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {

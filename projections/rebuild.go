@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
 )
 
@@ -157,8 +158,9 @@ func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
 
 // fill writes what the store has, until it has hardly more.
 func (b *rebuild) fill(ctx context.Context) error {
+	pages := feed.Pages{Store: b.Store}
 	for {
-		events, err := after(ctx, b.Store, b.shadow.at, maxBatch)
+		events, err := pages.After(ctx, b.shadow.at, maxBatch)
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,8 @@
 // within moments of its commit.
 //
 // Events come from JetStream. Whenever that is in doubt (a gap, a message that is none, silence though
-// an append was announced, no connection at all), they come from the store, which is the truth. A
-// follower can't tell the difference: it sees what is published of an event, never its secret fields,
+// an append was announced, no connection at all), and for who is behind, they come from the store, which
+// is the truth. A follower can't tell the difference: it sees what is published of an event, never its secret fields,
 // and of the metadata what package envelope names.
 package feed
 
@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gesta/eventstore"
-	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
 )
 
@@ -94,17 +93,4 @@ func (f *Feed) log() *slog.Logger {
 		return f.Log
 	}
 	return slog.Default()
-}
-
-// read answers what follows last in the store, as it is published.
-func (f *Feed) read(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
-	stored, err := checkpoint.After(ctx, f.Store, last, limit)
-	if err != nil {
-		return nil, err
-	}
-	events := make([]eventstore.Recorded, len(stored))
-	for i, r := range stored {
-		events[i] = envelope.Published(r)
-	}
-	return events, nil
 }
