@@ -17,6 +17,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/memory"
+	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/projections"
 )
@@ -188,7 +189,7 @@ func TestQuestionsForOtherReadModels(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exec(`create schema gesta_read create table users (id uuid)`)
-	users := projections.Users{DB: w.reads, Realm: "r"}
+	users := projections.Users{DB: &postgres.Lookups{Pool: w.reads}, Realm: "r"}
 	var fault *domain.Fault
 	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)
@@ -198,7 +199,7 @@ func TestQuestionsForOtherReadModels(t *testing.T) {
 func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	users := projections.Users{DB: w.reads, Realm: "r"}
+	users := projections.Users{DB: &postgres.Lookups{Pool: w.reads}, Realm: "r"}
 	var fault *domain.Fault
 	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)

@@ -37,13 +37,13 @@ func Open(ctx context.Context, url, schema string, tracers ...pgx.QueryTracer) (
 }
 
 // one reads one row, or answers none when there is no such row.
-func one[T any](ctx context.Context, db *pgxpool.Pool, none error, sql string, args ...any) (row T, err error) {
+func one[T any](ctx context.Context, db *postgres.Lookups, none error, sql string, args ...any) (row T, err error) {
 	questions := &pgx.Batch{}
 	questions.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
 		row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[T])
 		return err
 	})
-	err = postgres.Ask(ctx, db, questions)
+	err = db.Ask(ctx, questions)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row, none
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -74,7 +73,7 @@ func UserOf(u identity.User) User {
 
 // Users answers questions about the users of one realm.
 type Users struct {
-	DB    *pgxpool.Pool
+	DB    *postgres.Lookups
 	Realm string
 }
 
@@ -111,6 +110,6 @@ func (u Users) List(ctx context.Context, p Page) (UserList, error) {
 		list.Users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
 		return err
 	})
-	err := understood(postgres.Ask(ctx, u.DB, batch))
+	err := understood(postgres.Ask(ctx, u.DB.Pool, batch))
 	return list, err
 }

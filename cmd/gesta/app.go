@@ -118,7 +118,7 @@ func (a *app) openSurfaces() {
 	a.identity.Realms = a.realms
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,
-		Users:    projections.Users{DB: a.reads, Realm: realm.Name},
+		Users:    projections.Users{DB: &postgres.Lookups{Pool: a.reads}, Realm: realm.Name},
 	}, realm)}
 }
 

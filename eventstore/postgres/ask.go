@@ -15,24 +15,35 @@ import (
 // asked for: where it is not met, its refusal is all that is answered. The pool may be any of the store's
 // own database.
 func Ask(ctx context.Context, pool *pgxpool.Pool, questions *pgx.Batch) error {
+	return ask(ctx, through(pool), questions)
+}
+
+// sender sends questions in one round trip and waits until their answers are dealt with.
+type sender func(context.Context, *pgx.Batch) error
+
+func through(pool *pgxpool.Pool) sender {
+	return func(ctx context.Context, questions *pgx.Batch) error { return pool.SendBatch(ctx, questions).Close() }
+}
+
+func ask(ctx context.Context, send sender, questions *pgx.Batch) error {
 	p, err := eventstore.Unasked(ctx)
 	if p != nil {
 		if s, ours := p.Store.(*Store); ours {
-			return s.askBehind(ctx, p, pool, questions)
+			return s.askBehind(ctx, p, send, questions)
 		}
 		err = eventstore.Met(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return pool.SendBatch(ctx, questions).Close()
+	return send(ctx, questions)
 }
 
 // askBehind sends questions behind a precondition. When the server does not answer, that is what came of the
 // precondition: to ask once more would make everybody wait for twice as long. When it finds something wrong,
 // that may lie in the questions: the precondition is then asked on its own before anything is said.
-func (s *Store) askBehind(ctx context.Context, p *eventstore.Precondition, pool *pgxpool.Pool, questions *pgx.Batch) error {
-	err := pool.SendBatch(ctx, s.ahead(p, questions)).Close()
+func (s *Store) askBehind(ctx context.Context, p *eventstore.Precondition, send sender, questions *pgx.Batch) error {
+	err := send(ctx, s.ahead(p, questions))
 	unasked, refused := eventstore.Unasked(ctx)
 	switch {
 	case refused != nil:
@@ -65,10 +76,10 @@ func isAnswer(err error) bool {
 }
 
 // rowsOf asks one question.
-func rowsOf[T any](ctx context.Context, pool *pgxpool.Pool, scan pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
+func rowsOf[T any](ctx context.Context, send sender, scan pgx.RowToFunc[T], sql string, args ...any) (all []T, err error) {
 	questions := &pgx.Batch{}
 	queueRows(questions, &all, scan, sql, args...)
-	err = Ask(ctx, pool, questions)
+	err = ask(ctx, send, questions)
 	return all, err
 }
 

@@ -30,21 +30,26 @@ func reading(name string) string {
 
 // Read is one short statement; no snapshot outlives it.
 func (s *Store) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
-	return s.events(ctx, limit, afterSQL, after, limit)
+	return s.events(ctx, through(s.pool), limit, afterSQL, after, limit)
 }
 
-// ReadStream is one short statement; no snapshot outlives it.
+// ReadStream is one short statement; no snapshot outlives it. The tail behind a version is a lookup: it is
+// most often short, and a whole stream is not.
 func (s *Store) ReadStream(
 	ctx context.Context, of domain.Stream, after int64, limit int,
 ) ([]eventstore.Recorded, error) {
-	return s.events(ctx, limit, streamSQL, [16]byte(of.ID), of.Kind, after, limit)
+	send := through(s.pool)
+	if after > 0 {
+		send = s.lookups.send
+	}
+	return s.events(ctx, send, limit, streamSQL, [16]byte(of.ID), of.Kind, after, limit)
 }
 
-func (s *Store) events(ctx context.Context, limit int, sql string, args ...any) ([]eventstore.Recorded, error) {
+func (s *Store) events(ctx context.Context, send sender, limit int, sql string, args ...any) ([]eventstore.Recorded, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
-	events, err := rowsOf(ctx, s.pool, scanEvent, sql, args...)
+	events, err := rowsOf(ctx, send, scanEvent, sql, args...)
 	return events, wrap("read", err)
 }
 
@@ -66,7 +71,7 @@ func (s *Store) Head(ctx context.Context) (h eventstore.Head, err error) {
 
 // Holder asks by primary key.
 func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, bool, error) {
-	holders, err := rowsOf(ctx, s.pool, scanStream, holderSQL, [16]byte(c.Scope), [16]byte(c.Name))
+	holders, err := rowsOf(ctx, s.lookups.send, scanStream, holderSQL, [16]byte(c.Scope), [16]byte(c.Name))
 	if err != nil || len(holders) == 0 {
 		return domain.Stream{}, false, wrap("holder", err)
 	}
@@ -75,7 +80,7 @@ func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, 
 
 // Holders asks by the leading column of the primary key.
 func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.Stream, error) {
-	holders, err := rowsOf(ctx, s.pool, scanStream, holdersSQL, [16]byte(scope))
+	holders, err := rowsOf(ctx, s.lookups.send, scanStream, holdersSQL, [16]byte(scope))
 	return holders, wrap("holders", err)
 }
 
@@ -96,7 +101,7 @@ func (s *Store) Survey(ctx context.Context, q eventstore.Survey) (eventstore.Sur
 	for i, scope := range q.Scopes {
 		queueRows(questions, &a.Holders[i], scanStream, holdersSQL, [16]byte(scope))
 	}
-	err := Ask(ctx, s.pool, questions)
+	err := ask(ctx, through(s.pool), questions)
 	return a, wrap("survey", err)
 }
 

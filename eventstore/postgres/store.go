@@ -37,6 +37,7 @@ type Options struct {
 // Store is the eventstore.Store in Postgres. It is safe for concurrent use.
 type Store struct {
 	pool      *pgxpool.Pool
+	lookups   *Lookups
 	appender  *appender
 	isHeldSQL string // says whether a claim is held, on whatever pool
 }
@@ -66,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	go a.run()
 	return &Store{
-		pool: pool, appender: a,
+		pool: pool, lookups: &Lookups{Pool: pool}, appender: a,
 		isHeldSQL: "select from " + quote(o.Schema) + ".claims where scope = $1 and name = $2",
 	}, nil
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,12 +149,11 @@ func (a *audit) expected(ctx context.Context, position int64) (before, event eve
 			return before, event, err
 		}
 	}
-	for i, e := range a.events {
-		if e.Position == position {
-			return a.events[max(0, i-1)], e, nil
-		}
+	i, found := slices.BinarySearchFunc(a.events, position, func(e eventstore.Recorded, p int64) int { return cmp.Compare(e.Position, p) })
+	if !found {
+		return before, event, nil
 	}
-	return before, event, nil
+	return a.events[max(0, i-1)], a.events[i], nil
 }
 
 // forgive takes back that messages are missing which the stream's limits have dropped meanwhile.

@@ -6,6 +6,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain/identity"
+	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/http/accounts"
 	"gesta/http/web"
@@ -22,7 +23,7 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	realm.FailedSignIns = identity.FailureRule{Failures: 5, Within: time.Minute}
 	stack := webtest.Start(t, realm.Name, "elsewhere")
 	surface := accounts.New(accounts.App{
-		Identity: stack.Identity, Users: projections.Users{DB: stack.Reads, Realm: realm.Name},
+		Identity: stack.Identity, Users: projections.Users{DB: &postgres.Lookups{Pool: stack.Reads}, Realm: realm.Name},
 	}, realm)
 	return stack, stack.Client(surface), surface
 }

@@ -19,9 +19,9 @@ import (
 	"gesta/domain/id"
 )
 
-// bareTables are what a plain program would keep: its state, and a log of changes that nobody reads, of the
+// BareTables are what a plain program would keep: its state, and a log of changes that nobody reads, of the
 // same columns and indexes as the events.
-const bareTables = `
+const BareTables = `
 	create table plain (like gesta.events including indexes);
 	create sequence places;
 	alter table plain alter position set default nextval('places');

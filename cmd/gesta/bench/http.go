@@ -205,7 +205,7 @@ func (l *lab) spawnBare(ctx context.Context, like Installation, all []customer) 
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, bareTables); err != nil {
+	if _, err := conn.Exec(ctx, BareTables); err != nil {
 		return nil, err
 	}
 	tokens, err := commands.NewTokens(nil, time.Now, like.Secret)

@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	historySize = 200_000 // events that are read, or projected
-	readPage    = 1000    // events that a follower asks for at once
+	historySize = 1_000_000 // events that are read: more than Postgres keeps in its buffers
+	projected   = 200_000   // events that are projected
+	readPage    = 1000      // events that a follower asks for at once
 )
 
 // reads compares reading the history in order, in pages and decoded, with one statement whose rows are

@@ -39,7 +39,7 @@ func (l *lab) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.rates("rebuild", fmt.Sprintf("a projector that catches up with %d events, against the same rows by 500-row unnest upserts", historySize),
+	l.rates("rebuild", fmt.Sprintf("a projector that catches up with %d events, against the same rows by 500-row unnest upserts", projected),
 		"events", took[0], took[1], atLeast(.35))
 	return l.replace(ctx, i)
 }
@@ -57,9 +57,9 @@ func (l *lab) replace(ctx context.Context, i Installation) error {
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("%w: %s", err, said)
 		}
-		return historySize, nil
+		return projected, nil
 	})(ctx, 0)
-	l.add(row{part: "rebuild", what: fmt.Sprintf("all read models of %d events anew, compared and put in place", historySize), ours: perSecond(r.rate, "events")})
+	l.add(row{part: "rebuild", what: fmt.Sprintf("all read models of %d events anew, compared and put in place", projected), ours: perSecond(r.rate, "events")})
 	return err
 }
 
@@ -86,10 +86,10 @@ func newCatchUp(ctx context.Context, i Installation, s *postgres.Store) (*catchU
 	if err := c.until(ctx, 1); err != nil { // It makes its tables.
 		return nil, err
 	}
-	if err := fill(ctx, s, historySize-1); err != nil {
+	if err := fill(ctx, s, projected-1); err != nil {
 		return nil, err
 	}
-	c.last = historySize
+	c.last = projected
 	if err := c.until(ctx, c.last); err != nil {
 		return nil, err
 	}
