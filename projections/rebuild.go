@@ -158,7 +158,7 @@ func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
 
 // fill writes what the store has, until it has hardly more.
 func (b *rebuild) fill(ctx context.Context) error {
-	pages := feed.Pages{Store: b.Store}
+	pages := feed.Pages{Read: feed.Published(b.Store)}
 	for {
 		events, err := pages.After(ctx, b.shadow.at, maxBatch)
 		if err != nil {

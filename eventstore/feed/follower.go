@@ -38,7 +38,7 @@ type follower struct {
 
 func newFollower(f *Feed, from eventstore.Mark, limit int, handle Handle) *follower {
 	t := &follower{
-		feed: f, limit: limit, handle: handle, last: from, pages: Pages{Store: f.Store},
+		feed: f, limit: limit, handle: handle, last: from, pages: Pages{Read: Published(f.Store)},
 		messages: make(chan eventstore.Recorded, room), lost: make(chan struct{}, 1),
 		// The store is read first: it must have what was followed, and may have more.
 		due: true, silence: time.NewTimer(silence), armed: true,

@@ -18,11 +18,18 @@ func Read(ctx context.Context, store eventstore.Store, last eventstore.Mark, lim
 	return events, err
 }
 
+// Published answers what reads a store as Read does.
+func Published(store eventstore.Store) func(context.Context, eventstore.Mark, int) ([]eventstore.Recorded, error) {
+	return func(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
+		return Read(ctx, store, last, limit)
+	}
+}
+
 // Pages reads the history page by page for one who catches up: while a full page is dealt with, the next
 // one is read, which makes read models catch up in 0.8 times the time.
 type Pages struct {
-	Store eventstore.Store
-	next  *page
+	Read func(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) // such as Published
+	next *page
 }
 
 // page is being read until done is closed.
@@ -53,7 +60,7 @@ func (p *Pages) begin(ctx context.Context, last eventstore.Mark, limit int) *pag
 	one := &page{last: last, limit: limit, done: make(chan struct{})}
 	go func() {
 		defer close(one.done)
-		one.events, one.err = Read(ctx, p.Store, last, limit)
+		one.events, one.err = p.Read(ctx, last, limit)
 	}()
 	return one
 }

@@ -30,7 +30,7 @@ func TestPagesAreReadAhead(t *testing.T) {
 	t.Parallel()
 	history := asked{&relaytest.History{Name: "ours"}, make(chan int64, 10)}
 	history.Grow(10)
-	pages, last, got := feed.Pages{Store: history}, eventstore.Mark{}, []eventstore.Recorded(nil)
+	pages, last, got := feed.Pages{Read: feed.Published(history)}, eventstore.Mark{}, []eventstore.Recorded(nil)
 	for _, reads := range [][]int64{{0, 3}, {7}, {}} { // Each begins with the last event before it.
 		events, err := pages.After(t.Context(), last, 4)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestPagesOfElsewhere(t *testing.T) {
 	t.Parallel()
 	ours, theirs := &relaytest.History{Name: "ours"}, &relaytest.History{Name: "theirs"}
 	ours.Grow(10)
-	pages := feed.Pages{Store: ours}
+	pages := feed.Pages{Read: feed.Published(ours)}
 	if events, err := pages.After(t.Context(), eventstore.Mark{}, 4); err != nil || len(events) != 4 {
 		t.Fatal(len(events), err)
 	}

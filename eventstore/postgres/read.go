@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"embed"
+	"encoding/binary"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -53,7 +55,32 @@ func (s *Store) events(ctx context.Context, send sender, limit int, sql string, 
 	return events, wrap("read", err)
 }
 
+// scanEvent reads the row as the server sends it, in one allocation for all that is JSON: a follower that
+// catches up scans nothing else, and pgx's own scan takes twice as long.
 func scanEvent(row pgx.CollectableRow) (e eventstore.Recorded, err error) {
+	if row.FieldDescriptions()[0].Format != pgx.BinaryFormatCode { // Where the pool is told to speak the simple protocol.
+		return scanSpelled(row)
+	}
+	v := row.RawValues()
+	e.Position, e.Version = int8Of(v[0]), int8Of(v[3])
+	e.Stream = domain.Stream{Kind: string(v[1]), ID: id.ID(v[2])}
+	e.ID.ID, e.Type, e.Schema = id.ID(v[4]), string(v[5]), int(binary.BigEndian.Uint32(v[6]))
+	kept := make([]byte, 0, len(v[7])+len(v[8])+len(v[9]))
+	keep := func(text []byte) []byte {
+		if text == nil {
+			return nil
+		}
+		kept = append(kept, text...)
+		return kept[len(kept)-len(text) : len(kept) : len(kept)]
+	}
+	e.Data, e.Secret, e.Meta = keep(v[7]), keep(v[8]), keep(v[9])
+	e.OccurredAt, e.RecordedAt = timeFrom(int8Of(v[10])), timeFrom(int8Of(v[11]))
+	return e, nil
+}
+
+func int8Of(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
+
+func scanSpelled(row pgx.CollectableRow) (e eventstore.Recorded, err error) {
 	err = row.Scan(&e.Position, &e.Stream.Kind, (*[16]byte)(&e.Stream.ID), &e.Version,
 		(*[16]byte)(&e.ID.ID), &e.Type, &e.Schema,
 		(*[]byte)(&e.Data), (*[]byte)(&e.Secret), (*[]byte)(&e.Meta), &e.OccurredAt, &e.RecordedAt)

@@ -13,6 +13,8 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/eventstore"
+	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/feed"
 	"gesta/eventstore/postgres"
 )
 
@@ -50,12 +52,15 @@ func (l *lab) reads(ctx context.Context) error {
 	return nil
 }
 
-// reading reads all events once, however long it takes.
+// reading reads all events once, as whoever catches up does: while one page is decoded, the next is read.
 func reading(s eventstore.Store) contestant {
 	catalogue := domain.NewCatalogue(identity.Types)
 	return whole(func(ctx context.Context) (n int, err error) {
-		for after := int64(0); ; {
-			events, err := s.Read(ctx, after, readPage)
+		pages := feed.Pages{Read: func(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
+			return checkpoint.After(ctx, s, last, limit)
+		}}
+		for last := (eventstore.Mark{}); ; {
+			events, err := pages.After(ctx, last, readPage)
 			if err != nil || len(events) == 0 {
 				return n, err
 			}
@@ -64,7 +69,7 @@ func reading(s eventstore.Store) contestant {
 					return n, err
 				}
 			}
-			after = events[len(events)-1].Position
+			last = events[len(events)-1].Mark()
 			n += len(events)
 		}
 	})
