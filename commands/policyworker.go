@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -81,9 +82,9 @@ func (w *PolicyWorker) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t := &policyTurn{PolicyWorker: w, at: from}
+	t := &policyTurn{PolicyWorker: w, at: from, kept: from}
 	following, ctx := errgroup.WithContext(ctx)
-	following.Go(func() error { return w.keepTime(ctx) })
+	following.Go(func() error { return t.keepTime(ctx) })
 	following.Go(func() error { return w.Feed.Follow(ctx, from, policyBatch, t.handle) })
 	return following.Wait()
 }
@@ -140,17 +141,19 @@ func (w *PolicyWorker) timed(events []eventstore.Recorded) (set []timers.Timer) 
 // policyTurn is where one turn of leading has come to.
 type policyTurn struct {
 	*PolicyWorker
-	at eventstore.Mark
+	mu       sync.Mutex
+	at, kept eventstore.Mark // kept is where the checkpoint is
 }
 
-// handle reacts to events and moves the checkpoint beyond them, together with what is left to do.
+// handle reacts to events, and moves the checkpoint beyond them together with what is left to do.
 func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) error {
-	set := t.timed(events)
+	set, reacted := t.timed(events), false
 	for _, r := range events {
 		for _, p := range t.Policies {
 			if p.Type != r.Type || p.due != nil {
 				continue
 			}
+			reacted = true
 			failed, err := t.attempt(ctx, p, r)
 			if err != nil {
 				return err
@@ -160,11 +163,40 @@ func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) e
 			}
 		}
 	}
-	to := events[len(events)-1].Mark()
-	if err := t.Timers.Move(ctx, t.at, to, set); err != nil {
-		return err
+	err := t.pass(ctx, events[len(events)-1].Mark(), set, reacted || len(set) > 0)
+	if err == nil {
+		t.turns.Well()
 	}
-	t.at = to
-	t.turns.Well()
+	return err
+}
+
+// pass moves the checkpoint at once where anything was done. Beyond events that ask for nothing, which most
+// are, it moves with the next look at the timers: to see them once more costs nothing, and one move for each
+// batch would be most of what policies cost, and more with every second that a snapshot stays open elsewhere,
+// since what was updated can't be tidied up then.
+func (t *policyTurn) pass(ctx context.Context, to eventstore.Mark, set []timers.Timer, now bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.at = to; now {
+		return t.move(ctx, set)
+	}
 	return nil
+}
+
+// catchUp moves the checkpoint to where this turn has come.
+func (t *policyTurn) catchUp(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.at == t.kept {
+		return nil
+	}
+	return t.move(ctx, nil)
+}
+
+func (t *policyTurn) move(ctx context.Context, set []timers.Timer) error {
+	err := t.Timers.Move(ctx, t.kept, t.at, set)
+	if err == nil {
+		t.kept = t.at
+	}
+	return err
 }

@@ -146,15 +146,18 @@ func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err 
 	return p.due(e), nil
 }
 
-// keepTime does what is due until ctx ends.
-func (w *PolicyWorker) keepTime(ctx context.Context) error {
+// keepTime does what is due, and keeps the checkpoint up, until ctx ends.
+func (t *policyTurn) keepTime(ctx context.Context) error {
 	for ctx.Err() == nil {
-		due, err := w.Timers.Due(ctx, w.Now(), timerBatch)
+		if err := t.catchUp(ctx); err != nil {
+			return err
+		}
+		due, err := t.Timers.Due(ctx, t.Now(), timerBatch)
 		if err != nil {
 			return err
 		}
-		for _, t := range due {
-			if err := w.ring(ctx, t); err != nil {
+		for _, timer := range due {
+			if err := t.ring(ctx, timer); err != nil {
 				return err
 			}
 		}
@@ -162,7 +165,7 @@ func (w *PolicyWorker) keepTime(ctx context.Context) error {
 			continue
 		}
 		if rest(ctx, timersEvery); ctx.Err() == nil {
-			w.turns.Well()
+			t.turns.Well()
 		}
 	}
 	return ctx.Err()
