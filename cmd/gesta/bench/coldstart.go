@@ -84,6 +84,6 @@ func (s *sized) restartNATS() (err error) {
 		return err
 	}
 	s.NATS = s.nats.URL()
-	s.lab.progressf("NATS itself has started with %s messages within %.2f s", s, time.Since(began).Seconds())
+	s.lab.progressf("NATS itself has started with %s messages within %s", s, millis(time.Since(began)))
 	return nil
 }

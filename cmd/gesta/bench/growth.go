@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -79,6 +80,9 @@ func (l *lab) compareSizes(ctx context.Context, all []*sized) error {
 const (
 	followed = 5000 // events that are followed from one place
 	places   = 8
+
+	often   = 100 // users
+	anybody = math.MaxInt
 )
 
 func (l *lab) storeReads(ctx context.Context, all []*sized) error {
@@ -89,12 +93,15 @@ func (l *lab) storeReads(ctx context.Context, all []*sized) error {
 		return err
 	}
 	for _, m := range []struct {
-		readers int
-		as      figure
-	}{{1, asTime}, {8, asRate("histories")}} {
+		readers, users int
+		as             figure
+	}{{1, anybody, asTime}, {8, anybody, asRate("histories")}, {8, often, asRate("histories")}} {
 		what := fmt.Sprintf("the whole history of a user, 20 events, %d readers", m.readers)
+		if m.users == often {
+			what += fmt.Sprintf(", the same %d users each time, whose pages the server has at hand", often)
+		}
 		err := l.sideBySide(ctx, all, what, m.as, turn, func(s *sized) contestant {
-			return writers(m.readers, 1, func() func(context.Context) error { return s.readUser })
+			return writers(m.readers, 1, func() func(context.Context) error { return s.readUser(m.users) })
 		})
 		if err != nil {
 			return err
@@ -118,13 +125,18 @@ func (s *sized) follow(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-func (s *sized) readUser(ctx context.Context) error {
-	l := s.lives[rand.IntN(len(s.lives)/longEvery)*longEvery]
-	events, err := s.store.ReadStream(ctx, identity.UserStream(l.user), 0, 100)
-	if err == nil && len(events) < 20 {
-		err = fmt.Errorf("%d events of 20", len(events))
+// readUser reads the history of one of so many users, at most, from all over the history.
+func (s *sized) readUser(users int) func(context.Context) error {
+	long := len(s.lives) / longEvery
+	users = min(users, long)
+	return func(ctx context.Context) error {
+		l := s.lives[rand.IntN(users)*(long/users)*longEvery]
+		events, err := s.store.ReadStream(ctx, identity.UserStream(l.user), 0, 100)
+		if err == nil && len(events) < 20 {
+			err = fmt.Errorf("%d events of 20", len(events))
+		}
+		return err
 	}
-	return err
 }
 
 func (l *lab) requests(ctx context.Context, all []*sized) error {

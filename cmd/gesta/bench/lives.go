@@ -29,8 +29,8 @@ const (
 	lifeWrites  = 200 // users whose steps are one append
 )
 
-// livesOf is how many users bring about so many events: ten bring 75.
-func livesOf(events int) int { return events * 2 / 15 }
+// livesOf is how many users bring about so many events: ten bring 76.
+func livesOf(events int) int { return events * 10 / 76 }
 
 // filler fills a store with lives, step by step, so that what happened to one user lies scattered over the
 // whole history, as it does where years have passed.
