@@ -502,7 +502,7 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 			w := newWorld(t)
 			w.hits(700)
 			p := w.projector(hits(1, "1"))
-			p.Store = balky{w.store, 599}
+			p.Store = balky{w.store, 600}
 			stop := w.run(p)
 			w.expect(700, 700)
 			number := w.ask(true)
