@@ -92,6 +92,12 @@ func (c *child) end() {
 	<-c.exited
 }
 
+// kill gives it no time to do anything.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // It may have ended already.
+	<-c.exited
+}
+
 // peakMemory is the most that it ever had, in MB; 0 where that can't be told.
 func (c *child) peakMemory() float64 {
 	if runtime.GOOS != "linux" {

@@ -168,30 +168,32 @@ func signUp(email string) map[string]string {
 // populate registers users and signs them in.
 func populate(address string, count int) ([]customer, error) {
 	all := make([]customer, count)
-	step := func(n int, request []byte, status int, into any) error {
-		c := loadgen.Client{Address: address}
-		defer c.Close()
-		a, err := c.Send(request)
-		if err == nil && a.Status != status {
-			err = fmt.Errorf("%d %s", a.Status, a.Text)
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal([]byte(a.Text), into)
-	}
 	return all, each(count, func(n int) error {
 		var user struct{ ID string }
 		var login struct {
 			Token string `json:"access_token"`
 		}
-		err := step(n, loadgen.Message("POST", "/users", "", signUp(string(userEmail(n)))), 201, &user)
+		err := ask(address, loadgen.Message("POST", "/users", "", signUp(string(userEmail(n)))), 201, &user)
 		if err == nil {
-			err = step(n, loadgen.Message("POST", "/auth/login", "", map[string]string{"email": string(userEmail(n)), "password": password}), 200, &login)
+			err = ask(address, loadgen.Message("POST", "/auth/login", "", map[string]string{"email": string(userEmail(n)), "password": password}), 200, &login)
 		}
 		all[n] = customer{user.ID, login.Token}
 		return err
 	})
+}
+
+// ask reads what one request is answered, if that is of some status.
+func ask(address string, request []byte, status int, into any) error {
+	c := loadgen.Client{Address: address}
+	defer c.Close()
+	a, err := c.Send(request)
+	if err == nil && a.Status != status {
+		err = fmt.Errorf("%d %s", a.Status, a.Text)
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(a.Text), into)
 }
 
 // spawnBare starts the reference, with the same users and sessions in tables of its own.

@@ -71,6 +71,8 @@ var parts = []part{
 	{"http", false, (*lab).http},
 	{"rebuild", false, (*lab).rebuild},
 	{"snapshot", false, (*lab).snapshot},
+	{"vacuum", false, (*lab).vacuum},
+	{"growth", true, (*lab).growth},
 }
 
 // Names are the parts that there are.
@@ -140,14 +142,19 @@ func (l *lab) install(ctx context.Context) (i Installation, end func(), err erro
 	if i, err = l.database(ctx); err != nil {
 		return i, nil, err
 	}
-	ns, err := natsembed.Start(natsembed.Options{
-		Dir: filepath.Join(l.dir, fmt.Sprint("nats", l.count)), Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
-	})
+	ns, err := startNATS(l.natsDir())
 	if err != nil {
 		return i, nil, err
 	}
 	i.NATS = ns.URL()
 	return i, ns.Stop, nil
+}
+
+// natsDir is where the NATS of the newest database keeps its streams.
+func (l *lab) natsDir() string { return filepath.Join(l.dir, fmt.Sprint("nats", l.count)) }
+
+func startNATS(dir string) (*natsembed.Server, error) {
+	return natsembed.Start(natsembed.Options{Dir: dir, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 }
 
 // database makes an empty, migrated database.
