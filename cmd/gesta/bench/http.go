@@ -30,15 +30,11 @@ func userEmail(n int) value.Email { return value.Email(fmt.Sprintf("user%d@bench
 // customer is a user who is signed in.
 type customer struct{ id, token string }
 
-// http compares requests with bare handlers. Each side is a process of its own; load, NATS and Postgres have
-// the same cores.
+// http compares requests to `gesta dev`, whose process has NATS in it, with bare handlers. Each side is a
+// process of its own with a Postgres of the same settings; all have the same cores, and the load as well.
 func (l *lab) http(ctx context.Context) error {
-	i, stop, err := l.install(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	ours, err := l.spawn(ctx, i, "serve", "--listen", "127.0.0.1:0")
+	i := Installation{Secret: secret}
+	ours, err := l.spawn(ctx, i, "dev", "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

@@ -135,6 +135,7 @@ func (l *lab) wants(p part) bool {
 const (
 	appLogin    = "gesta_app"
 	appPassword = "bench"
+	secret      = "0123456789abcdef0123456789abcdef" // signs tokens
 )
 
 // install makes an empty installation with a NATS of its own, which end stops.
@@ -174,7 +175,7 @@ func (l *lab) database(ctx context.Context) (i Installation, err error) {
 	if _, err := conn.Exec(ctx, `create database `+name); err != nil {
 		return i, err
 	}
-	i = Installation{Owner: l.postgres.URL(name), Secret: "0123456789abcdef0123456789abcdef", MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+	i = Installation{Owner: l.postgres.URL(name), Secret: secret, MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
 	app, err := url.Parse(i.Owner)
 	if err != nil {
 		return i, err
