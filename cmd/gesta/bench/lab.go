@@ -190,18 +190,21 @@ func (l *lab) database(ctx context.Context) (i Installation, err error) {
 
 const schema = "gesta"
 
-// pool opens all of its connections, so that nothing measured is about who connects first.
+// pool opens all of its connections, so that nothing measured is about who connects first; 0 for as many as
+// pgx has in a pool unless told otherwise.
 func pool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(database)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = int32(connections)
+	if connections > 0 {
+		config.MaxConns = int32(connections)
+	}
 	p, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	for range connections {
+	for range config.MaxConns {
 		conn, err := p.Acquire(ctx)
 		if err != nil {
 			return nil, err
