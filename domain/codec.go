@@ -65,7 +65,9 @@ func (c codec) encode(v any) (data, secret []byte, err error) {
 
 // of is the whole, seen as the part. To convert the pointer would compare the types field by field each
 // time, which is a sixth of what it takes to decode an event.
-func (p part) of(whole reflect.Value) any { return reflect.NewAt(p.typ, whole.UnsafePointer()).Interface() }
+func (p part) of(whole reflect.Value) any {
+	return reflect.NewAt(p.typ, whole.UnsafePointer()).Interface()
+}
 
 // decode lets each part read only its own fields: a secret's name among the published ones sets nothing.
 func (c codec) decode(data, secret []byte) (any, error) {
