@@ -21,9 +21,11 @@ type benchCmd struct {
 
 type (
 	benchRun struct {
-		Parts []string `arg:"" optional:"" name:"part" help:"What is measured: append, read, pipeline, http, rebuild, snapshot; all of these unless named. Growth takes an hour."`
+		Parts []string `arg:"" optional:"" name:"part" help:"What is measured: append, read, pipeline, http, rebuild, snapshot, vacuum; all of these unless named. Growth, which is not among them, takes some twenty minutes."`
 	}
-	benchBare struct{}
+	benchBare struct {
+		Connections int `help:"In its pool; 0 for as many as gesta's has."`
+	}
 )
 
 // Run measures on a Postgres and a NATS of its own; nothing of what is measured is kept.
@@ -41,8 +43,8 @@ func (c benchRun) Run(ctx context.Context, std streams) error {
 }
 
 // Run serves until ctx ends.
-func (benchBare) Run(ctx context.Context, s *Settings, std streams) error {
-	return bench.ServeBare(ctx, bench.Installation{Owner: s.MigrateDatabaseURL, Secret: s.JWTSecret}, std.err)
+func (c benchBare) Run(ctx context.Context, s *Settings, std streams) error {
+	return bench.ServeBare(ctx, bench.Installation{Owner: s.MigrateDatabaseURL, Secret: s.JWTSecret}, c.Connections, std.err)
 }
 
 // openProcess runs what `gesta serve` runs, but serves nothing.

@@ -190,9 +190,10 @@ const lockedInsert = `insert into plain (position, stream_kind, stream_id, versi
 // unnestRows is how many rows one transaction of insertingMany has.
 const unnestRows = 500
 
+// insertingMany has the same rows to write as so many writers: as many streams that grow by turns.
 func insertingMany(p *pgxpool.Pool) func() func(context.Context) error {
 	return func() func(context.Context) error {
-		w := &writer{}
+		many, n := make([]writer, 256), 0
 		return func(ctx context.Context) error {
 			var kinds, types []string
 			var streams, ids [][16]byte
@@ -201,7 +202,8 @@ func insertingMany(p *pgxpool.Pool) func() func(context.Context) error {
 			var data, metas []json.RawMessage
 			var at []time.Time
 			for range unnestRows {
-				write := w.next()
+				n++
+				write := many[n%len(many)].next()
 				e := write.Events[0]
 				kinds, types = append(kinds, write.Stream.Kind), append(types, e.Type)
 				streams, ids = append(streams, write.Stream.ID), append(ids, e.ID.ID)

@@ -19,9 +19,9 @@ import (
 	"gesta/domain/id"
 )
 
-// BareTables are what a plain program would keep: its state, and a log of changes that nobody reads, of the
+// bareTables are what a plain program would keep: its state, and a log of changes that nobody reads, of the
 // same columns and indexes as the events.
-const BareTables = `
+const bareTables = `
 	create table plain (like gesta.events including indexes);
 	create sequence places;
 	alter table plain alter position set default nextval('places');
@@ -38,9 +38,9 @@ type bare struct {
 }
 
 // ServeBare serves the handlers that Gesta is compared with, until ctx ends. It says where in the words in
-// which `gesta serve` does.
-func ServeBare(ctx context.Context, i Installation, said io.Writer) error {
-	db, err := pool(ctx, i.Owner, barePool)
+// which `gesta serve` does. Its pool is of so many connections; 0 for as many as gesta's has.
+func ServeBare(ctx context.Context, i Installation, connections int, said io.Writer) error {
+	db, err := pool(ctx, i.Owner, connections)
 	if err != nil {
 		return err
 	}
@@ -68,9 +68,6 @@ func ServeBare(ctx context.Context, i Installation, said io.Writer) error {
 	}
 	return nil
 }
-
-// barePool is the size of its pool: of 4, 16 and 64 the fastest at inserting for 64 clients.
-const barePool = 16
 
 type bareUser struct {
 	ID        string    `json:"id"`

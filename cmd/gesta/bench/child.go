@@ -32,20 +32,23 @@ type child struct {
 func (l *lab) spawn(ctx context.Context, i Installation, args ...string) (*child, error) {
 	cmd := exec.CommandContext(ctx, l.Binary, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.Env = append(os.Environ(),
+	cmd.Env = append(os.Environ(), "GESTA_DATA="+filepath.Join(l.dir, "dev"),
 		"DATABASE_URL="+i.App, "MIGRATE_DATABASE_URL="+i.Owner, "NATS_URL="+i.NATS, "JWT_SECRET="+i.Secret,
 		"GESTA_MASTER_KEY="+i.MasterKey, "BCRYPT_COST=4", "ACCOUNTS_ACCESS_TTL="+tokenLife.String(), "GESTA_DRAIN=0s")
-	out, err := cmd.StderrPipe()
+	out, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	cmd.Stdout, cmd.Stderr = in, in
+	err = cmd.Start()
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, errors.Join(err, out.Close())
 	}
 	c := &child{cmd: cmd, exited: make(chan struct{})}
 	serving := make(chan string, 1)
 	go func() {
 		defer close(c.exited)
+		defer out.Close()
 		c.listen(out, serving)
 		_ = cmd.Wait() // What it said tells more.
 	}()
@@ -57,13 +60,14 @@ func (l *lab) spawn(ctx context.Context, i Installation, args ...string) (*child
 	return c, c.awaitReady(ctx)
 }
 
-var servingAt = regexp.MustCompile(`"msg":"serving".*"addresses":\["([^"]+)"`)
+// servingAt finds the port in what serve and dev say.
+var servingAt = regexp.MustCompile(`"msg":"serving".*"addresses":\["127.0.0.1:(\d+)"|  REST +http://localhost:(\d+)`)
 
 func (c *child) listen(out io.Reader, serving chan<- string) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		c.said.add(lines.Text())
 		if m := servingAt.FindStringSubmatch(lines.Text()); m != nil {
-			serving <- m[1]
+			serving <- "127.0.0.1:" + m[1] + m[2]
 		}
 	}
 }
@@ -89,6 +93,12 @@ func (c *child) awaitReady(ctx context.Context) error {
 // end tells it to, and waits.
 func (c *child) end() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // It may have ended already.
+	<-c.exited
+}
+
+// kill gives it no time to do anything.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // It may have ended already.
 	<-c.exited
 }
 

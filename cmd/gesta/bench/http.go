@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -31,15 +31,11 @@ func userEmail(n int) value.Email { return value.Email(fmt.Sprintf("user%d@bench
 // customer is a user who is signed in.
 type customer struct{ id, token string }
 
-// http compares requests with bare handlers. Each side is a process of its own; load, NATS and Postgres have
-// the same cores.
+// http compares requests to `gesta dev`, whose process has NATS in it, with bare handlers. Each side is a
+// process of its own with a Postgres of the same settings; all have the same cores, and the load as well.
 func (l *lab) http(ctx context.Context) error {
-	i, stop, err := l.install(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	ours, err := l.spawn(ctx, i, "serve", "--listen", "127.0.0.1:0")
+	i := Installation{Secret: secret}
+	ours, err := l.spawn(ctx, i, "dev", "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -48,11 +44,18 @@ func (l *lab) http(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reference, err := l.spawnBare(ctx, i, all)
+	like, err := l.bareInstallation(ctx, i, all)
+	if err != nil {
+		return err
+	}
+	reference, err := l.spawn(ctx, like, "bench", "bare")
 	if err != nil {
 		return err
 	}
 	defer reference.end()
+	if err := l.putsAgainstMore(ctx, ours, like, all); err != nil {
+		return err
+	}
 	for _, measure := range []func(context.Context, *child, *child, []customer) error{l.puts, l.gets, l.posts} {
 		if err := measure(ctx, ours, reference, all); err != nil {
 			return err
@@ -62,13 +65,27 @@ func (l *lab) http(ctx context.Context) error {
 	return nil
 }
 
+const putPhone = "PUT /users/:id (a new phone number)"
+
 func (l *lab) puts(ctx context.Context, ours, reference *child, all []customer) error {
 	change := changes(all)
-	what := "PUT /users/:id (a new phone number)"
-	if err := l.throughput(ctx, what, "a bare INSERT", []contestant{many(ours, change, 200), many(reference, change, 200)}, atLeast(.65)); err != nil {
+	if err := l.throughput(ctx, putPhone, "a bare INSERT", []contestant{many(ours, change, 200), many(reference, change, 200)}, atLeast(.65)); err != nil {
 		return err
 	}
-	return l.latency(ctx, what, "a bare INSERT", []contestant{one(ours, change, 200), one(reference, change, 200)}, atMost(3))
+	return l.latency(ctx, putPhone, "a bare INSERT", []contestant{one(ours, change, 200), one(reference, change, 200)}, atMost(3))
+}
+
+// putsAgainstMore shows how much more the bare handler does when it has a connection for each client: more
+// of them commit together.
+func (l *lab) putsAgainstMore(ctx context.Context, ours *child, like Installation, all []customer) error {
+	reference, err := l.spawn(ctx, like, "bench", "bare", "--connections", strconv.Itoa(connections))
+	if err != nil {
+		return err
+	}
+	defer reference.end()
+	change := changes(all)
+	return l.throughput(ctx, putPhone, "the same with a pool of "+strconv.Itoa(connections),
+		[]contestant{many(ours, change, 200), many(reference, change, 200)}, shown)
 }
 
 func (l *lab) gets(ctx context.Context, ours, reference *child, all []customer) error {
@@ -155,15 +172,14 @@ func sent(all []loadgen.Sample, lasting time.Duration) (result, error) {
 	}, nil
 }
 
-// changes are requests for phone numbers that nobody has had, in no turn before either: who asks for the
-// number that he has changes nothing.
+// changes are requests for phone numbers that nobody has had, however often they are counted from 0: who has
+// the number already is not changed.
 func changes(all []customer) func(int) []byte {
-	began := time.Now().Unix() % 1e6
-	var asked atomic.Int64
+	var last atomic.Int64
 	return func(int) []byte {
-		n := int(asked.Add(1))
-		c := all[n%len(all)]
-		return loadgen.Message("PUT", "/users/"+c.id, c.token, map[string]string{"phone": fmt.Sprintf("+%06d%08d", began, n)})
+		n := last.Add(1)
+		c := all[n%int64(len(all))]
+		return loadgen.Message("PUT", "/users/"+c.id, c.token, map[string]string{"phone": fmt.Sprintf("+%014d", n)})
 	}
 }
 
@@ -174,66 +190,63 @@ func signUp(email string) map[string]string {
 // populate registers users and signs them in.
 func populate(address string, count int) ([]customer, error) {
 	all := make([]customer, count)
-	step := func(n int, request []byte, status int, into any) error {
-		c := loadgen.Client{Address: address}
-		defer c.Close()
-		a, err := c.Send(request)
-		if err == nil && a.Status != status {
-			err = fmt.Errorf("%d %s", a.Status, a.Text)
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal([]byte(a.Text), into)
-	}
 	return all, each(count, func(n int) error {
 		var user struct{ ID string }
 		var login struct {
 			Token string `json:"access_token"`
 		}
-		err := step(n, loadgen.Message("POST", "/users", "", signUp(string(userEmail(n)))), 201, &user)
+		err := ask(address, loadgen.Message("POST", "/users", "", signUp(string(userEmail(n)))), 201, &user)
 		if err == nil {
-			err = step(n, loadgen.Message("POST", "/auth/login", "", map[string]string{"email": string(userEmail(n)), "password": password}), 200, &login)
+			err = ask(address, loadgen.Message("POST", "/auth/login", "", map[string]string{"email": string(userEmail(n)), "password": password}), 200, &login)
 		}
 		all[n] = customer{user.ID, login.Token}
 		return err
 	})
 }
 
-// spawnBare starts the reference, with the same users and sessions in tables of its own.
-func (l *lab) spawnBare(ctx context.Context, like Installation, all []customer) (*child, error) {
-	i, err := l.database(ctx)
+// ask reads what one request is answered, if that is of some status.
+func ask(address string, request []byte, status int, into any) error {
+	c := loadgen.Client{Address: address}
+	defer c.Close()
+	a, err := c.Send(request)
+	if err == nil && a.Status != status {
+		err = fmt.Errorf("%d %s", a.Status, a.Text)
+	}
 	if err != nil {
-		return nil, err
+		return err
+	}
+	return json.Unmarshal([]byte(a.Text), into)
+}
+
+// bareInstallation is what the reference works on: the same users and sessions in tables of its own.
+func (l *lab) bareInstallation(ctx context.Context, like Installation, all []customer) (i Installation, err error) {
+	if i, err = l.database(ctx); err != nil {
+		return i, err
 	}
 	conn, err := pgx.Connect(ctx, i.Owner)
 	if err != nil {
-		return nil, err
+		return i, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, BareTables); err != nil {
-		return nil, err
+	if _, err := conn.Exec(ctx, bareTables); err != nil {
+		return i, err
 	}
 	tokens, err := commands.NewTokens(nil, time.Now, like.Secret)
 	if err != nil {
-		return nil, err
+		return i, err
 	}
 	batch := &pgx.Batch{}
 	for n, c := range all {
 		caller, err := tokens.Parse(commands.AccessToken, realm, c.token)
 		if err != nil {
-			return nil, err
+			return i, err
 		}
 		user, err := id.ParseUUID(c.id)
 		if err != nil {
-			return nil, err
+			return i, err
 		}
 		batch.Queue(`insert into users values ($1, $2, $3, $4, 'CU', true, now(), now())`, [16]byte(user), realm, userEmail(n), "+5511999990000")
 		batch.Queue(`insert into sessions values ($1, $2)`, [16]byte(caller.Session.ID), [16]byte(user))
 	}
-	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, err
-	}
-	i.NATS, i.Secret = like.NATS, like.Secret
-	return l.spawn(ctx, i, strings.Fields("bench bare")...)
+	return i, conn.SendBatch(ctx, batch).Close()
 }

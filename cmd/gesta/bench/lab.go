@@ -71,6 +71,8 @@ var parts = []part{
 	{"http", false, (*lab).http},
 	{"rebuild", false, (*lab).rebuild},
 	{"snapshot", false, (*lab).snapshot},
+	{"vacuum", false, (*lab).vacuum},
+	{"growth", true, (*lab).growth},
 }
 
 // Names are the parts that there are.
@@ -133,6 +135,7 @@ func (l *lab) wants(p part) bool {
 const (
 	appLogin    = "gesta_app"
 	appPassword = "bench"
+	secret      = "0123456789abcdef0123456789abcdef" // signs tokens
 )
 
 // install makes an empty installation with a NATS of its own, which end stops.
@@ -140,14 +143,19 @@ func (l *lab) install(ctx context.Context) (i Installation, end func(), err erro
 	if i, err = l.database(ctx); err != nil {
 		return i, nil, err
 	}
-	ns, err := natsembed.Start(natsembed.Options{
-		Dir: filepath.Join(l.dir, fmt.Sprint("nats", l.count)), Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler),
-	})
+	ns, err := startNATS(l.natsDir())
 	if err != nil {
 		return i, nil, err
 	}
 	i.NATS = ns.URL()
 	return i, ns.Stop, nil
+}
+
+// natsDir is where the NATS of the newest database keeps its streams.
+func (l *lab) natsDir() string { return filepath.Join(l.dir, fmt.Sprint("nats", l.count)) }
+
+func startNATS(dir string) (*natsembed.Server, error) {
+	return natsembed.Start(natsembed.Options{Dir: dir, Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 }
 
 // database makes an empty, migrated database.
@@ -167,7 +175,7 @@ func (l *lab) database(ctx context.Context) (i Installation, err error) {
 	if _, err := conn.Exec(ctx, `create database `+name); err != nil {
 		return i, err
 	}
-	i = Installation{Owner: l.postgres.URL(name), Secret: "0123456789abcdef0123456789abcdef", MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
+	i = Installation{Owner: l.postgres.URL(name), Secret: secret, MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}
 	app, err := url.Parse(i.Owner)
 	if err != nil {
 		return i, err
@@ -182,18 +190,21 @@ func (l *lab) database(ctx context.Context) (i Installation, err error) {
 
 const schema = "gesta"
 
-// pool opens all of its connections, so that nothing measured is about who connects first.
+// pool opens all of its connections, so that nothing measured is about who connects first; 0 for as many as
+// pgx has in a pool unless told otherwise.
 func pool(ctx context.Context, database string, connections int) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(database)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = int32(connections)
+	if connections > 0 {
+		config.MaxConns = int32(connections)
+	}
 	p, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	for range connections {
+	for range config.MaxConns {
 		conn, err := p.Acquire(ctx)
 		if err != nil {
 			return nil, err

@@ -24,8 +24,7 @@ const (
 	readPage    = 1000      // events that a follower asks for at once
 )
 
-// reads compares reading the history in order, in pages and decoded, with one statement whose rows are
-// scanned and not decoded.
+// reads compares reading the history in order and decoded with reading it undecoded.
 func (l *lab) reads(ctx context.Context) error {
 	i, err := l.database(ctx)
 	if err != nil {
@@ -44,11 +43,13 @@ func (l *lab) reads(ctx context.Context) error {
 		return err
 	}
 	defer scanned.Close()
-	took, err := turns(ctx, rounds, 0, reading(s), scanning(scanned))
+	took, err := turns(ctx, rounds, 0, reading(s), collecting(scanned), scanning(scanned))
 	if err != nil {
 		return err
 	}
-	l.rates("read", fmt.Sprintf("%d events in order, decoded, against a scan without decoding", historySize), "events", took[0], took[1], atLeast(.6))
+	what := fmt.Sprintf("%d events in order, decoded, against ", historySize)
+	l.rates("read", what+"pgx collecting the same pages without decoding", "events", took[0], took[1], atLeast(.6))
+	l.rates("read", what+"one statement whose rows are scanned and thrown away", "events", took[0], took[2], shown)
 	return nil
 }
 
@@ -70,6 +71,37 @@ func reading(s eventstore.Store) contestant {
 				}
 			}
 			last = events[len(events)-1].Mark()
+			n += len(events)
+		}
+	})
+}
+
+// eventRow is an event as pgx reads one.
+type eventRow struct {
+	Position   int64
+	StreamKind string
+	StreamID   [16]byte
+	Version    int64
+	EventID    [16]byte
+	Type       string
+	Schema     int
+	Data       json.RawMessage
+	Secret     json.RawMessage
+	Metadata   json.RawMessage
+	OccurredAt time.Time
+	RecordedAt time.Time
+}
+
+// collecting is what comes before decoding, in the usual way: page by page, each a slice of structs.
+func collecting(p *pgxpool.Pool) contestant {
+	return whole(func(ctx context.Context) (n int, err error) {
+		for after := int64(0); ; {
+			rows, _ := p.Query(ctx, `select * from gesta.events where position > $1 order by position limit $2`, after, readPage) // Its error comes again.
+			events, err := pgx.CollectRows(rows, pgx.RowToStructByPos[eventRow])
+			if err != nil || len(events) == 0 {
+				return n, err
+			}
+			after = events[len(events)-1].Position
 			n += len(events)
 		}
 	})
