@@ -177,9 +177,10 @@ func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) e
 func (t *policyTurn) pass(ctx context.Context, to eventstore.Mark, set []timers.Timer, now bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.at = to; now {
-		return t.move(ctx, set)
+	if now {
+		return t.move(ctx, to, set)
 	}
+	t.at = to
 	return nil
 }
 
@@ -190,13 +191,14 @@ func (t *policyTurn) catchUp(ctx context.Context) error {
 	if t.at == t.kept {
 		return nil
 	}
-	return t.move(ctx, nil)
+	return t.move(ctx, t.at, nil)
 }
 
-func (t *policyTurn) move(ctx context.Context, set []timers.Timer) error {
-	err := t.Timers.Move(ctx, t.kept, t.at, set)
+// move has not come anywhere when it fails: or catchUp would go there without what is left to do.
+func (t *policyTurn) move(ctx context.Context, to eventstore.Mark, set []timers.Timer) error {
+	err := t.Timers.Move(ctx, t.kept, to, set)
 	if err == nil {
-		t.kept = t.at
+		t.at, t.kept = to, to
 	}
 	return err
 }

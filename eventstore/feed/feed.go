@@ -3,8 +3,8 @@
 //
 // Events come from JetStream. Whenever that is in doubt (a gap, a message that is none, silence though
 // an append was announced, no connection at all), and for who is behind, they come from the store, which
-// is the truth. A follower can't tell the difference: it sees what is published of an event, never its secret fields,
-// and of the metadata what package envelope names.
+// is the truth. A follower can't tell the difference: it sees what is published of an event, never its
+// secret fields, and of the metadata what package envelope names.
 package feed
 
 import (

@@ -48,7 +48,7 @@ func (s *Store) askBehind(ctx context.Context, p *eventstore.Precondition, send 
 	switch {
 	case refused != nil:
 		return refused
-	case unasked != nil && !isAnswer(err):
+	case unasked != nil && err != nil && !isAnswer(err):
 		return p.Fail(failed("holder", err))
 	}
 	return err

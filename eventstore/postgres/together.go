@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -40,7 +42,7 @@ type lookup struct {
 	done      chan struct{}
 }
 
-// Ask does what Ask does.
+// Ask asks as the function of that name does.
 func (l *Lookups) Ask(ctx context.Context, questions *pgx.Batch) error {
 	return ask(ctx, l.send, questions)
 }
@@ -50,6 +52,9 @@ func (l *Lookups) Ask(ctx context.Context, questions *pgx.Batch) error {
 // stands in line for longer than acquireTime.
 func (l *Lookups) send(ctx context.Context, questions *pgx.Batch) error {
 	mine := &lookup{ctx: ctx, questions: questions, done: make(chan struct{})}
+	for _, q := range questions.QueuedQueries {
+		q.Fn = survived(q.Fn)
+	}
 	l.join(mine)
 	enough := time.NewTimer(acquireTime)
 	defer enough.Stop()
@@ -112,7 +117,8 @@ func (l *Lookups) take() (some []*lookup) {
 	return some
 }
 
-// answer asks one by one when the server finds fault with any of them, which ends all behind it.
+// answer asks one by one when the server finds fault with any of them, or one can't read its answer, which
+// ends all behind it.
 func (l *Lookups) answer(some []*lookup) {
 	if len(some) == 1 {
 		some[0].err = l.alone(some[0])
@@ -122,7 +128,7 @@ func (l *Lookups) answer(some []*lookup) {
 	for _, one := range some {
 		switch {
 		case err == nil: // Each has its own.
-		case isAnswer(err):
+		case isAnswer(err), !isAway(err):
 			one.err = l.alone(one)
 		default:
 			one.err = err
@@ -160,18 +166,34 @@ func (one *lookup) receive(read func(pgx.BatchResults) error) func(pgx.BatchResu
 	}
 }
 
-// longest is a context with the last of the deadlines, if all have one, and otherwise like the first one's.
+// survived makes a panic of what reads an answer an error: here it would end the process, and not only the
+// request.
+func survived(read func(pgx.BatchResults) error) func(pgx.BatchResults) error {
+	return func(answers pgx.BatchResults) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = pgx.ScanArgError{Err: fmt.Errorf("%s\n%s", domain.Panicked(v), debug.Stack())}
+			}
+		}()
+		if read == nil {
+			_, err = answers.Exec()
+			return err
+		}
+		return read(answers)
+	}
+}
+
+// longest is a context with the last of the deadlines. Who has none must not hold the others up for ever.
 func longest(some []*lookup) (context.Context, context.CancelFunc) {
-	ctx := context.WithoutCancel(some[0].ctx)
 	var last time.Time
 	for _, one := range some {
 		deadline, has := one.ctx.Deadline()
 		if !has {
-			return context.WithCancel(ctx)
+			deadline = time.Now().Add(DefaultTimeout)
 		}
 		if deadline.After(last) {
 			last = deadline
 		}
 	}
-	return context.WithDeadline(ctx, last)
+	return context.WithDeadline(context.WithoutCancel(some[0].ctx), last)
 }

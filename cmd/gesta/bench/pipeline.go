@@ -39,9 +39,14 @@ func (l *lab) timeCommands(ctx context.Context, p *Process) error {
 	if err != nil {
 		return err
 	}
+	alone, end, err := l.store(ctx) // Nothing relays or projects what is appended there.
+	if err != nil {
+		return err
+	}
+	defer end()
 	change := changing(p.Executor, users)
 	took, err := turns(ctx, rounds, turn,
-		writers(1, 1, func() func(context.Context) error { return change }), writers(1, 1, appending(p.Store)))
+		writers(1, 1, func() func(context.Context) error { return change }), writers(1, 1, appending(alone)))
 	if err != nil {
 		return err
 	}

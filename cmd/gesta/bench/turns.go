@@ -59,7 +59,7 @@ func medianOf(all []result, of func(result) float64) float64 {
 
 func median(values []float64) float64 {
 	slices.Sort(values)
-	return values[len(values)/2]
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
 func rate(r result) float64 { return r.rate }
