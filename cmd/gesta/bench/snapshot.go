@@ -22,11 +22,12 @@ func (l *lab) snapshot(ctx context.Context) error {
 	}
 	defer closeStore()
 	const many = 64
-	during, beside, err := l.besideSnapshot(ctx, s.Pool().Config().ConnString(), writers(many, 1, appending(s)))
+	during, without, err := l.besideSnapshot(ctx, s.Pool().Config().ConnString(), writers(many, 1, appending(s)))
 	if err != nil {
 		return err
 	}
-	l.rates("snapshot", "64 writers, while a snapshot stays open for 60 s, against without", "events", during, beside, atLeast(.9))
+	l.rates("snapshot", "64 writers, while a snapshot stays open for 60 s, against before and after it", "events",
+		[]result{mean(during)}, []result{mean(without)}, atLeast(.9))
 	return l.commandsBesideSnapshot(ctx)
 }
 
@@ -47,52 +48,46 @@ func (l *lab) commandsBesideSnapshot(ctx context.Context) error {
 	}
 	change := changing(p.Executor, users)
 	const many = 8
-	during, beside, err := l.besideSnapshot(ctx, i.App, writers(many, 1, func() func(context.Context) error { return change }))
+	during, without, err := l.besideSnapshot(ctx, i.App, writers(many, 1, func() func(context.Context) error { return change }))
 	if err != nil {
 		return err
 	}
-	last, first := during[len(during)-1:], beside[:1]
-	l.rates("snapshot", "8 clients whose commands become visible, in the last 10 s of the same, against before it", "commands", last, first, shown)
+	l.rates("snapshot", "8 clients whose commands become visible, in the last 10 s of the same, against before and after it", "commands",
+		during[len(during)-1:], []result{mean(without)}, shown)
 	return nil
 }
 
-// besideSnapshot runs a contestant without a snapshot and beside one, in pieces of besideTime. The lists are
-// of the same length; those without come from before and after.
+// besideSnapshot runs a contestant for pieces of besideTime: beside a snapshot, and once before and after it.
 func (l *lab) besideSnapshot(ctx context.Context, database string, run contestant) (during, without []result, err error) {
-	pieces := func(n int) (all []result, err error) {
-		for range n {
-			r, err := run(ctx, besideTime)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, r)
+	piece := func(into *[]result) {
+		if err == nil {
+			var r result
+			r, err = run(ctx, besideTime)
+			*into = append(*into, r)
 		}
-		return all, nil
 	}
 	if _, err := run(ctx, turn); err != nil {
 		return nil, nil, err
 	}
-	before, err := pieces(1)
-	if err != nil {
-		return nil, nil, err
+	piece(&without)
+	end, failure := openSnapshot(ctx, database)
+	if failure != nil {
+		return nil, nil, failure
 	}
-	end, err := openSnapshot(ctx, database)
-	if err != nil {
-		return nil, nil, err
+	for range int(snapshotTime / besideTime) {
+		piece(&during)
 	}
-	during, err = pieces(int(snapshotTime / besideTime))
 	end()
-	if err != nil {
-		return nil, nil, err
+	piece(&without)
+	return during, without, err
+}
+
+// mean is what pieces of the same length come to together.
+func mean(all []result) (r result) {
+	for _, one := range all {
+		r.rate += one.rate / float64(len(all))
 	}
-	after, err := pieces(1)
-	if err != nil {
-		return nil, nil, err
-	}
-	for n := range during {
-		without = append(without, []result{before[0], after[0]}[n%2])
-	}
-	return during, without, nil
+	return r
 }
 
 // openSnapshot does what pg_dump does first.
