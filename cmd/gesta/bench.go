@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 
 	"gesta/cmd/gesta/bench"
@@ -47,7 +46,7 @@ func (c benchBare) Run(ctx context.Context, s *Settings, std streams) error {
 	return bench.ServeBare(ctx, bench.Installation{Owner: s.MigrateDatabaseURL, Secret: s.JWTSecret}, c.Connections, std.err)
 }
 
-// openProcess runs what `gesta serve` runs, but serves nothing.
+// openProcess runs what `gesta dev` runs, but serves nothing.
 func openProcess(ctx context.Context, i bench.Installation) (*bench.Process, error) {
 	s, err := settingsOf(i)
 	if err != nil {
@@ -62,7 +61,7 @@ func openProcess(ctx context.Context, i bench.Installation) (*bench.Process, err
 	if err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(i.NATS, natsOptions(log)...)
+	nc, err := i.Connect(natsOptions(log)...)
 	if err != nil {
 		a.close()
 		return nil, err

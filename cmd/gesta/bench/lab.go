@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go"
 
 	"gesta/commands"
 	"gesta/eventstore"
@@ -28,7 +29,7 @@ type Options struct {
 	Binary   string   // of gesta
 	Progress io.Writer
 	Out      io.Writer
-	// Open puts the parts of a process together as `gesta serve` does, without serving HTTP.
+	// Open puts the parts of a process together as `gesta dev` does, without serving HTTP.
 	Open func(ctx context.Context, installation Installation) (*Process, error)
 }
 
@@ -44,7 +45,8 @@ type Process struct {
 type Installation struct {
 	App, Owner string // database URLs
 	NATS       string
-	Secret     string // signs tokens
+	Connect    func(...nats.Option) (*nats.Conn, error) // to the same NATS, in its own process
+	Secret     string                                   // signs tokens
 	MasterKey  string
 }
 
@@ -147,7 +149,7 @@ func (l *lab) install(ctx context.Context) (i Installation, end func(), err erro
 	if err != nil {
 		return i, nil, err
 	}
-	i.NATS = ns.URL()
+	i.NATS, i.Connect = ns.URL(), ns.Connect
 	return i, ns.Stop, nil
 }
 
