@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,6 +16,7 @@ import (
 	"gesta/domain"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 )
 
 // batches counts round trips, and holds the first ones up until it is told that all have asked.
@@ -51,6 +53,14 @@ func lookups(t *testing.T) (*postgres.Lookups, *batches) {
 	return &postgres.Lookups{Pool: pool}, b
 }
 
+// bounded is how requests ask: who has no end asks alone.
+func bounded(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 var errRefused = &domain.Fault{Kind: domain.NotFound, Code: "refused", Text: "refused"}
 
 // Many ask at once, some of them badly: everybody gets his own answer, or his own error, in far fewer round
@@ -82,7 +92,7 @@ func TestLookupsGoTogether(t *testing.T) {
 				}
 				questions.Queue(sql, n).QueryRow(func(row pgx.Row) error { return row.Scan(&got) })
 				asked.Done()
-				err := l.Ask(t.Context(), questions)
+				err := l.Ask(bounded(t), questions)
 				var faulty *pgconn.PgError
 				switch {
 				case wanted == nil && (err != nil || got != want):
@@ -116,4 +126,120 @@ func TestALookupEndsWithItsTime(t *testing.T) {
 	if err := l.Ask(t.Context(), questions); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is wrong with one caller, or lost with a connection, is nobody else's: the others get their answers.
+func TestNobodyBearsTheMistakesOfOthers(t *testing.T) {
+	t.Parallel()
+	for what, mistake := range map[string]func(*pgxpool.Pool, *pgx.Batch){
+		"an argument that can't be said": func(_ *pgxpool.Pool, q *pgx.Batch) { q.Queue(`select $1::int`, "no number") },
+		"an answer that is not understood": func(_ *pgxpool.Pool, q *pgx.Batch) {
+			q.Queue(`select 'no number'`).QueryRow(func(row pgx.Row) error { return row.Scan(new(int)) })
+		},
+		"an error of its own":      func(_ *pgxpool.Pool, q *pgx.Batch) { q.Queue(`select 1`).Query(func(pgx.Rows) error { return errOwn }) },
+		"an answer that is unread": func(_ *pgxpool.Pool, q *pgx.Batch) { q.Queue(`select 1 / 0`) },
+		"a panic": func(_ *pgxpool.Pool, q *pgx.Batch) {
+			q.Queue(`select 1`).Query(func(pgx.Rows) error { panic("a mistake") })
+		},
+		"a backend that is ended": func(_ *pgxpool.Pool, q *pgx.Batch) { q.Queue(`select pg_terminate_backend(pg_backend_pid())`) },
+		"a connection that is lost": func(pool *pgxpool.Pool, q *pgx.Batch) {
+			q.Queue(`select 1`).Query(func(rows pgx.Rows) error { return rows.Conn().PgConn().Conn().Close() })
+			q.Queue(`select repeat('x', 1000000)`)
+		},
+	} {
+		l, sent := lookups(t)
+		const all = 40
+		var asking, asked sync.WaitGroup
+		asked.Add(all)
+		for n := range all {
+			asking.Go(func() {
+				questions, got := &pgx.Batch{}, -1
+				if n == all-2 {
+					mistake(l.Pool, questions)
+				}
+				questions.Queue(`select $1::int`, n).QueryRow(func(row pgx.Row) error { return row.Scan(&got) })
+				asked.Done()
+				err := l.Ask(bounded(t), questions)
+				if mistaken := n == all-2; mistaken != (err != nil) || !mistaken && got != n {
+					t.Errorf("%s: %d: %d, %v", what, n, got, err)
+				}
+			})
+		}
+		asked.Wait()
+		close(sent.asked)
+		asking.Wait()
+		wait.Until(t, "no connection is in use after "+what, func() bool { return l.Pool.Stat().AcquiredConns() == 0 })
+	}
+}
+
+var errOwn = errors.New("an error of its own")
+
+// Who gave up in line, and who asks for no answer, is in nobody's way.
+func TestCallersComeAndGo(t *testing.T) {
+	t.Parallel()
+	l, sent := lookups(t)
+	close(sent.asked)
+	var asking sync.WaitGroup
+	for n := range 100 {
+		asking.Go(func() {
+			for turn := range 50 {
+				ctx, cancel := context.WithTimeout(bounded(t), time.Duration(n*turn)*time.Microsecond)
+				if n%3 == 0 {
+					ctx, cancel = context.WithCancel(bounded(t))
+					go cancel()
+				} else if n%3 == 1 {
+					ctx = bounded(t)
+				}
+				got, questions := 0, &pgx.Batch{}
+				questions.Queue(`select 1`)
+				questions.Queue(`select $1::int`, n).QueryRow(func(row pgx.Row) error { return row.Scan(&got) })
+				if err := l.Ask(ctx, questions); err == nil && got != n || err != nil && n%3 == 1 {
+					t.Errorf("%d: %d, %v", n, got, err)
+				}
+				got++ // What was asked for is over.
+				cancel()
+			}
+		})
+	}
+	asking.Wait()
+}
+
+// When the server no longer answers, each waits for as long as some request may take; one who would wait for
+// ever holds nobody up, and is answered when it is there again.
+func TestWhoHasNoEndHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	proxy, url := pgtest.NewProxy(t, pgtest.Database(t))
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	l := &postgres.Lookups{Pool: pool}
+	ask := func(ctx context.Context) error {
+		questions := &pgx.Batch{}
+		questions.Queue(`select 1`)
+		return l.Ask(ctx, questions)
+	}
+	if err := ask(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	var endless, requests sync.WaitGroup
+	for range 20 {
+		endless.Go(func() {
+			if err := ask(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		requests.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		})
+	}
+	requests.Wait()
+	proxy.Flow()
+	endless.Wait()
 }
