@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"gesta/cmd/gesta/bench"
@@ -35,10 +36,31 @@ func (c benchRun) Run(ctx context.Context, std streams) error {
 		}
 	}
 	binary, err := os.Executable()
+	if err == nil {
+		err = forgetSettings()
+	}
 	if err != nil {
 		return err
 	}
 	return bench.Run(ctx, bench.Options{Parts: c.Parts, Binary: binary, Progress: std.err, Out: std.out, Open: openProcess})
+}
+
+// forgetSettings keeps what is set for another installation on this machine from what is measured.
+func forgetSettings() error {
+	parser, err := newParser(&cli{})
+	if err != nil {
+		return err
+	}
+	return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, is := node.(*kong.Flag); is {
+			for _, name := range flag.Envs {
+				if err := os.Unsetenv(name); err != nil {
+					return err
+				}
+			}
+		}
+		return next(nil)
+	})
 }
 
 // Run serves until ctx ends.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gesta/domain"
@@ -42,18 +43,19 @@ type lookup struct {
 	done      chan struct{}
 }
 
-// Ask asks as the function of that name does.
+// Ask does what Ask does.
 func (l *Lookups) Ask(ctx context.Context, questions *pgx.Batch) error {
 	return ask(ctx, l.send, questions)
 }
 
 // send waits for the answers, also beyond the end of ctx once they are asked for: they are written where the
-// caller can see them. They have as much time as the caller has who has the most. As with a pool, nobody
-// stands in line for longer than acquireTime.
+// caller can see them. They have as much time as the caller has who has the most: one who has no end would
+// have all others wait for ever, and asks alone. As with a pool, nobody stands in line for longer than
+// acquireTime.
 func (l *Lookups) send(ctx context.Context, questions *pgx.Batch) error {
 	mine := &lookup{ctx: ctx, questions: questions, done: make(chan struct{})}
-	for _, q := range questions.QueuedQueries {
-		q.Fn = survived(q.Fn)
+	if _, ends := ctx.Deadline(); !ends {
+		return l.alone(mine)
 	}
 	l.join(mine)
 	enough := time.NewTimer(acquireTime)
@@ -99,9 +101,6 @@ func (l *Lookups) run() {
 			return
 		}
 		l.answer(some)
-		for _, one := range some {
-			close(one.done)
-		}
 	}
 }
 
@@ -117,26 +116,35 @@ func (l *Lookups) take() (some []*lookup) {
 	return some
 }
 
-// answer asks one by one when the server finds fault with any of them, or one can't read its answer, which
-// ends all behind it.
+// answer asks one by one when a round trip fails: a fault of one ends all behind it, and a connection that
+// was lost is replaced. What took too long together would take all of them too long again.
 func (l *Lookups) answer(some []*lookup) {
-	if len(some) == 1 {
-		some[0].err = l.alone(some[0])
-		return
+	again := len(some) == 1
+	var err error
+	if !again {
+		err = l.together(some)
+		again = err != nil && !pgconn.Timeout(err) && !errors.Is(err, context.DeadlineExceeded)
 	}
-	err := l.together(some)
 	for _, one := range some {
 		switch {
-		case err == nil: // Each has its own.
-		case isAnswer(err), !isAway(err):
+		case again:
 			one.err = l.alone(one)
-		default:
+		case err != nil:
 			one.err = err
 		}
+		close(one.done)
 	}
 }
 
-func (l *Lookups) alone(one *lookup) error { return l.Pool.SendBatch(one.ctx, one.questions).Close() }
+func (l *Lookups) alone(one *lookup) (err error) {
+	defer survive(&err)
+	conn, err := l.Pool.Acquire(one.ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return conn.SendBatch(one.ctx, one.questions).Close()
+}
 
 func (l *Lookups) together(some []*lookup) error {
 	ctx, cancel := longest(some)
@@ -153,12 +161,13 @@ func (l *Lookups) together(some []*lookup) error {
 // receive keeps what a caller makes of its own answer from ending the others'. Nothing more of it is read
 // for this one.
 func (one *lookup) receive(read func(pgx.BatchResults) error) func(pgx.BatchResults) error {
-	return func(answers pgx.BatchResults) error {
-		if one.err != nil {
+	return func(answers pgx.BatchResults) (err error) {
+		defer survive(&err)
+		if one.err != nil || read == nil {
 			_, err := answers.Exec()
 			return err
 		}
-		err := read(answers)
+		err = read(answers)
 		if refusal := (*domain.Fault)(nil); errors.Is(err, pgx.ErrNoRows) || errors.As(err, &refusal) {
 			one.err, err = err, nil
 		}
@@ -166,32 +175,18 @@ func (one *lookup) receive(read func(pgx.BatchResults) error) func(pgx.BatchResu
 	}
 }
 
-// survived makes a panic of what reads an answer an error: here it would end the process, and not only the
-// request.
-func survived(read func(pgx.BatchResults) error) func(pgx.BatchResults) error {
-	return func(answers pgx.BatchResults) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				err = pgx.ScanArgError{Err: fmt.Errorf("%s\n%s", domain.Panicked(v), debug.Stack())}
-			}
-		}()
-		if read == nil {
-			_, err = answers.Exec()
-			return err
-		}
-		return read(answers)
+// survive makes a panic an error: here nobody else would, as a server does for its requests.
+func survive(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("postgres: reading an answer %s\n%s", domain.Panicked(v), debug.Stack())
 	}
 }
 
-// longest is a context with the last of the deadlines. Who has none must not hold the others up for ever.
+// longest is a context with the last of the deadlines, and otherwise like the first one's.
 func longest(some []*lookup) (context.Context, context.CancelFunc) {
 	var last time.Time
 	for _, one := range some {
-		deadline, has := one.ctx.Deadline()
-		if !has {
-			deadline = time.Now().Add(DefaultTimeout)
-		}
-		if deadline.After(last) {
+		if deadline, _ := one.ctx.Deadline(); deadline.After(last) {
 			last = deadline
 		}
 	}
