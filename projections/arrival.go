@@ -33,7 +33,7 @@ func (a *arrival) await(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	for began := time.Now(); ; rest(ctx, arrivalPoll) {
-		err := conn.QueryRow(ctx, `select position from checkpoints where follower = $1 order by position desc limit 1`, follower).Scan(&position)
+		err := conn.QueryRow(ctx, `select position from checkpoints where follower = $1 order by era desc limit 1`, follower).Scan(&position)
 		if err != nil || position >= end || a.vain.Load() == position+1 {
 			return nil
 		}

@@ -206,7 +206,7 @@ func (f *Fence) poll(last time.Time) <-chan time.Time {
 // a schema the history is not asked.
 func Checkpoint(db *pgxpool.Pool, truth string) func(context.Context) (Standing, error) {
 	sql := `select position, stale, exists (select from parked) from checkpoints as c where follower = $1` + inHistory(truth) +
-		` order by position desc limit 1`
+		` order by era desc limit 1`
 	return func(ctx context.Context) (s Standing, err error) {
 		err = db.QueryRow(ctx, sql, follower).Scan(&s.Position, &s.Stale, &s.Parked)
 		if errors.Is(err, pgx.ErrNoRows) || isMissing(err) {

@@ -32,10 +32,12 @@ const follower = "projector"
 // advance refuses when another projector has taken over or moved on: what that one wrote must not be
 // written again.
 //
-// The one row of checkpoints is keyed by its position as well, and always asked for by it or as the last one:
-// while a snapshot is open elsewhere, as that of a dump, each batch leaves a version behind that can't be
-// removed, and all of them would have to be passed to find the row by its follower (batches of one event fell
-// from 13,000 a second to 1,400 within 30 s; so they stay at 11,000).
+// The one row of checkpoints is keyed by its era as well, which changes with every 256th position, and asked for
+// by it or as the last one. Each batch leaves a version of the row behind. Most are of the same key, and are
+// removed in passing: an hour of batches leaves the table at some pages (with the position in the key, which every
+// batch changes, it grew to 21 MB). But while a snapshot is open elsewhere, as that of a dump, none can be removed,
+// and to find the row all of its key have to be passed: with the follower alone as the key, batches of one event
+// fell from 13,000 a second to 1,400 within 30 s; so they stay at 11,000.
 const bookkeeping = `
 create table checkpoints (
 	follower text        not null,
@@ -45,7 +47,8 @@ create table checkpoints (
 	stale    boolean     not null default false, -- some read models stand still until they are rebuilt
 	rebuild  bigint      not null default 0,     -- what made this schema; 0 for the first one
 	moved_at timestamptz not null default now(),
-	primary key (follower, position)
+	era      bigint      not null generated always as (position / 256) stored,
+	primary key (follower, era)
 );
 create table built (
 	projection  text   not null primary key,
@@ -69,7 +72,7 @@ create function advance(who text, whose bigint, from_position bigint, from_event
 returns void language plpgsql as $$
 begin
 	update checkpoints set position = to_position, event_id = to_event, moved_at = now()
-	where follower = who and turn = whose and position = from_position and event_id = from_event;
+	where follower = who and era = from_position / 256 and turn = whose and position = from_position and event_id = from_event;
 	if not found then
 		raise exception 'the checkpoint of % is not at %, or no longer ours', who, from_position using errcode = 'GE002';
 	end if;

@@ -127,7 +127,7 @@ func (t *term) check(ctx context.Context) (retry bool, err error) {
 	defer t.mu.Unlock()
 	var ours bool
 	err = t.conn.QueryRow(ctx, `select exists (select from checkpoints
-		where follower = $1 and turn = $2 and position = $3 and event_id = $4), exists (select from parked where retry)`,
+		where follower = $1 and era = $3::bigint / 256 and turn = $2 and position = $3 and event_id = $4), exists (select from parked where retry)`,
 		follower, t.live.turn, t.live.at.Position, [16]byte(t.live.at.Event.ID)).Scan(&ours, &retry)
 	if err == nil && !ours {
 		err = errMoved
