@@ -16,7 +16,8 @@ func TestAllocationsOfAGet(t *testing.T) {
 	id, access, _ := register(t, client, "user@example.com", "CU", "")
 	requests := make([]*http.Request, 501)
 	for i := range requests {
-		requests[i] = request("GET", "/users/"+id, access, "")
+		requests[i] = httptest.NewRequest(http.MethodGet, "/users/"+id, nil)
+		requests[i].Header.Set("Authorization", "Bearer "+access)
 	}
 	const most = 248
 	next := 0

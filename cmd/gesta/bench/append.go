@@ -74,7 +74,7 @@ func (l *lab) appendAgainst(ctx context.Context, s *postgres.Store, many int, ag
 		return err
 	}
 	for n, c := range against {
-		l.rates("append", fmt.Sprintf("%d writers, against %s", many, c.against), "events", took[0], took[n+1], c.target)
+		l.rates("append", clients(many, "writer")+", against "+c.against, "events", took[0], took[n+1], c.target)
 	}
 	return nil
 }

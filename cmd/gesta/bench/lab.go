@@ -50,10 +50,10 @@ type Installation struct {
 	MasterKey  string
 }
 
-// Lab is where everything is measured: a private Postgres that keeps what it commits.
+// lab is where everything is measured: a private Postgres that keeps what it commits.
 type lab struct {
 	Options
-	*Report
+	*report
 	dir      string
 	postgres *cluster.Cluster
 	count    int // of databases and NATS servers so far
@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	l := &lab{Options: o, Report: &Report{out: o.Out, progress: o.Progress}, dir: dir, postgres: postgres}
+	l := &lab{Options: o, report: &report{out: o.Out, progress: o.Progress}, dir: dir, postgres: postgres}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()

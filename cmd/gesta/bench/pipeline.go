@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -17,7 +18,10 @@ import (
 
 // pipeline times a command from its submission until it is visible in its read model: loaded, decided,
 // appended, relayed, projected, and whoever waits told.
-func (l *lab) pipeline(ctx context.Context) error {
+func (l *lab) pipeline(ctx context.Context) error { return l.running(ctx, l.timeCommands) }
+
+// running shows do an empty installation on which everything runs in this process.
+func (l *lab) running(ctx context.Context, do func(context.Context, Installation, *Process) error) error {
 	i, stop, err := l.install(ctx)
 	if err != nil {
 		return err
@@ -27,14 +31,11 @@ func (l *lab) pipeline(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = l.timeCommands(ctx, p)
-	if closed := p.Close(); err == nil {
-		err = closed
-	}
-	return err
+	err = do(ctx, i, p)
+	return errors.Join(err, p.Close())
 }
 
-func (l *lab) timeCommands(ctx context.Context, p *Process) error {
+func (l *lab) timeCommands(ctx context.Context, _ Installation, p *Process) error {
 	users, err := registered(ctx, p, population)
 	if err != nil {
 		return err

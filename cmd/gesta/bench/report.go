@@ -7,14 +7,15 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Report is the table of what was measured.
-type Report struct {
+// report is the table of what was measured.
+type report struct {
 	rows []row
 	progress,
 	out io.Writer
@@ -70,7 +71,7 @@ func (t target) verdict(ratio float64) string {
 	return "**missed**"
 }
 
-func (r *Report) add(one row) {
+func (r *report) add(one row) {
 	r.rows = append(r.rows, one)
 	fmt.Fprintf(r.progress, "%-9s %s: %s\n", one.part, one.what, strings.Join(one.cells()[2:], "  "))
 }
@@ -84,7 +85,7 @@ func (r row) cells() []string {
 }
 
 // print writes the table as Markdown, with what is needed to read it.
-func (r *Report) print(machine string, took time.Duration) {
+func (r *report) print(machine string, took time.Duration) {
 	heads := []string{"", "", "ours", "reference", "ratio", "target", ""}
 	fmt.Fprintf(r.out, "\n%s\n%s\n", line(heads), line(strings.Split(strings.Repeat("---,", len(heads)-1)+"---", ",")))
 	missed, part := 0, ""
@@ -141,3 +142,11 @@ func perSecond(rate float64, what string) string {
 
 // millis shows a time.
 func millis(d time.Duration) string { return number(float64(d.Microseconds())/1000) + " ms" }
+
+// clients shows how many there are.
+func clients(count int, what string) string {
+	if count != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(count) + " " + what
+}

@@ -28,20 +28,10 @@ func (l *lab) snapshot(ctx context.Context) error {
 	}
 	l.rates("snapshot", "64 writers, while a snapshot stays open for 60 s, against before and after it", "events",
 		[]result{mean(during)}, []result{mean(without)}, atLeast(.9))
-	return l.commandsBesideSnapshot(ctx)
+	return l.running(ctx, l.commandsBesideSnapshot)
 }
 
-func (l *lab) commandsBesideSnapshot(ctx context.Context) error {
-	i, stop, err := l.install(ctx)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	p, err := l.Open(ctx, i)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
+func (l *lab) commandsBesideSnapshot(ctx context.Context, i Installation, p *Process) error {
 	users, err := registered(ctx, p, population)
 	if err != nil {
 		return err
