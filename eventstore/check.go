@@ -35,7 +35,7 @@ func (a Append) Check() error {
 }
 
 func (w Write) check() error {
-	if !isWord(w.Stream.Kind) || w.Stream.ID.IsZero() || w.Expect < 0 {
+	if !isWord(w.Stream.Kind) || w.Stream.ID.IsZero() || w.Expect < 0 || w.Expect == 0 && !w.After.IsZero() {
 		return fmt.Errorf("%w: stream %q at version %d", ErrMalformed, w.Stream, w.Expect)
 	}
 	for _, e := range w.Events {

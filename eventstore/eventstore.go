@@ -59,7 +59,8 @@ type Append struct {
 // Write is one stream's part in an append. Each stream has at most one.
 type Write struct {
 	Stream domain.Stream
-	Expect int64 // the version the stream must be at; 0 for a stream that must be new
+	Expect int64    // the version the stream must be at; 0 for a stream that must be new
+	After  id.Event // the event that must be there; zero for any. After a restore it may be another than was read
 	Events []NewEvent
 	// Without events the version is only checked: nothing may have happened since it was read.
 	Take, Release []Claim // releasing what the stream does not hold changes nothing

@@ -1,15 +1,24 @@
 package eventstore
 
-import "gesta/domain"
+import (
+	"gesta/domain"
+	"gesta/domain/id"
+)
 
 // Facts is what a store knows that an append could contradict. Both stores judge by it: the memory
 // store always, the Postgres store when a batch contradicted something and each append in it needs a
 // verdict of its own. Admit keeps it true while a batch is judged in order.
 type Facts struct {
-	Versions map[domain.Stream]int64
+	Ends     map[domain.Stream]End
 	Holders  map[Claim]domain.Stream
 	Subjects map[SubjectID]bool
 	Answers  map[AnswerKey]Idempotency
+}
+
+// End is the version that a stream is at, and the event there.
+type End struct {
+	Version int64
+	Event   id.Event
 }
 
 // SubjectID and AnswerKey name what Facts knows of subject keys and idempotency records.
@@ -21,7 +30,7 @@ type (
 // NewFacts knows nothing yet: every stream is new, every name free.
 func NewFacts() *Facts {
 	return &Facts{
-		Versions: map[domain.Stream]int64{}, Holders: map[Claim]domain.Stream{},
+		Ends: map[domain.Stream]End{}, Holders: map[Claim]domain.Stream{},
 		Subjects: map[SubjectID]bool{}, Answers: map[AnswerKey]Idempotency{},
 	}
 }
@@ -35,8 +44,8 @@ func (f *Facts) Judge(a Append) error {
 		}
 	}
 	for _, w := range a.Writes {
-		if actual := f.Versions[w.Stream]; actual != w.Expect {
-			return &Conflict{Stream: w.Stream, Expected: w.Expect, Actual: actual}
+		if is := f.Ends[w.Stream]; is.Version != w.Expect || !w.After.IsZero() && is.Event != w.After {
+			return &Conflict{Stream: w.Stream, Expected: w.Expect, Actual: is.Version}
 		}
 	}
 	for _, k := range a.Keys {
@@ -74,7 +83,9 @@ func (f *Facts) judgeClaims(a Append) error {
 // Admit takes over what a, once judged, changes.
 func (f *Facts) Admit(a Append) {
 	for _, w := range a.Writes {
-		f.Versions[w.Stream] += int64(len(w.Events))
+		if n := len(w.Events); n > 0 {
+			f.Ends[w.Stream] = End{w.Expect + int64(n), w.Events[n-1].ID}
+		}
 		for _, c := range w.Release {
 			if f.Holders[c] == w.Stream {
 				delete(f.Holders, c)

@@ -15,7 +15,7 @@ var (
 	ErrMalformed   = errors.New("eventstore: malformed append")
 )
 
-// Conflict refuses an append whose stream is not at the version it was expected at.
+// Conflict refuses an append whose stream is not at the version it was expected at, or there by another event.
 type Conflict struct {
 	Stream           domain.Stream
 	Expected, Actual int64
@@ -34,6 +34,9 @@ type KeyExists struct{ Subject id.ID }
 type Repeated struct{ First Idempotency }
 
 func (e *Conflict) Error() string {
+	if e.Actual == e.Expected {
+		return fmt.Sprintf("eventstore: %s is at version %d by another event", e.Stream, e.Actual)
+	}
 	return fmt.Sprintf("eventstore: %s is at version %d, not %d", e.Stream, e.Actual, e.Expected)
 }
 

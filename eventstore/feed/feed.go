@@ -64,8 +64,8 @@ func (t *follower) listen(ctx context.Context) (end func(), err error) {
 		}
 	}
 	if t.feed.Handoff != nil {
-		offers, unsubscribe := t.feed.Handoff.Subscribe(room)
-		t.offers, ends = offers, append(ends, unsubscribe)
+		commits, unsubscribe := t.feed.Handoff.Subscribe(room)
+		t.commits, ends = commits, append(ends, unsubscribe)
 	}
 	if t.feed.NC == nil {
 		return end, nil

@@ -29,9 +29,10 @@ func TestEachEventArrivesOnceInOrder(t *testing.T) {
 // machine is a follower between a history and what the test makes of the stream.
 type machine struct {
 	history  *relaytest.History
+	rival    *relaytest.History // of which nothing may arrive
 	follower *follower
-	offers   chan []eventstore.Recorded
-	got      chan int64
+	commits  chan eventstore.Commit
+	got      chan eventstore.Mark
 	last     int64 // the last position checked
 	ended    chan error
 	stop     func()
@@ -40,7 +41,8 @@ type machine struct {
 func begin(t *testing.T, history *relaytest.History, from, limit int) *machine {
 	ctx, stop := context.WithCancel(context.Background())
 	m := &machine{
-		history: history, offers: make(chan []eventstore.Recorded, room), got: make(chan int64, 1<<16),
+		history: history, rival: &relaytest.History{Name: "theirs"},
+		commits: make(chan eventstore.Commit, room), got: make(chan eventstore.Mark, 1<<16),
 		last: int64(from), ended: make(chan error, 1), stop: stop,
 	}
 	f := &Feed{Store: history, Poll: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
@@ -53,11 +55,11 @@ func begin(t *testing.T, history *relaytest.History, from, limit int) *machine {
 			t.Errorf("%d events at once, want %d at most", len(events), limit)
 		}
 		for _, r := range events {
-			m.got <- r.Position
+			m.got <- r.Mark()
 		}
 		return nil
 	})
-	m.follower.offers = m.offers
+	m.follower.commits = m.commits
 	go func() { m.ended <- m.follower.run(ctx) }()
 	return m
 }
@@ -75,10 +77,14 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"spoilt": func(rt *rapid.T) {
 			m.send(eventstore.Recorded{Position: rapid.Int64Range(1, 100).Draw(rt, "position")})
 		},
-		"hand-off": func(*rapid.T) {
-			if all := m.history.All(); len(all) > 0 {
-				m.offer(all[len(all)-1:])
+		"hand-off": func(rt *rapid.T) {
+			if n := len(m.history.All()); n > 0 {
+				m.offer(m.history, max(1, n-rapid.IntRange(0, 9).Draw(rt, "events")), n)
 			}
+		},
+		"rival's hand-off": func(rt *rapid.T) {
+			first := rapid.IntRange(2, len(m.history.All())+2).Draw(rt, "first")
+			m.offer(m.rival, first, first+rapid.IntRange(0, 9).Draw(rt, "more"))
 		},
 		"connection": func(rt *rapid.T) { m.follower.live.Store(rapid.Bool().Draw(rt, "live")) },
 		"loss":       func(*rapid.T) { m.follower.lose() },
@@ -99,9 +105,16 @@ func (m *machine) send(r eventstore.Recorded) {
 	}
 }
 
-func (m *machine) offer(events []eventstore.Recorded) {
+func (m *machine) offer(of *relaytest.History, first, last int) {
+	var c eventstore.Commit
+	if first > 1 {
+		c.After = of.One(int64(first) - 1).Mark()
+	}
+	for position := first; position <= last; position++ {
+		c.Events = append(c.Events, of.One(int64(position)))
+	}
 	select {
-	case m.offers <- events:
+	case m.commits <- c:
 	default:
 	}
 }
@@ -114,15 +127,15 @@ func (m *machine) end(rt *rapid.T) {
 	}()
 	for m.last < int64(len(m.history.All())) {
 		select {
-		case position := <-m.got:
-			if m.last++; position != m.last {
-				rt.Fatalf("got %d, want %d", position, m.last)
+		case got := <-m.got:
+			if m.last++; got != m.history.One(m.last).Mark() {
+				rt.Fatalf("got %v, want %d", got, m.last)
 			}
 		case <-time.After(time.Minute):
 			rt.Fatalf("nothing after %d of %d", m.last, len(m.history.All()))
 		}
 	}
 	if len(m.got) > 0 {
-		rt.Fatalf("got %d once more", <-m.got)
+		rt.Fatalf("got %v once more", <-m.got)
 	}
 }

@@ -14,8 +14,8 @@ func (t *follower) wait(ctx context.Context, poll <-chan time.Time) error {
 		return ctx.Err()
 	case r := <-t.news():
 		t.ahead = &r
-	case events := <-t.offers:
-		t.offered(events)
+	case c := <-t.commits:
+		t.committed(c, t.last)
 	case <-t.hinted():
 		t.hear(t.hints.Position())
 	case <-t.lost:
@@ -36,10 +36,14 @@ func (t *follower) news() <-chan eventstore.Recorded {
 	return t.messages
 }
 
-func (t *follower) offered(events []eventstore.Recorded) {
-	if len(events) > 0 {
-		t.hear(events[len(events)-1].Position)
+// committed keeps what goes on from an event, and takes note of the rest.
+func (t *follower) committed(c eventstore.Commit, from eventstore.Mark) (follows bool) {
+	if _, follows = c.Since(from); follows {
+		t.handed = c
+	} else {
+		t.hear(c.Last())
 	}
+	return follows
 }
 
 // hinted never has anything without NATS.

@@ -56,6 +56,10 @@ func (s *Store) begin() {
 // record gives the events their places and offers them while the lock is held, and thus in order.
 func (s *Store) record(a eventstore.Append) eventstore.Receipt {
 	last, at := len(s.events), s.clock()
+	var before eventstore.Mark
+	if last > 0 {
+		before = s.events[last-1].Mark()
+	}
 	for _, w := range a.Writes {
 		for i, e := range w.Events {
 			r := eventstore.Recorded{
@@ -71,7 +75,7 @@ func (s *Store) record(a eventstore.Append) eventstore.Receipt {
 		return eventstore.Receipt{}
 	}
 	if s.Handoff != nil {
-		s.Handoff.Offer(recorded)
+		s.Handoff.Offer(eventstore.Commit{After: before, Events: recorded})
 	}
 	return eventstore.Receipt{First: int64(last) + 1, Last: int64(len(s.events)), RecordedAt: at}
 }

@@ -45,12 +45,15 @@ func TestWhatIsCommittedIsOffered(t *testing.T) {
 	s := &memory.Store{Handoff: &eventstore.Handoff{}}
 	offers, end := s.Handoff.Subscribe(2)
 	defer end()
+	var after eventstore.Mark
 	for position := range int64(2) {
 		if _, err := s.Append(t.Context(), someAppend()); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-offers; len(got) != 1 || got[0].Position != position+1 {
+		got := <-offers
+		if got.After != after || len(got.Events) != 1 || got.Last() != position+1 {
 			t.Errorf("offered %v", got)
 		}
+		after = got.Events[0].Mark()
 	}
 }

@@ -33,13 +33,14 @@ type appender struct {
 	away       bool      // the database was when it was last asked
 	draft      *draft
 	mentions   mentions
+	trail      trail
 }
 
 func newAppender(config *pgx.ConnConfig, o Options) *appender {
 	a := &appender{
 		queue:  queue{jobs: make(chan *job, maxQueued)},
 		config: config, timeout: o.Timeout, handoff: o.Handoff, log: o.Logger, metrics: o.Metrics,
-		stopped: make(chan struct{}), draft: newDraft(), mentions: newMentions(),
+		stopped: make(chan struct{}), draft: newDraft(), mentions: newMentions(), trail: newTrail(),
 	}
 	a.life, a.end = context.WithCancel(context.Background())
 	return a
@@ -95,6 +96,7 @@ func (a *appender) commit(jobs []*job) {
 	switch {
 	case err == nil:
 		a.metrics.committed(time.Since(begin))
+		a.trail.add(jobs)
 		a.pass(jobs)
 	case isAway(err):
 		a.hangUp()
@@ -154,19 +156,29 @@ func (a *appender) try(jobs []*job) error {
 	return err
 }
 
-// pass offers what was committed in the order of positions.
+// pass offers what was committed in the order of positions: as one, but for what had been committed before an answer
+// was lost, which need not go together.
 func (a *appender) pass(jobs []*job) {
 	if a.handoff == nil {
 		return
 	}
 	slices.SortFunc(jobs, func(x, y *job) int { return cmp.Compare(x.receipt.First, y.receipt.First) })
-	var events []eventstore.Recorded
+	var c eventstore.Commit
 	for _, j := range jobs {
-		if j.err == nil {
-			events = j.recorded(events)
+		if j.err != nil || j.events == 0 {
+			continue
 		}
+		if _, follows := c.Since(j.after); !follows {
+			a.offer(c)
+			c = eventstore.Commit{After: j.after}
+		}
+		c.Events = j.recorded(c.Events)
 	}
-	if len(events) > 0 {
-		a.handoff.Offer(events)
+	a.offer(c)
+}
+
+func (a *appender) offer(c eventstore.Commit) {
+	if len(c.Events) > 0 {
+		a.handoff.Offer(c)
 	}
 }

@@ -66,14 +66,14 @@ func TestBatches(t *testing.T) {
 // names are a few things that a random batch speaks of, and where they are believed to be.
 type names struct {
 	streams []domain.Stream
-	at      map[domain.Stream]int64
+	at      map[domain.Stream]eventstore.End
 	claims  []eventstore.Claim
 	keys    []id.ID
 	scope   string
 }
 
 func newNames() *names {
-	n := &names{at: map[domain.Stream]int64{}, scope: id.New(time.Now()).String()}
+	n := &names{at: map[domain.Stream]eventstore.End{}, scope: id.New(time.Now()).String()}
 	for range 12 {
 		n.streams = append(n.streams, domain.Stream{Kind: "test.thing", ID: id.New(time.Now())})
 		n.claims = append(n.claims, eventstore.Claim{Name: eventstore.Hash(id.New(time.Now()))})
@@ -86,8 +86,11 @@ func (n *names) batch(ctx context.Context, r *rapid.T) (jobs []*job) {
 	for range rapid.IntRange(1, 6).Draw(r, "appends") {
 		var a eventstore.Append
 		for _, s := range rapid.SliceOfNDistinct(rapid.SampledFrom(n.streams), 1, 2, rapid.ID).Draw(r, "streams") {
-			w := eventstore.Write{Stream: s, Expect: n.at[s]}
+			w := eventstore.Write{Stream: s, Expect: n.at[s].Version}
 			w.Expect += rapid.SampledFrom([]int64{0, 0, 0, 0, 0, 0, 0, 1, 2}).Draw(r, "ahead")
+			if w.Expect > 0 {
+				w.After = rapid.SampledFrom([]id.Event{{}, n.at[s].Event, n.at[s].Event, n.at[s].Event, someEvent().ID}).Draw(r, "after")
+			}
 			for range rapid.IntRange(0, 2).Draw(r, "events") {
 				w.Events = append(w.Events, someEvent())
 			}
@@ -111,8 +114,8 @@ func (n *names) batch(ctx context.Context, r *rapid.T) (jobs []*job) {
 // learn keeps most of what is drawn next free of conflicts.
 func (n *names) learn(j *job) {
 	for _, w := range j.append.Writes {
-		if j.err == nil {
-			n.at[w.Stream] = w.Expect + int64(len(w.Events))
+		if events := len(w.Events); j.err == nil && events > 0 {
+			n.at[w.Stream] = eventstore.End{Version: w.Expect + int64(events), Event: w.Events[events-1].ID}
 		}
 	}
 }
@@ -167,6 +170,7 @@ func TestWhatIsCommittedIsOffered(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	var after eventstore.Mark
 	for range 20 {
 		a := someAppend(someStream(), 0)
 		a.Writes = append(a.Writes, someAppend(someStream(), 0).Writes...)
@@ -176,9 +180,10 @@ func TestWhatIsCommittedIsOffered(t *testing.T) {
 		}
 		select {
 		case got := <-offers:
-			if len(got) != 2 || got[0].Position != r.First || got[1].Position != r.Last {
+			if after != got.After || len(got.Events) != 2 || got.Events[0].Position != r.First || got.Last() != r.Last {
 				t.Errorf("%+v was offered as %+v", r, got)
 			}
+			after = got.Events[1].Mark()
 		default:
 			t.Fatalf("%+v was not offered before it was answered", r)
 		}

@@ -45,18 +45,13 @@ func (c *column) json(b []byte) {
 		c.bytes(b)
 		return
 	}
+	c.null()
+}
+
+func (c *column) null() {
 	c.rows++
 	c.nulls = 1
 	c.buf = binary.BigEndian.AppendUint32(c.buf, 0xffffffff)
-}
-
-func (c *column) bool(b bool) {
-	c.begin(1)
-	if b {
-		c.buf = append(c.buf, 1)
-	} else {
-		c.buf = append(c.buf, 0)
-	}
 }
 
 func (c *column) int4(n int) {
@@ -132,10 +127,10 @@ func (t table) params(of func(*column) []byte) [][]byte {
 // The types of what an append writes, in the order of the statements' parameters.
 var (
 	eventTypes = []uint32{
-		pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.BoolOID, pgtype.UUIDOID, pgtype.TextOID,
+		pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID, pgtype.UUIDOID, pgtype.TextOID,
 		pgtype.Int4OID, pgtype.JSONOID, pgtype.JSONOID, pgtype.JSONOID, pgtype.TimestamptzOID,
 	}
-	checkTypes  = []uint32{pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID}
+	checkTypes  = []uint32{pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID}
 	claimTypes  = []uint32{pgtype.UUIDOID, pgtype.UUIDOID, pgtype.TextOID, pgtype.UUIDOID}
 	keyTypes    = []uint32{pgtype.UUIDOID, pgtype.ByteaOID}
 	answerTypes = []uint32{pgtype.TextOID, pgtype.TextOID, pgtype.ByteaOID, pgtype.JSONOID}

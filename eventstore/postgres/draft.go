@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"encoding/binary"
+
 	"gesta/domain"
 	"gesta/eventstore"
 )
@@ -8,6 +10,8 @@ import (
 // draft is what one transaction writes, table by table. It is used again for the next.
 type draft struct {
 	events, checks, releases, takes, keys, answers table
+
+	trail eventstore.Mark // must be in its place; zero where nothing relies on it
 }
 
 func newDraft() *draft {
@@ -22,16 +26,20 @@ func (d *draft) reset() {
 	for _, t := range []table{d.events, d.checks, d.releases, d.takes, d.keys, d.answers} {
 		t.reset()
 	}
+	d.trail = eventstore.Mark{}
 }
 
-// unjudged adds an append that the database checks while it writes. What this process has seen of a stream
-// proves nothing: a restore may have taken it back.
-func (d *draft) unjudged(a eventstore.Append) {
+// unjudged adds an append that the database checks while it writes.
+func (d *draft) unjudged(a eventstore.Append, t *trail) {
 	for _, w := range a.Writes {
-		if len(w.Events) == 0 {
+		follows := w.Expect > 0
+		switch {
+		case len(w.Events) == 0:
 			d.check(w)
+		case follows && t.stands(w):
+			d.trail, follows = t.last, false
 		}
-		d.write(w, w.Expect > 0)
+		d.write(w, follows)
 		d.claim(d.releases, w.Stream, w.Release)
 		d.claim(d.takes, w.Stream, w.Take)
 	}
@@ -53,7 +61,11 @@ func (d *draft) write(w eventstore.Write, follows bool) {
 		t[0].text(w.Stream.Kind)
 		t[1].bytes(w.Stream.ID[:])
 		t[2].int8(w.Expect + int64(i) + 1)
-		t[3].bool(follows && i == 0)
+		if follows && i == 0 {
+			t[3].bytes(w.After.ID[:])
+		} else {
+			t[3].null()
+		}
 		t[4].bytes(e.ID.ID[:])
 		t[5].text(e.Type)
 		t[6].int4(e.Schema)
@@ -68,6 +80,11 @@ func (d *draft) check(w eventstore.Write) {
 	d.checks[0].text(w.Stream.Kind)
 	d.checks[1].bytes(w.Stream.ID[:])
 	d.checks[2].int8(w.Expect)
+	if w.After.IsZero() {
+		d.checks[3].null()
+	} else {
+		d.checks[3].bytes(w.After.ID[:])
+	}
 }
 
 func (d *draft) claim(t table, s domain.Stream, claims []eventstore.Claim) {
@@ -101,11 +118,12 @@ func (d *draft) steps(at *place) []step {
 			steps = append(steps, step{statement: statement, params: t.arrays()})
 		}
 	}
-	add("check_versions", d.checks)
-	if d.events.rows() == 1 {
+	add("check_ends", d.checks)
+	if rows := d.events.rows(); rows == 1 && d.trail.Position == 0 {
 		steps = append(steps, step{"insert_event", d.events.scalars(), at.read})
-	} else if d.events.rows() > 1 {
-		steps = append(steps, step{"insert_events", d.events.arrays(), at.read})
+	} else if rows > 0 {
+		trail := [][]byte{binary.BigEndian.AppendUint64(nil, uint64(d.trail.Position)), d.trail.Event.ID[:]}
+		steps = append(steps, step{"insert_events", append(d.events.arrays(), trail...), at.read})
 	}
 	add("release_claims", d.releases)
 	add("take_claims", d.takes)

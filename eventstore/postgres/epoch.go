@@ -23,7 +23,11 @@ func (s *Store) RaiseEpoch(
 			return err
 		}
 		stream := eventstore.EpochStream
-		_, err := tx.Exec(ctx, appending("insert_event"), stream.Kind, [16]byte(stream.ID), known+1, known > 0,
+		var follows *[16]byte
+		if known > 0 {
+			follows = &[16]byte{} // whichever is there
+		}
+		_, err := tx.Exec(ctx, appending("insert_event"), stream.Kind, [16]byte(stream.ID), known+1, follows,
 			[16]byte(fact.ID.ID), fact.Type, fact.Schema, fact.Data, fact.Secret, fact.Meta, fact.OccurredAt)
 		if err != nil {
 			return err

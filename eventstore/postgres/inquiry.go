@@ -92,7 +92,7 @@ func (in *inquiry) steps() []step {
 		table     table
 		row       func([][]byte)
 	}{
-		{"read_versions", in.ask.streams, in.version},
+		{"read_ends", in.ask.streams, in.end},
 		{"read_holders", in.ask.claims, in.holder},
 		{"read_subjects", in.ask.subjects, in.subject},
 		{"read_answers", in.ask.answers, in.answer},
@@ -108,8 +108,10 @@ func (in *inquiry) steps() []step {
 // Each row begins with the number of what it is about, counted from 1.
 func number(values [][]byte) int { return int(binary.BigEndian.Uint64(values[0])) - 1 }
 
-func (in *inquiry) version(values [][]byte) {
-	in.facts.Versions[in.streams[number(values)]] = int64(binary.BigEndian.Uint64(values[1]))
+func (in *inquiry) end(values [][]byte) {
+	in.facts.Ends[in.streams[number(values)]] = eventstore.End{
+		Version: int8Of(values[1]), Event: id.Event{ID: id.ID(values[2])},
+	}
 }
 
 func (in *inquiry) holder(values [][]byte) {
@@ -135,6 +137,6 @@ func (in *inquiry) answer(values [][]byte) {
 func (in *inquiry) first(values [][]byte) {
 	var at place
 	at.read(values[1:])
-	at.last-- // the first event's own position
+	at.last.Position-- // the first event's own position
 	in.found[in.firsts[number(values)]] = at
 }

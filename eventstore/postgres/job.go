@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -14,6 +15,7 @@ type job struct {
 	append  eventstore.Append
 	size    int
 	events  int
+	after   eventstore.Mark // what its events follow
 	receipt eventstore.Receipt
 	err     error
 	done    chan struct{}
@@ -49,9 +51,21 @@ func (j *job) settle(at place) place {
 	if j.events == 0 {
 		return at
 	}
-	next := place{last: at.last + int64(j.events), recordedAt: at.recordedAt}
-	j.receipt = eventstore.Receipt{First: at.last + 1, Last: next.last, RecordedAt: at.recordedAt}
-	return next
+	j.after = at.last
+	first := at.last.Position + 1
+	at.last = eventstore.Mark{Position: at.last.Position + int64(j.events), Event: j.lastEvent()}
+	j.receipt = eventstore.Receipt{First: first, Last: at.last.Position, RecordedAt: at.recordedAt}
+	return at
+}
+
+// lastEvent is the id of its last event; it has one.
+func (j *job) lastEvent() (last id.Event) {
+	for _, w := range j.append.Writes {
+		for _, e := range w.Events {
+			last = e.ID
+		}
+	}
+	return last
 }
 
 // recorded adds the events of j, as they stand, to those before.

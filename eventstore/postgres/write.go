@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"time"
+
+	"gesta/domain/id"
+	"gesta/eventstore"
 )
 
 // calm is how long after a contradiction every append is judged before it is written: where one lost
@@ -12,9 +14,10 @@ const calm = 5 * time.Millisecond
 
 var lock = step{statement: "lock"}
 
-// place is where a batch came to stand: its first event has the position after last.
+// place is where a batch came to stand: its first event has the position after last, which is without an id where
+// the event there is not known.
 type place struct {
-	last       int64
+	last       eventstore.Mark
 	recordedAt time.Time
 }
 
@@ -30,6 +33,7 @@ func (a *appender) write(ctx context.Context, jobs []*job) error {
 	}
 	if isContradiction(err) {
 		a.judgeUntil = time.Now().Add(calm)
+		a.trail.forget()
 		a.metrics.contradicted()
 	}
 	return a.judge(ctx, jobs, false)
@@ -37,8 +41,12 @@ func (a *appender) write(ctx context.Context, jobs []*job) error {
 
 func (a *appender) writeUnjudged(ctx context.Context, jobs []*job) error {
 	a.draft.reset()
+	trail := &a.trail
+	if len(jobs) == 1 {
+		trail = nil // To ask for what it follows is as cheap.
+	}
 	for _, j := range jobs {
-		a.draft.unjudged(j.append)
+		a.draft.unjudged(j.append, trail)
 	}
 	var at place
 	steps := append([]step{lock}, a.draft.steps(&at)...)
@@ -53,6 +61,9 @@ func (a *appender) writeUnjudged(ctx context.Context, jobs []*job) error {
 
 // read takes a place from the row that tells it.
 func (p *place) read(values [][]byte) {
-	p.last = int64(binary.BigEndian.Uint64(values[0]))
-	p.recordedAt = timeFrom(int64(binary.BigEndian.Uint64(values[1])))
+	p.last = eventstore.Mark{Position: int8Of(values[0])}
+	p.recordedAt = timeFrom(int8Of(values[1]))
+	if len(values) > 2 && values[2] != nil {
+		p.last.Event.ID = id.ID(values[2])
+	}
 }

@@ -22,28 +22,25 @@ type Hinter struct {
 
 // Run hints until ctx ends, and answers its error.
 func (h Hinter) Run(ctx context.Context) error {
-	offers, end := h.Handoff.Subscribe(room)
+	commits, end := h.Handoff.Subscribe(room)
 	defer end()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case events := <-offers:
-			envelope.Hint(h.NC, envelope.HintAppended, newest(events, offers))
+		case c := <-commits:
+			envelope.Hint(h.NC, envelope.HintAppended, newest(c, commits))
 		}
 	}
 }
 
-// newest makes one hint of all that has been offered meanwhile.
-func newest(events []eventstore.Recorded, more <-chan []eventstore.Recorded) (position int64) {
+// newest makes one hint of all that has been committed meanwhile.
+func newest(c eventstore.Commit, more <-chan eventstore.Commit) int64 {
 	for {
-		if len(events) > 0 {
-			position = events[len(events)-1].Position
-		}
 		select {
-		case events = <-more:
+		case c = <-more:
 		default:
-			return position
+			return c.Last()
 		}
 	}
 }

@@ -17,14 +17,14 @@ import (
 
 // sources tell of events that are to be published.
 type sources struct {
-	offers <-chan []eventstore.Recorded
-	hints  *envelope.Hints
-	poll   <-chan time.Time
+	commits <-chan eventstore.Commit // of this process
+	hints   *envelope.Hints
+	poll    <-chan time.Time
 }
 
 // run publishes what the store has, and then whatever the sources tell of, until something fails.
 func (l *link) run(ctx context.Context) error {
-	offers, end := l.offers()
+	commits, end := l.commits()
 	defer end()
 	hints, err := envelope.Listen(l.relay.NC, envelope.HintAppended)
 	if err != nil {
@@ -34,12 +34,12 @@ func (l *link) run(ctx context.Context) error {
 	poll := time.NewTicker(l.relay.poll())
 	defer poll.Stop()
 	for err = l.catchUp(ctx); err == nil; {
-		err = l.next(ctx, sources{offers, hints, poll.C})
+		err = l.next(ctx, sources{commits, hints, poll.C})
 	}
 	return err
 }
 
-func (l *link) offers() (<-chan []eventstore.Recorded, func()) {
+func (l *link) commits() (<-chan eventstore.Commit, func()) {
 	if l.relay.Handoff == nil {
 		return nil, func() {}
 	}
@@ -52,8 +52,8 @@ func (l *link) next(ctx context.Context, from sources) error {
 		return ctx.Err()
 	case <-l.acks.failed:
 		return l.acks.refusal()
-	case events := <-from.offers:
-		return l.offered(ctx, events)
+	case c := <-from.commits:
+		return l.committed(ctx, c.Events)
 	case <-from.hints.Wake:
 		return l.hinted(ctx, from.hints.Position())
 	case <-from.poll:
@@ -61,8 +61,8 @@ func (l *link) next(ctx context.Context, from sources) error {
 	}
 }
 
-// offered publishes what is handed over, if it follows what was sent; else the store has the rest.
-func (l *link) offered(ctx context.Context, events []eventstore.Recorded) error {
+// committed publishes what is handed over, if it follows what was sent; else the store has the rest.
+func (l *link) committed(ctx context.Context, events []eventstore.Recorded) error {
 	for len(events) > 0 && events[0].Position <= l.end.Position {
 		events = events[1:]
 	}

@@ -40,6 +40,7 @@ type model struct {
 	start   int64 // where the history ended before
 	events  []eventstore.Recorded
 	version map[domain.Stream]int64
+	last    map[domain.Stream]id.Event
 	holder  map[eventstore.Claim]domain.Stream
 	keyed   map[id.ID]bool
 	answer  map[string]eventstore.Idempotency
@@ -48,7 +49,7 @@ type model struct {
 func newModel(t *testing.T, s eventstore.Store) *model {
 	m := &model{
 		t: t, store: s, scope: newStream().ID.String(), start: head(t, s).Position,
-		version: map[domain.Stream]int64{}, holder: map[eventstore.Claim]domain.Stream{},
+		version: map[domain.Stream]int64{}, last: map[domain.Stream]id.Event{}, holder: map[eventstore.Claim]domain.Stream{},
 		keyed: map[id.ID]bool{}, answer: map[string]eventstore.Idempotency{},
 	}
 	scope := newHash()
@@ -84,6 +85,9 @@ func (m *model) draw(r *rapid.T) (a eventstore.Append) {
 		if rapid.IntRange(0, 7).Draw(r, "wrong") == 0 {
 			w.Expect = max(0, w.Expect+rapid.Int64Range(-2, 2).Draw(r, "by"))
 		}
+		if w.Expect > 0 {
+			w.After = rapid.SampledFrom([]id.Event{{}, m.last[s], m.last[s], newEvent().ID}).Draw(r, "after")
+		}
 		w.Take = m.drawClaims(r, "take")
 		w.Release = m.drawClaims(r, "release")
 		a.Writes = append(a.Writes, w)
@@ -113,7 +117,7 @@ func (m *model) refusal(a eventstore.Append) error {
 		}
 	}
 	for _, w := range a.Writes {
-		if m.version[w.Stream] != w.Expect {
+		if m.version[w.Stream] != w.Expect || !w.After.IsZero() && w.After != m.last[w.Stream] {
 			return &eventstore.Conflict{Stream: w.Stream, Expected: w.Expect, Actual: m.version[w.Stream]}
 		}
 	}
@@ -152,6 +156,7 @@ func (m *model) admit(a eventstore.Append, at eventstore.Receipt) {
 	for _, w := range a.Writes {
 		for _, e := range w.Events {
 			m.version[w.Stream]++
+			m.last[w.Stream] = e.ID
 			m.events = append(m.events, eventstore.Recorded{
 				NewEvent: e, Position: m.start + int64(len(m.events)) + 1,
 				Stream: w.Stream, Version: m.version[w.Stream], RecordedAt: at.RecordedAt,

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -58,6 +59,21 @@ var versions = []question{
 		}
 		commit(t, s, of(write(a, 2, 0)))
 		commit(t, s, of(write(a, 2, 0), write(b, 0, 1)))
+	}},
+	{"a version by another event is refused", func(t *testing.T, s eventstore.Store) {
+		a := newStream()
+		first := write(a, 0, 2)
+		commit(t, s, of(first))
+		for _, events := range []int{0, 1} {
+			w := write(a, 2, events)
+			for _, wrong := range []id.Event{newEvent().ID, first.Events[0].ID} {
+				w.After = wrong
+				conflict(t, s, of(w), eventstore.Conflict{Stream: a, Expected: 2, Actual: 2})
+				conflict(t, s, of(write(newStream(), 0, 1), w), eventstore.Conflict{Stream: a, Expected: 2, Actual: 2})
+			}
+			w.After = first.Events[1].ID
+			commit(t, s, of(w))
+		}
 	}},
 	{"an append on several streams commits whole or not at all", func(t *testing.T, s eventstore.Store) {
 		a, b, c := newStream(), newStream(), newStream()

@@ -48,16 +48,20 @@ func (h *History) GrowElsewhere(n int) {
 	h.grow(n)
 }
 
-func (h *History) grow(n int) []eventstore.Recorded {
+func (h *History) grow(n int) eventstore.Commit {
 	var a eventstore.Append
 	for i := range int64(n) {
 		r := h.One(h.head + i + 1)
 		a.Writes = append(a.Writes, eventstore.Write{Stream: r.Stream, Events: []eventstore.NewEvent{r.NewEvent}})
 	}
 	if n == 0 {
-		return nil
+		return eventstore.Commit{}
 	}
 	store, ctx := h.store(), context.Background()
+	before, err := store.Head(ctx)
+	if err != nil {
+		panic(err)
+	}
 	if _, err := store.Append(ctx, a); err != nil {
 		panic(err)
 	}
@@ -66,7 +70,7 @@ func (h *History) grow(n int) []eventstore.Recorded {
 		panic(err)
 	}
 	h.head += int64(n)
-	return events
+	return eventstore.Commit{After: before.Mark, Events: events}
 }
 
 func (h *History) store() eventstore.Store {

@@ -6,9 +6,11 @@ select coalesce(l.position, 0) + 1, $1::text, $2::uuid, $3::bigint, $5::uuid, $6
 from (values (1)) as one
 left join (select position, recorded_at from events order by position desc limit 1) as l on true
 where case
-	when not $4::boolean then true
-	when (select true from events as before where before.stream_id = $2::uuid
+	when $4::uuid is null then true
+	when (select $4::uuid in (before.event_id, '00000000-0000-0000-0000-000000000000')
+		from events as before where before.stream_id = $2::uuid
 		and before.stream_kind = $1::text and before.version = $3::bigint - 1) then true
 	else refuse_versions()
 end
-returning position - 1, recorded_at
+returning position - 1, recorded_at,
+	(select before.event_id from events as before where before.position = events.position - 1)
