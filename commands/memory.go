@@ -9,9 +9,8 @@ import (
 )
 
 // memory is what one command has read before its work, or had surveyed, so that the work does not read it
-// again: the append will tell if a stream has moved since, and only then is it worth another question. What
-// the command has not read is not trusted, although it is most often right: replicas that write in turns
-// would have conflicts all the time, and each spoils the batch it is in.
+// again, also where it trusts nothing: the append will tell if a stream has moved since, and only then is it worth
+// another question.
 type memory struct {
 	versions map[domain.Stream]int64
 	tails    map[domain.Stream]surveyed // which nobody has folded yet
@@ -49,6 +48,16 @@ func (m *memory) remember(s domain.Stream, version int64) {
 	if m != nil {
 		m.versions[s] = version
 	}
+}
+
+// of tells at which version the command has read a stream, and whether it holds a tail that nobody has folded yet.
+func (m *memory) of(s domain.Stream) (version int64, read, untold bool) {
+	if m == nil {
+		return 0, false, false
+	}
+	version, read = m.versions[s]
+	_, untold = m.tails[s]
+	return version, read, untold
 }
 
 // take answers the surveyed tail of a stream once: then its state is known. What must be read anew has
@@ -108,15 +117,18 @@ func (w *Work) holders(scope string) ([]domain.Stream, error) {
 	return w.x.Holders(w.ctx, scope)
 }
 
-// recall answers the state that the command has read, or loads it: also where somebody here has written on
-// the stream since.
-func recall[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
-	if m := memoryOf(ctx); m != nil {
-		version, read := m.versions[s]
-		f, _ := x.states.Get(s)
-		if _, same := f.state.(S); read && same && f.version == version {
-			return f, nil
+// recall answers the state that the command has read, or one that is kept if the work trusts those, or loads it:
+// also where somebody here has written on the stream since it was read.
+func recall[S domain.State[S]](w *Work, s domain.Stream) (f folded, trusted bool, err error) {
+	f, _ = w.x.states.Get(s)
+	if _, same := f.state.(S); same {
+		switch version, read, untold := memoryOf(w.ctx).of(s); {
+		case read && version == f.version:
+			return f, false, nil
+		case w.trust && !untold:
+			return f, true, nil
 		}
 	}
-	return load[S](ctx, x, s)
+	f, err = load[S](w.ctx, w.x, s)
+	return f, false, err
 }

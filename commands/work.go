@@ -19,6 +19,7 @@ type Work struct {
 	at     time.Time
 	locked []domain.Stream // in order
 	tracks []*track
+	trust  bool   // states that are kept need not be read on
 	again  *rerun // set when the work can't be committed as it is, whatever becomes of the error
 }
 
@@ -26,6 +27,7 @@ type Work struct {
 type track struct {
 	stream        domain.Stream
 	begun         bool // the stream must be new
+	trusted       bool // its state was kept, and not read on
 	version       int64
 	last          id.Event // of the stream, if it has any
 	before, after any
@@ -37,6 +39,7 @@ type track struct {
 type rerun struct {
 	need     []domain.Stream
 	conflict bool // somebody else was faster; otherwise only a lock was missing
+	read     bool // nothing is to be trusted any more
 }
 
 func (*rerun) Error() string { return "commands: run again" }
@@ -96,11 +99,11 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 		return nil, err
 	}
 	w.At()
-	f, err := recall[S](w.ctx, w.x, s)
+	f, trusted, err := recall[S](w, s)
 	if err != nil {
 		return nil, err
 	}
-	t := &track{stream: s, version: f.version, last: f.last, before: f.state, after: f.state}
+	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state}
 	w.tracks = append(w.tracks, t)
 	return t, nil
 }
@@ -139,10 +142,20 @@ func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
 	if err := w.Hold(need...); err != nil {
 		return err
 	}
-	if err := f(w); err != nil || w.again != nil {
+	err := f(w)
+	switch {
+	case w.again != nil:
+		return err
+	case (err != nil || !w.decided()) && slices.ContainsFunc(w.tracks, func(t *track) bool { return t.trusted }):
+		return w.restart(&rerun{need: slices.Clone(w.locked), read: true})
+	case err != nil:
 		return err
 	}
 	return w.commit()
+}
+
+func (w *Work) decided() bool {
+	return slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 })
 }
 
 // lock takes the lock on s. Locks are taken in the order of streams, or two works could wait for each
@@ -170,7 +183,7 @@ func (w *Work) unlock() {
 }
 
 func (w *Work) commit() error {
-	if !slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 }) {
+	if !w.decided() {
 		return nil
 	}
 	a, err := w.append()
@@ -212,7 +225,7 @@ func (w *Work) append() (a eventstore.Append, err error) {
 		return a, err
 	}
 	for _, t := range w.tracks {
-		write := eventstore.Write{Stream: t.stream, Expect: t.version}
+		write := eventstore.Write{Stream: t.stream, Expect: t.version, After: t.last}
 		if write.Events, err = w.encode(t.events, meta); err != nil {
 			return a, err
 		}
@@ -248,10 +261,14 @@ func (w *Work) refused(err error) error {
 	var taken *eventstore.ClaimTaken
 	switch {
 	case errors.As(err, &conflict):
-		if slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream == conflict.Stream }) {
+		i := slices.IndexFunc(w.tracks, func(t *track) bool { return t.stream == conflict.Stream })
+		if w.tracks[i].begun {
 			return ErrExists
 		}
-		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true})
+		if w.tracks[i].trusted {
+			w.x.distrust()
+		}
+		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, read: true})
 	case errors.As(err, &taken):
 		return w.refusedClaim(taken)
 	}
