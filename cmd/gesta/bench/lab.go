@@ -92,8 +92,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	// As `gesta dev` has it, with room for as many writers as are compared.
-	postgres, err := cluster.Start(ctx, cluster.Options{Dir: filepath.Join(dir, "postgres"), Durable: true, Connections: 400})
+	postgres, err := cluster.Start(ctx, cluster.Options{Dir: filepath.Join(dir, "postgres"), Durable: true, Settings: serverSettings()})
 	if err != nil {
 		return err
 	}

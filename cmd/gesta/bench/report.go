@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -65,7 +66,7 @@ func (t target) verdict(ratio float64) string {
 	switch {
 	case t.limit == 0:
 		return ""
-	case t.atMost == (ratio <= t.limit):
+	case t.atMost && ratio <= t.limit, !t.atMost && ratio >= t.limit:
 		return "met"
 	}
 	return "**missed**"
@@ -112,13 +113,27 @@ func machineOf(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	var version, fsync string
-	if err := conn.QueryRow(ctx, `select current_setting('server_version'), current_setting('fsync')`).Scan(&version, &fsync); err != nil {
+	var version, fsync, buffers string
+	if err := conn.QueryRow(ctx, `select current_setting('server_version'), current_setting('fsync'),
+		pg_size_pretty(pg_size_bytes(current_setting('shared_buffers')))`).Scan(&version, &fsync, &buffers); err != nil {
 		return "", err
 	}
 	version, _, _ = strings.Cut(version, " ")
-	return fmt.Sprintf("%s/%s, %d cores for everything, load included; %s, Postgres %s with fsync %s",
-		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), version, fsync), nil
+	return fmt.Sprintf("%s/%s, %d cores for everything, load included; %s, Postgres %s with fsync %s and %s of buffers",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), version, fsync, buffers), nil
+}
+
+// serverSettings are those of a server that the database has to itself: a quarter of the memory for its buffers, as
+// its manual says, and room for as many writers as are compared.
+func serverSettings() []string {
+	all := []string{"max_connections=400"}
+	var kB int
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kB); err == nil {
+			all = append(all, fmt.Sprintf("shared_buffers=%dkB", kB/4))
+		}
+	}
+	return all
 }
 
 // number has three digits, or all those before the point.

@@ -36,8 +36,8 @@ type Options struct {
 	// Durable clusters keep what was committed through a loss of power and notice damaged pages, and
 	// take 100 connections. Others are faster, take 300, and may be lost with the machine.
 	Durable bool
-	// Connections are taken at most; 0 for the number above.
-	Connections int
+	// Settings of the server, such as max_connections=400, that win over what it would have.
+	Settings []string
 	// Binaries to run; when zero, Find looks for them.
 	Binaries Binaries
 }
@@ -91,7 +91,7 @@ func start(ctx context.Context, o Options, candidates []identity) (*Cluster, err
 	if err != nil {
 		return nil, err
 	}
-	s := starter{home: h, binaries: binaries, durable: o.Durable, connections: o.Connections}
+	s := starter{home: h, binaries: binaries, durable: o.Durable, extra: o.Settings}
 	c, err := s.run(ctx, candidates)
 	if err != nil {
 		h.leave()

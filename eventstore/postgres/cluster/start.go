@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,13 +19,13 @@ import (
 
 // starter holds what each step of a start needs.
 type starter struct {
-	home        *home
-	binaries    Binaries
-	durable     bool
-	connections int // 0 for the default
-	identity    identity
-	version     int // of the binaries
-	password    string
+	home     *home
+	binaries Binaries
+	durable  bool
+	extra    []string // settings
+	identity identity
+	version  int // of the binaries
+	password string
 }
 
 // former bounds the wait for a server whose parent was killed, which is writing a last checkpoint, and
@@ -200,11 +201,8 @@ func (s *starter) settings(port int) []string {
 		own = durableServer
 	}
 	args := []string{"-D", s.home.data(), "-c", "port=" + strconv.Itoa(port)}
-	for _, setting := range append(append([]string{}, everyServer...), own...) {
+	for _, setting := range slices.Concat(everyServer, own, s.extra) {
 		args = append(args, "-c", setting)
-	}
-	if s.connections > 0 {
-		args = append(args, "-c", "max_connections="+strconv.Itoa(s.connections))
 	}
 	return args
 }
