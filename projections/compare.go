@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -37,7 +38,7 @@ func (d Difference) String() string {
 
 // How many rows are compared in one transaction, and how many differences are enough.
 const (
-	compareChunk   = 2000
+	compareChunk   = 500
 	maxDifferences = 100
 )
 
@@ -51,9 +52,10 @@ var errBehind = errors.New("projections: the read models are behind")
 type comparison struct {
 	conn     *pgx.Conn
 	store    eventstore.Store
-	old, new string                      // schemas
-	shadow   *models                     // what writes the new ones, over conn
-	wait     func(context.Context) error // while the old ones are behind; nil not to
+	old, new string                           // schemas
+	shadow   *models                          // what writes the new ones, over conn
+	wait     func(context.Context) error      // while the old ones are behind; nil not to
+	yield    func(context.Context, time.Time) // after each chunk that was begun then; nil not to
 	found    []Difference
 }
 
@@ -77,12 +79,16 @@ func (c *comparison) table(ctx context.Context, name string) error {
 		return err
 	}
 	for from := []string(nil); len(c.found) < maxDifferences; {
+		began := time.Now()
 		err := c.level(ctx, func(tx pgx.Tx) (err error) {
 			from, err = c.chunk(ctx, tx, shape, from)
 			return err
 		})
 		if err != nil || from == nil {
 			return err
+		}
+		if c.yield != nil {
+			c.yield(ctx, began)
 		}
 	}
 	return nil

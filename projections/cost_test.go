@@ -5,11 +5,17 @@ package projections_test
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/value"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/projections"
@@ -142,4 +148,54 @@ func TestCostOfABatchBesideASnapshot(t *testing.T) {
 	if pages, err := h.Touched(t.Context(), events[batches].Mark()); err != nil || pages > 20 {
 		t.Errorf("%d pages were looked at: %v", pages, err)
 	}
+}
+
+const (
+	pageOfRows = 500
+	realm      = "accounts"
+)
+
+func registered() (projections.User, domain.Event) {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	key := id.New(now)
+	u := projections.User{
+		ID: key, Email: key.String() + "@example.com", Phone: "+5511999999999", Role: "CU", Active: true, CreatedAt: now, UpdatedAt: now,
+	}
+	return u, identity.UserRegistered{
+		UserID: identity.UserID{ID: key}, Realm: realm, Role: identity.Role(u.Role), Email: value.Email(u.Email), Phone: value.Phone(u.Phone),
+		PasswordHash: "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+	}
+}
+
+func changed(u projections.User, address bool) (projections.User, domain.Event) {
+	u.UpdatedAt = time.Now().UTC().Truncate(time.Microsecond)
+	if address {
+		u.Email = "new." + u.Email
+		return u, identity.UserEmailChanged{UserID: identity.UserID{ID: u.ID}, Email: value.Email(u.Email)}
+	}
+	u.Phone = "+5511888888888"
+	return u, identity.UserPhoneChanged{UserID: identity.UserID{ID: u.ID}, Phone: value.Phone(u.Phone)}
+}
+
+// writing appends what made a user so.
+func writing(t testing.TB, u projections.User, e domain.Event) eventstore.Write {
+	t.Helper()
+	encoded, err := catalogue.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta, err := json.Marshal(domain.Meta{
+		Actor: "user/" + u.ID.String(), Realm: realm, Surface: realm, Request: u.ID.String(), Correlation: u.ID.String(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := eventstore.Write{Stream: identity.UserStream(identity.UserID{ID: u.ID}), Events: []eventstore.NewEvent{{
+		ID: id.Event{ID: id.New(u.UpdatedAt)}, Type: encoded.Type, Schema: encoded.Schema,
+		Data: encoded.Data, Secret: encoded.Secret, Meta: meta, OccurredAt: u.UpdatedAt,
+	}}}
+	if u.UpdatedAt != u.CreatedAt {
+		w.Expect = 1
+	}
+	return w
 }

@@ -25,7 +25,7 @@ func (b *rebuild) compare(ctx context.Context) ([]Difference, error) {
 		return nil, err
 	}
 	c := &comparison{
-		conn: b.conn, store: b.Store, shadow: b.shadow, wait: b.patience(),
+		conn: b.conn, store: b.Store, shadow: b.shadow, wait: b.patience(), yield: b.yield,
 		old: ReadSchema(b.Schema), new: b.shadowSchema(),
 	}
 	err = c.tables(ctx, tables)

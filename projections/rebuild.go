@@ -71,6 +71,7 @@ type rebuild struct {
 	request Rebuild
 	shadow  *models
 	noted   time.Time
+	hurried bool // the history grows at more than half the pace at which it is followed
 }
 
 // do brings the request to its end, unless an error is such that it may succeed later.
@@ -156,17 +157,27 @@ func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
 	return err
 }
 
+// How many events are written together while others read what is built anew. They share the cores and the
+// database with that: it works in pieces of some millisecond, and rests as long after each. (At 200 reads and 50
+// writes a second, the reads' p99 is 2 to 3 times what it is before instead of 5 to 7, and it takes twice as long.)
+const gentleBatch = 100
+
 // fill writes what the store has, until it has hardly more.
 func (b *rebuild) fill(ctx context.Context) error {
 	pages := feed.Pages{Read: feed.Published(b.Store)}
 	for {
-		events, err := pages.After(ctx, b.shadow.at, maxBatch)
+		began, limit := time.Now(), maxBatch
+		if b.isGentle() {
+			limit = gentleBatch
+		}
+		events, err := pages.After(ctx, b.shadow.at, limit)
 		if err != nil {
 			return err
 		}
-		if err := b.shadow.apply(ctx, events); err != nil || len(events) < maxBatch {
+		if err := b.shadow.apply(ctx, events); err != nil || len(events) < limit {
 			return err
 		}
+		b.yield(ctx, began)
 		if time.Since(b.noted) > noteEvery {
 			if err := b.note(ctx); err != nil {
 				return err
@@ -175,12 +186,28 @@ func (b *rebuild) fill(ctx context.Context) error {
 	}
 }
 
+// yield rests for as long as there was work since a time, for those who read.
+func (b *rebuild) yield(ctx context.Context, since time.Time) {
+	if b.isGentle() {
+		rest(ctx, time.Since(since))
+	}
+}
+
+// isGentle holds while there are read models that somebody can read, unless the rebuild might never end.
+func (b *rebuild) isGentle() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.live != nil && !b.hurried
+}
+
 // note says how far the rebuild is.
 func (b *rebuild) note(ctx context.Context) error {
 	head, err := b.Store.Head(ctx)
 	if err != nil {
 		return err
 	}
+	moved, grown := b.shadow.at.Position-b.request.Position, head.Position-b.request.Target
+	b.hurried = !b.noted.IsZero() && moved < 2*grown
 	b.noted = time.Now()
 	b.request.Position, b.request.Target = b.shadow.at.Position, head.Position
 	return b.requests(b.conn).note(ctx, b.request, b.fingerprint())

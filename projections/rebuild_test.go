@@ -508,10 +508,10 @@ func TestARebuildGoesOnWhereItWas(t *testing.T) {
 			number := w.ask(true)
 			wait.Until(t, "some is filled", func() bool {
 				_, err := w.reads.Exec(t.Context(), `update gesta_read_next.hits set n = n + 1000 where name = '0'`)
-				return err == nil && w.ask1(`select position from gesta_read_next.checkpoints`) == 500
+				return err == nil && w.ask1(`select position from gesta_read_next.checkpoints`) == 600
 			})
 			stop()
-			w.exec(`update gesta_read_next.hits set n = 1167 where name = '0'`)
+			w.exec(`update gesta_read_next.hits set n = 1200 where name = '0'`)
 			if c.ends != "" {
 				w.exec(c.ends)
 				number = w.ask(true)
@@ -644,6 +644,44 @@ func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 
 // Read models that are gone are away until they are there again as a whole: what is half filled would be
 // taken for all there is. What became of earlier rebuilds is no reason to leave them away.
+// pages notes the largest page that was read of a store.
+type pages struct {
+	eventstore.Store
+	largest *atomic.Int64
+}
+
+func (p pages) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	for was := p.largest.Load(); int64(limit) > was && !p.largest.CompareAndSwap(was, int64(limit)); was = p.largest.Load() {
+	}
+	return p.Store.Read(ctx, after, limit)
+}
+
+func TestARebuildWorksInSmallPiecesWhileOthersRead(t *testing.T) {
+	t.Parallel()
+	w, stop := populated(t, 1200)
+	for _, c := range []struct {
+		read bool
+		page int64
+	}{{true, 101}, {false, 501}} {
+		stop()
+		if !c.read {
+			if _, err := w.reads.Exec(t.Context(), "drop schema gesta_read cascade"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, largest := w.projector(hits(1, "1")), &atomic.Int64{}
+		p.Store = pages{w.store, largest}
+		stop = w.lead(p)
+		if c.read {
+			w.rebuild(false, projections.Done)
+		}
+		w.expect(1200, 1200)
+		if n := largest.Load(); n != c.page {
+			t.Errorf("read by others %t: a page of %d, not %d", c.read, n, c.page)
+		}
+	}
+}
+
 func TestLostReadModelsAreNotSeenHalfFilled(t *testing.T) {
 	t.Parallel()
 	for _, lose := range []string{

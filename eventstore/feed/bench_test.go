@@ -14,19 +14,17 @@ import (
 	"gesta/eventstore/wait"
 )
 
-// BenchmarkLatency is the way of one event from its commit through relay and stream to a follower.
-func BenchmarkLatency(b *testing.B) { latency(b, true) }
+// BenchmarkLatency is the way of one event from its commit to a follower in the same process.
+func BenchmarkLatency(b *testing.B) { latency(b, func(*feed.Feed) {}) }
 
-// BenchmarkLatencyWithoutNATS is the same with the store alone.
-func BenchmarkLatencyWithoutNATS(b *testing.B) { latency(b, false) }
+// BenchmarkLatencyByTheStream is that to a follower in another process.
+func BenchmarkLatencyByTheStream(b *testing.B) { latency(b, func(f *feed.Feed) { f.Handoff = nil }) }
 
-func latency(b *testing.B, nats bool) {
+func latency(b *testing.B, change func(*feed.Feed)) {
 	history := &relaytest.History{Name: "ours"}
 	history.Grow(1)
 	f := benchmarked(b, history)
-	if !nats {
-		f.NC = nil
-	}
+	change(f)
 	got := make(chan int64, 1024)
 	follow(b, f, func(events []eventstore.Recorded) { got <- events[len(events)-1].Position })
 	await(got, 1)
