@@ -96,7 +96,8 @@ func (a *appender) commit(jobs []*job) {
 	switch {
 	case err == nil:
 		a.metrics.committed(time.Since(begin))
-		a.trail.add(jobs)
+		slices.SortFunc(jobs, func(x, y *job) int { return cmp.Compare(x.receipt.First, y.receipt.First) })
+		a.trail.add(jobs, a.draft.trail.Position > 0)
 		a.pass(jobs)
 	case isAway(err):
 		a.hangUp()
@@ -156,13 +157,12 @@ func (a *appender) try(jobs []*job) error {
 	return err
 }
 
-// pass offers what was committed in the order of positions: as one, but for what had been committed before an answer
+// pass offers what was committed, in the order of positions: as one, but for what had been committed before an answer
 // was lost, which need not go together.
 func (a *appender) pass(jobs []*job) {
 	if a.handoff == nil {
 		return
 	}
-	slices.SortFunc(jobs, func(x, y *job) int { return cmp.Compare(x.receipt.First, y.receipt.First) })
 	var c eventstore.Commit
 	for _, j := range jobs {
 		if j.err != nil || j.events == 0 {

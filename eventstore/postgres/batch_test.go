@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestBatches(t *testing.T) {
 			if rapid.Bool().Draw(r, "judged") {
 				a.judgeUntil = time.Now().Add(time.Hour)
 			}
-			a.commit(jobs)
+			a.commit(slices.Clone(jobs)) // It puts them in the order of their positions.
 			for i, j := range jobs {
 				want, err := model.Append(t.Context(), j.append)
 				want.RecordedAt = j.receipt.RecordedAt

@@ -23,46 +23,65 @@ func restored(t *testing.T, url string) {
 }
 
 // What an appender knows to be there it does not ask for, batch after batch, until a restore has taken it back: also
-// where others have appended as much since.
+// where as much has been appended since, by others or by itself.
 func TestARestoreEndsTheTrail(t *testing.T) {
 	t.Parallel()
-	ctx, url := t.Context(), pgtest.Database(t)
-	a := idle(t, url, nil)
-	streams := []domain.Stream{someStream(), someStream()}
-	batch := func(expect int64) (jobs []*job) {
-		for _, s := range streams {
-			jobs = append(jobs, newJob(ctx, someAppend(s, expect)))
-		}
-		a.judgeUntil = time.Time{}
-		a.commit(jobs)
-		return jobs
-	}
-	for expect := range int64(3) {
-		if expect > 0 && !a.trail.stands(someAppend(streams[0], expect).Writes[0]) {
-			t.Error("it knows nothing")
-		}
-		for _, j := range batch(expect) {
-			if j.err != nil {
-				t.Error(j.err)
+	for name, grow := range map[string]func(*testing.T, string, *appender, int64){
+		"by others": func(t *testing.T, url string, _ *appender, n int64) { wantAppend(t, opened(t, url), n) },
+		"by itself": func(t *testing.T, _ string, a *appender, n int64) {
+			j := newJob(t.Context(), someAppend(someStream(), 0))
+			if a.commit([]*job{j}); j.err != nil || j.receipt.First != n {
+				t.Errorf("%+v, %v", j.receipt, j.err)
 			}
-		}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Database(t)
+			a := idle(t, url, nil)
+			streams := []domain.Stream{someStream(), someStream()}
+			for expect := range int64(3) {
+				if expect > 0 && !a.trail.stands(someAppend(streams[0], expect).Writes[0]) {
+					t.Error("it knows nothing")
+				}
+				for _, err := range together(t, a, streams, expect) {
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			restored(t, url)
+			for n := int64(1); n <= 7; n++ {
+				grow(t, url, a, n)
+			}
+			for _, err := range together(t, a, streams, 3) {
+				var conflict *eventstore.Conflict
+				if !errors.As(err, &conflict) || conflict.Actual != 0 {
+					t.Errorf("appended at version 4 of a stream that has none: %v", err)
+				}
+			}
+			for _, err := range together(t, a, streams, 0) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	restored(t, url)
-	other := opened(t, url)
-	for n := int64(1); n <= 6; n++ {
-		wantAppend(t, other, n)
+}
+
+// together commits an event on each of some streams as one batch.
+func together(t *testing.T, a *appender, streams []domain.Stream, expect int64) (errs []error) {
+	t.Helper()
+	var jobs []*job
+	for _, s := range streams {
+		jobs = append(jobs, newJob(t.Context(), someAppend(s, expect)))
 	}
-	for _, j := range batch(3) {
-		var conflict *eventstore.Conflict
-		if !errors.As(j.err, &conflict) || conflict.Actual != 0 {
-			t.Errorf("appended at version 4 of a stream that has none: %v", j.err)
-		}
+	a.judgeUntil = time.Time{}
+	a.commit(jobs)
+	for _, j := range jobs {
+		errs = append(errs, j.err)
 	}
-	for _, j := range batch(0) {
-		if j.err != nil {
-			t.Error(j.err)
-		}
-	}
+	return errs
 }
 
 // A schema that is restored under an open connection takes streams back: nothing is appended after events

@@ -28,15 +28,18 @@ func (t *trail) stands(w eventstore.Write) bool {
 	return known && is.Version == w.Expect && (w.After.IsZero() || w.After == is.Event)
 }
 
-// add takes note of what was committed.
-func (t *trail) add(jobs []*job) {
+// add takes note of what was committed, in the order of positions. The trail goes on where the batch relied on it, or
+// came to stand right behind it. Else a restore may lie between them, and it begins anew.
+func (t *trail) add(jobs []*job, relied bool) {
 	for _, j := range jobs {
 		if j.err != nil || j.events == 0 {
 			continue
 		}
-		if j.receipt.Last > t.last.Position {
-			t.last = eventstore.Mark{Position: j.receipt.Last, Event: j.lastEvent()}
+		if !relied && j.after != t.last {
+			t.forget()
 		}
+		relied = true
+		t.last = eventstore.Mark{Position: j.receipt.Last, Event: j.lastEvent()}
 		for _, w := range j.append.Writes {
 			t.end(w)
 		}
