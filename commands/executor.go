@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type Executor struct {
 	Now    func() time.Time
 
 	locks  locks
+	mu     sync.Mutex // while states are kept
 	states *lru.Cache[domain.Stream, folded]
 	doubt  atomic.Int64 // until when kept states are read on before anything is decided; Unix nanoseconds
 }
@@ -55,7 +57,7 @@ const (
 
 // A state that is kept is most often still the stream's: a work decides on it without asking, since the append
 // refuses what follows another event. (That is a round trip less: a fifth of the time from a command until readers
-// see it.) Only an append proves it, so what comes to anything else is decided again on what was read. Where it was
+// see it.) Only an append proves it, so what comes to anything else is decided again on what is read. Where it was
 // wrong once, another process writes the same streams, and nothing is trusted for a while: each mistake spoils the
 // batch it is in.
 const doubtTime = time.Minute
@@ -113,7 +115,7 @@ func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
 		if w.again == nil {
 			return unavailable(err)
 		}
-		need, trust = w.again.need, trust && !w.again.read
+		need, trust = w.again.need, trust && !w.again.reread
 		if w.again.conflict {
 			memoryOf(ctx).forget()
 			rest(ctx, rand.N(pause))
@@ -142,7 +144,8 @@ func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, 
 
 // load folds the tail that the cached state has not seen, and caches the result.
 func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
-	f, _ := x.states.Get(s)
+	was, _ := x.states.Get(s)
+	f := was
 	state, ok := f.state.(S)
 	if !ok {
 		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
@@ -166,9 +169,18 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 		}
 		f.state = state
 		if len(tail) < page {
-			x.states.Add(s, f)
+			x.keep(s, was, f)
 			return f, nil
 		}
+	}
+}
+
+// keep keeps a state that was read, unless another has been kept since: who reads need not hold the stream's lock.
+func (x *Executor) keep(s domain.Stream, was, now folded) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if is, _ := x.states.Peek(s); is.version == was.version && is.last == was.last {
+		x.states.Add(s, now)
 	}
 }
 

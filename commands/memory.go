@@ -125,7 +125,7 @@ func recall[S domain.State[S]](w *Work, s domain.Stream) (f folded, trusted bool
 		switch version, read, untold := memoryOf(w.ctx).of(s); {
 		case read && version == f.version:
 			return f, false, nil
-		case w.trust && !untold:
+		case w.trust && !read && !untold: // What the command has read tells of more than this stream.
 			return f, true, nil
 		}
 	}

@@ -20,6 +20,7 @@ type Work struct {
 	locked []domain.Stream // in order
 	tracks []*track
 	trust  bool   // states that are kept need not be read on
+	proven bool   // the store has judged what was decided
 	again  *rerun // set when the work can't be committed as it is, whatever becomes of the error
 }
 
@@ -39,7 +40,7 @@ type track struct {
 type rerun struct {
 	need     []domain.Stream
 	conflict bool // somebody else was faster; otherwise only a lock was missing
-	read     bool // nothing is to be trusted any more
+	reread   bool // nothing is to be trusted any more
 }
 
 func (*rerun) Error() string { return "commands: run again" }
@@ -143,19 +144,19 @@ func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
 		return err
 	}
 	err := f(w)
-	switch {
-	case w.again != nil:
-		return err
-	case (err != nil || !w.decided()) && slices.ContainsFunc(w.tracks, func(t *track) bool { return t.trusted }):
-		return w.restart(&rerun{need: slices.Clone(w.locked), read: true})
-	case err != nil:
-		return err
+	if err == nil && w.again == nil {
+		err = w.commit()
 	}
-	return w.commit()
+	away := errors.Is(unavailable(err), domain.ErrUnavailable)
+	if w.trusted() && !w.proven && w.again == nil && !away {
+		return w.restart(&rerun{need: slices.Clone(w.locked), reread: true})
+	}
+	return err
 }
 
-func (w *Work) decided() bool {
-	return slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 })
+// trusted reports whether anything was decided on what was not read.
+func (w *Work) trusted() bool {
+	return slices.ContainsFunc(w.tracks, func(t *track) bool { return t.trusted })
 }
 
 // lock takes the lock on s. Locks are taken in the order of streams, or two works could wait for each
@@ -183,7 +184,7 @@ func (w *Work) unlock() {
 }
 
 func (w *Work) commit() error {
-	if !w.decided() {
+	if !slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 }) {
 		return nil
 	}
 	a, err := w.append()
@@ -197,13 +198,20 @@ func (w *Work) commit() error {
 	if err != nil {
 		return w.refused(err)
 	}
+	w.proven = true
 	w.spend()
-	for _, t := range w.tracks {
-		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after})
-	}
+	w.keep()
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
 	w.settle(receipt.Last)
 	return nil
+}
+
+func (w *Work) keep() {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	for _, t := range w.tracks {
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after})
+	}
 }
 
 // written are the streams that have new events.
@@ -261,15 +269,15 @@ func (w *Work) refused(err error) error {
 	var taken *eventstore.ClaimTaken
 	switch {
 	case errors.As(err, &conflict):
-		i := slices.IndexFunc(w.tracks, func(t *track) bool { return t.stream == conflict.Stream })
-		if w.tracks[i].begun {
+		if slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream == conflict.Stream }) {
 			return ErrExists
 		}
-		if w.tracks[i].trusted {
+		if w.trusted() {
 			w.x.distrust()
 		}
-		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, read: true})
+		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, reread: true})
 	case errors.As(err, &taken):
+		w.proven = true // Versions are judged before claims.
 		return w.refusedClaim(taken)
 	}
 	return err

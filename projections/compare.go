@@ -52,10 +52,10 @@ var errBehind = errors.New("projections: the read models are behind")
 type comparison struct {
 	conn     *pgx.Conn
 	store    eventstore.Store
-	old, new string                           // schemas
-	shadow   *models                          // what writes the new ones, over conn
-	wait     func(context.Context) error      // while the old ones are behind; nil not to
-	yield    func(context.Context, time.Time) // after each chunk that was begun then; nil not to
+	old, new string                               // schemas
+	shadow   *models                              // what writes the new ones, over conn
+	wait     func(context.Context) error          // while the old ones are behind; nil not to
+	yield    func(context.Context, time.Duration) // after each chunk, which took so long; nil not to
 	found    []Difference
 }
 
@@ -79,16 +79,18 @@ func (c *comparison) table(ctx context.Context, name string) error {
 		return err
 	}
 	for from := []string(nil); len(c.found) < maxDifferences; {
-		began := time.Now()
+		var worked time.Duration
 		err := c.level(ctx, func(tx pgx.Tx) (err error) {
+			began := time.Now()
 			from, err = c.chunk(ctx, tx, shape, from)
+			worked = time.Since(began)
 			return err
 		})
 		if err != nil || from == nil {
 			return err
 		}
 		if c.yield != nil {
-			c.yield(ctx, began)
+			c.yield(ctx, worked)
 		}
 	}
 	return nil

@@ -158,16 +158,19 @@ func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
 }
 
 // How many events are written together while others read what is built anew. They share the cores and the
-// database with that: it works in pieces of some millisecond, and rests as long after each. (At 200 reads and 50
+// database with that: it works in pieces of some milliseconds, and rests as long after each. (At 200 reads and 50
 // writes a second, the reads' p99 is 2 to 3 times what it is before instead of 5 to 7, and it takes twice as long.)
-const gentleBatch = 100
+const (
+	gentleBatch = 100
+	longestRest = 100 * time.Millisecond
+)
 
 // fill writes what the store has, until it has hardly more.
 func (b *rebuild) fill(ctx context.Context) error {
 	pages := feed.Pages{Read: feed.Published(b.Store)}
 	for {
 		began, limit := time.Now(), maxBatch
-		if b.isGentle() {
+		if b.isRead() && !b.hurried {
 			limit = gentleBatch
 		}
 		events, err := pages.After(ctx, b.shadow.at, limit)
@@ -177,7 +180,9 @@ func (b *rebuild) fill(ctx context.Context) error {
 		if err := b.shadow.apply(ctx, events); err != nil || len(events) < limit {
 			return err
 		}
-		b.yield(ctx, began)
+		if limit == gentleBatch {
+			b.yield(ctx, time.Since(began))
+		}
 		if time.Since(b.noted) > noteEvery {
 			if err := b.note(ctx); err != nil {
 				return err
@@ -186,18 +191,18 @@ func (b *rebuild) fill(ctx context.Context) error {
 	}
 }
 
-// yield rests for as long as there was work since a time, for those who read.
-func (b *rebuild) yield(ctx context.Context, since time.Time) {
-	if b.isGentle() {
-		rest(ctx, time.Since(since))
+// yield rests for as long as there was work, for those who read.
+func (b *rebuild) yield(ctx context.Context, worked time.Duration) {
+	if b.isRead() {
+		rest(ctx, min(worked, longestRest))
 	}
 }
 
-// isGentle holds while there are read models that somebody can read, unless the rebuild might never end.
-func (b *rebuild) isGentle() bool {
+// isRead tells whether there are read models that somebody can read.
+func (b *rebuild) isRead() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.live != nil && !b.hurried
+	return b.live != nil
 }
 
 // note says how far the rebuild is.

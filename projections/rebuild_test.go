@@ -642,8 +642,6 @@ func TestRulesThatParkMoreStreamsAreNotLetIn(t *testing.T) {
 	}
 }
 
-// Read models that are gone are away until they are there again as a whole: what is half filled would be
-// taken for all there is. What became of earlier rebuilds is no reason to leave them away.
 // pages notes the largest page that was read of a store.
 type pages struct {
 	eventstore.Store
@@ -682,6 +680,8 @@ func TestARebuildWorksInSmallPiecesWhileOthersRead(t *testing.T) {
 	}
 }
 
+// Read models that are gone are away until they are there again as a whole: what is half filled would be
+// taken for all there is. What became of earlier rebuilds is no reason to leave them away.
 func TestLostReadModelsAreNotSeenHalfFilled(t *testing.T) {
 	t.Parallel()
 	for _, lose := range []string{

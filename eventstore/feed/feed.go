@@ -1,9 +1,9 @@
 // Package feed brings the history to those who follow it: each event once, in order, without a gap,
 // within moments of its commit.
 //
-// Events come from JetStream. Whenever that is in doubt (a gap, a message that is none, silence though
-// an append was announced, no connection at all), and for who is behind, they come from the store, which
-// is the truth. A follower can't tell the difference: it sees what is published of an event, never its
+// What this process commits is handed over in memory; other events come from JetStream. Whenever that is in doubt
+// (a gap, a message that is none, silence though an append was announced, no connection at all), and for who is
+// behind, they come from the store, which is the truth. A follower can't tell the difference: it sees what is published of an event, never its
 // secret fields, and of the metadata what package envelope names.
 package feed
 
@@ -29,7 +29,7 @@ const (
 type Feed struct {
 	Store   eventstore.Store
 	NC      *nats.Conn          // nil to read the store alone
-	Handoff *eventstore.Handoff // nil to learn of appends by the stream, hints and polls alone
+	Handoff *eventstore.Handoff // of this process; nil to learn of its appends as of those of others
 	Poll    time.Duration       // the longest an event is overlooked; 0 for 500 ms
 	Log     *slog.Logger        // nil for slog.Default()
 }

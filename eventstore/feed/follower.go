@@ -27,7 +27,7 @@ type follower struct {
 	seen atomic.Int64 // the last position that is dealt with, so that the stream's messages up to it need no decoding
 	live atomic.Bool  // whether the stream comes at all
 
-	handed  eventstore.Commit    // the newest that went on from the last event when it came
+	handed  eventstore.Commit    // the newest that went on from what was there when it came
 	ahead   *eventstore.Recorded // a message taken from messages and not yet used
 	heard   int64                // the greatest position that was announced
 	due     bool                 // the store is to be read

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -106,7 +105,7 @@ func (in *inquiry) steps() []step {
 }
 
 // Each row begins with the number of what it is about, counted from 1.
-func number(values [][]byte) int { return int(binary.BigEndian.Uint64(values[0])) - 1 }
+func number(values [][]byte) int { return int(int8Of(values[0])) - 1 }
 
 func (in *inquiry) end(values [][]byte) {
 	in.facts.Ends[in.streams[number(values)]] = eventstore.End{

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gesta/domain/id"
@@ -60,9 +61,9 @@ func (j *job) settle(at place) place {
 
 // lastEvent is the id of its last event; it has one.
 func (j *job) lastEvent() (last id.Event) {
-	for _, w := range j.append.Writes {
-		for _, e := range w.Events {
-			last = e.ID
+	for _, w := range slices.Backward(j.append.Writes) {
+		if n := len(w.Events); n > 0 {
+			return w.Events[n-1].ID
 		}
 	}
 	return last

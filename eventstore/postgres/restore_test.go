@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,6 +83,65 @@ func together(t *testing.T, a *appender, streams []domain.Stream, expect int64) 
 		errs = append(errs, j.err)
 	}
 	return errs
+}
+
+// The trail is of what was appended alone, and of what stands there by the very event.
+func TestTheTrailKnowsNoMoreThanIsThere(t *testing.T) {
+	t.Parallel()
+	a := idle(t, pgtest.Database(t), nil)
+	early, there, never := someStream(), someStream(), someStream()
+	commit := func(all ...eventstore.Append) (errs []error) {
+		var jobs []*job
+		for _, one := range all {
+			jobs = append(jobs, newJob(t.Context(), one))
+		}
+		a.judgeUntil = time.Time{}
+		a.commit(slices.Clone(jobs))
+		for _, j := range jobs {
+			errs = append(errs, j.err)
+		}
+		return errs
+	}
+	if errs := commit(someAppend(early, 0), someAppend(someStream(), 0)); errs[0] != nil || errs[1] != nil {
+		t.Fatal(errs)
+	}
+	if errs := commit(someAppend(there, 0), someAppend(never, 5)); errs[0] != nil || errs[1] == nil {
+		t.Fatal(errs)
+	}
+	if a.trail.stands(someAppend(early, 1).Writes[0]) {
+		t.Error("a contradiction leaves the trail as it was: it may be what is wrong")
+	}
+	if errs := commit(someAppend(there, 1), someAppend(never, 6)); errs[0] != nil || errs[1] == nil {
+		t.Fatal(errs)
+	}
+	other := someAppend(there, 2)
+	other.Writes[0].After = someEvent().ID
+	if errs := commit(someAppend(someStream(), 0), other); errs[0] != nil || errs[1] == nil {
+		t.Fatal(errs)
+	}
+}
+
+// What was committed before an answer was lost need not go together with the rest.
+func TestCommitsAreHandedOverByWhatTheyFollow(t *testing.T) {
+	t.Parallel()
+	handoff := &eventstore.Handoff{}
+	commits, end := handoff.Subscribe(4)
+	defer end()
+	after := func(after eventstore.Mark) *job {
+		j := newJob(t.Context(), someAppend(someStream(), 0))
+		j.settle(place{last: after})
+		return j
+	}
+	found := after(eventstore.Mark{Position: 4})
+	first := after(eventstore.Mark{Position: 8, Event: someEvent().ID})
+	second := after(eventstore.Mark{Position: 9, Event: first.lastEvent()})
+	(&appender{handoff: handoff}).pass([]*job{found, first, second})
+	for _, want := range [][]*job{{found}, {first, second}} {
+		c := <-commits
+		if len(c.Events) != len(want) || c.After != want[0].after || c.Events[0].Position != want[0].receipt.First {
+			t.Errorf("%+v", c)
+		}
+	}
 }
 
 // A schema that is restored under an open connection takes streams back: nothing is appended after events

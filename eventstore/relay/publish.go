@@ -53,7 +53,7 @@ func (l *link) next(ctx context.Context, from sources) error {
 	case <-l.acks.failed:
 		return l.acks.refusal()
 	case c := <-from.commits:
-		return l.committed(ctx, c.Events)
+		return l.committed(ctx, c)
 	case <-from.hints.Wake:
 		return l.hinted(ctx, from.hints.Position())
 	case <-from.poll:
@@ -62,17 +62,12 @@ func (l *link) next(ctx context.Context, from sources) error {
 }
 
 // committed publishes what is handed over, if it follows what was sent; else the store has the rest.
-func (l *link) committed(ctx context.Context, events []eventstore.Recorded) error {
-	for len(events) > 0 && events[0].Position <= l.end.Position {
-		events = events[1:]
+func (l *link) committed(ctx context.Context, c eventstore.Commit) error {
+	events, follow := c.Since(l.end.Mark)
+	if follow {
+		return l.publishAll(ctx, events)
 	}
-	if len(events) == 0 {
-		return nil
-	}
-	if events[0].Position != l.end.Position+1 {
-		return l.catchUp(ctx)
-	}
-	return l.publishAll(ctx, events)
+	return l.hinted(ctx, c.Last())
 }
 
 func (l *link) hinted(ctx context.Context, position int64) error {

@@ -127,13 +127,22 @@ func machineOf(ctx context.Context, url string) (string, error) {
 // its manual says, and room for as many writers as are compared.
 func serverSettings() []string {
 	all := []string{"max_connections=400"}
-	var kB int
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		if _, err := fmt.Sscanf(string(text), "MemTotal: %d kB", &kB); err == nil {
-			all = append(all, fmt.Sprintf("shared_buffers=%dkB", kB/4))
-		}
+	if memory := memoryInKB(); memory > 0 {
+		all = append(all, fmt.Sprintf("shared_buffers=%dkB", memory/4))
 	}
 	return all
+}
+
+// memoryInKB is the machine's, or the container's if that has less; 0 where it can't be found out.
+func memoryInKB() (kB int) {
+	text, _ := os.ReadFile("/proc/meminfo")
+	_, _ = fmt.Sscanf(string(text), "MemTotal: %d kB", &kB)
+	limit := 0
+	text, _ = os.ReadFile("/sys/fs/cgroup/memory.max")
+	if n, err := fmt.Sscan(string(text), &limit); n == 1 && err == nil {
+		kB = min(kB, limit>>10)
+	}
+	return kB
 }
 
 // number has three digits, or all those before the point.

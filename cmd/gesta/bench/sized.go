@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -55,7 +54,10 @@ func (l *lab) size(ctx context.Context, events int) (*sized, error) {
 			l.progressf("filling %s: %d events, %s", s, head.Position, time.Since(began).Round(time.Second))
 		}
 	})
-	return s, errors.Join(err, s.settle(ctx))
+	if err == nil {
+		err = s.settle(ctx)
+	}
+	return s, err
 }
 
 // settle does at once what autovacuum does in its time. The first to read a page that was filled just now has to
