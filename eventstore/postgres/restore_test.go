@@ -121,6 +121,17 @@ func TestTheTrailKnowsNoMoreThanIsThere(t *testing.T) {
 	}
 }
 
+func TestTheTrailIsBounded(t *testing.T) {
+	t.Parallel()
+	trail := newTrail()
+	for range maxTrail + 1 {
+		trail.end(someAppend(someStream(), 0).Writes[0])
+	}
+	if n := len(trail.ends); n != 1 {
+		t.Errorf("it knows of %d streams", n)
+	}
+}
+
 // What was committed before an answer was lost need not go together with the rest.
 func TestCommitsAreHandedOverByWhatTheyFollow(t *testing.T) {
 	t.Parallel()
