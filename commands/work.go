@@ -137,7 +137,8 @@ func (w *Work) restart(again *rerun) error {
 	return again
 }
 
-// run holds the locks it is told to, lets f decide, and commits.
+// run holds the locks it is told to, lets f decide, and commits. What was decided on trust and not proven by the store
+// is decided again on what is read, unless the store is away.
 func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
 	defer w.unlock()
 	if err := w.Hold(need...); err != nil {
@@ -148,7 +149,7 @@ func (w *Work) run(need []domain.Stream, f func(*Work) error) error {
 		err = w.commit()
 	}
 	away := errors.Is(unavailable(err), domain.ErrUnavailable)
-	if w.trusted() && !w.proven && w.again == nil && !away {
+	if w.again == nil && w.trusted() && !w.proven && !away {
 		return w.restart(&rerun{need: slices.Clone(w.locked), reread: true})
 	}
 	return err

@@ -160,6 +160,7 @@ func (b *rebuild) takeShadow(ctx context.Context, tx pgx.Tx) (err error) {
 // How many events are written together while others read what is built anew. They share the cores and the
 // database with that: it works in pieces of some milliseconds, and rests as long after each. (At 200 reads and 50
 // writes a second, the reads' p99 is 2 to 3 times what it is before instead of 5 to 7, and it takes twice as long.)
+// To wait for somebody is no work: it never rests for longer than longestRest.
 const (
 	gentleBatch = 100
 	longestRest = 100 * time.Millisecond

@@ -60,8 +60,7 @@ func (l *lab) size(ctx context.Context, events int) (*sized, error) {
 	return s, err
 }
 
-// settle does at once what autovacuum does in its time. The first to read a page that was filled just now has to
-// note in it that its rows are committed: measured, half of what a user's history took.
+// settle does at once what autovacuum does in its time, which would be in the middle of some measure.
 func (s *sized) settle(ctx context.Context) error {
 	db, err := pool(ctx, s.Owner, 1)
 	if err != nil {
