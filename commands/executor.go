@@ -16,13 +16,14 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/seal"
 )
 
 // Executor runs decisions against the store.
 type Executor struct {
-	Store     eventstore.Store
-	Catalogue domain.Catalogue
-	Claims    Hasher
+	Store  eventstore.Store
+	Vault  *seal.Vault
+	Claims Hasher
 	// Settle waits, bounded, until readers see what was written on streams up to the position, and tells
 	// whether they do.
 	Settle func(ctx context.Context, position int64, streams []domain.Stream) bool
@@ -39,6 +40,7 @@ type folded struct {
 	version int64
 	last    id.Event
 	state   any
+	holds   *holds
 }
 
 // How many folded states are kept, some hundred bytes each, and how many events of a stream are read at once.
@@ -66,15 +68,15 @@ func (x *Executor) trusts() bool { return time.Now().UnixNano() >= x.doubt.Load(
 
 func (x *Executor) distrust() { x.doubt.Store(time.Now().Add(doubtTime).UnixNano()) }
 
-// NewExecutor needs a store, a catalogue and a hasher; it settles at once and goes by the wall clock
+// NewExecutor needs a store, what opens its events, and a hasher; it settles at once and goes by the wall clock
 // until told otherwise.
-func NewExecutor(s eventstore.Store, c domain.Catalogue, h Hasher) *Executor {
+func NewExecutor(s eventstore.Store, v *seal.Vault, h Hasher) *Executor {
 	states, err := lru.New[domain.Stream, folded](cachedStates)
 	if err != nil {
 		panic(err) // The size is a positive constant.
 	}
 	return &Executor{
-		Store: s, Catalogue: c, Claims: h, states: states, Now: time.Now,
+		Store: s, Vault: v, Claims: h, states: states, Now: time.Now,
 		Settle: func(context.Context, int64, []domain.Stream) bool { return true },
 	}
 }
@@ -108,14 +110,14 @@ func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
 	ctx, cancel := context.WithTimeout(ctx, workTime)
 	defer cancel()
 	var need []domain.Stream
-	trust := x.trusts()
+	trust, asked := x.trusts(), false
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		w := &Work{ctx: ctx, x: x, trust: trust}
+		w := &Work{ctx: ctx, x: x, trust: trust, asked: asked}
 		err := w.run(need, f)
 		if w.again == nil {
 			return unavailable(err)
 		}
-		need, trust = w.again.need, trust && !w.again.reread
+		need, trust, asked = w.again.need, trust && !w.again.reread, asked || w.again.asked
 		if w.again.conflict {
 			memoryOf(ctx).forget()
 			rest(ctx, rand.N(pause))
@@ -146,31 +148,53 @@ func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, 
 func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
 	was, _ := x.states.Get(s)
 	f := was
-	state, ok := f.state.(S)
-	if !ok {
+	if _, same := f.state.(S); !same {
 		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
 	}
 	for {
-		tail, forked, err := x.tail(ctx, s, f)
+		now, anew, err := foldOn[S](ctx, x, s, f)
 		if err != nil {
 			return folded{}, err
 		}
-		if forked {
-			var nothing S
-			f, state = folded{}, nothing
-			continue
+		if !anew {
+			x.keep(s, was, now)
+			return now, nil
 		}
-		for _, r := range tail {
-			e, err := x.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
+		f = folded{}
+	}
+}
+
+// foldOn folds what follows f. It answers that all must be folded anew where the store has another history, and where
+// it comes upon somebody who was forgotten: f may know what must not be known any more, and so may what was opened
+// while that was not known here.
+func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream, f folded) (now folded, anew bool, err error) {
+	kept, forgettings, forgetting := f.version > 0, x.Vault.Keys.Forgettings(), false
+	state, _ := f.state.(S)
+	if f.holds == nil {
+		f.holds = &holds{}
+	}
+	for {
+		tail, forked, err := x.tail(ctx, s, f)
+		if err != nil || forked {
+			return f, forked, err
+		}
+		opened, err := x.Vault.Decode(ctx, tail...)
+		if err != nil {
+			return f, false, err
+		}
+		for i, r := range tail {
+			e, err := opened[i].Event, opened[i].Err
 			if err != nil {
-				return folded{}, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
+				return f, false, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
 			}
+			_, forgets := e.(domain.Forgetter)
+			forgetting = forgetting || forgets
+			f.holds.add(opened[i].Subjects...)
 			state, f.version, f.last = state.Evolve(e, r.OccurredAt), r.Version, r.ID
 		}
 		f.state = state
 		if len(tail) < page {
-			x.keep(s, was, f)
-			return f, nil
+			return f, forgetting && (kept || forgettings != x.Vault.Keys.Forgettings()), nil
 		}
 	}
 }
@@ -191,8 +215,12 @@ func (x *Executor) tail(
 ) (events []eventstore.Recorded, forked bool, err error) {
 	from := max(f.version-1, 0)
 	events, surveyed := memoryOf(ctx).take(s, from)
-	if !surveyed {
+	switch {
+	case surveyed:
+	case f.version > 0:
 		events, err = x.Store.ReadStream(ctx, s, from, page+1)
+	default:
+		events, err = x.first(ctx, s)
 	}
 	if f.version == 0 || err != nil {
 		return events, false, err
@@ -201,6 +229,30 @@ func (x *Executor) tail(
 		return nil, true, nil
 	}
 	return events[1:], false, nil
+}
+
+// first answers how a stream begins.
+func (x *Executor) first(ctx context.Context, s domain.Stream) ([]eventstore.Recorded, error) {
+	a, err := x.ask(ctx, eventstore.Survey{Tails: []eventstore.Tail{{Stream: s, Limit: page + 1}}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Tails[0], nil
+}
+
+// ask asks as well for the keys of those who have the ids of the streams: they are most often the persons that the
+// events are about.
+func (x *Executor) ask(ctx context.Context, q eventstore.Survey) (eventstore.Surveyed, error) {
+	before := x.Vault.Keys.Forgettings()
+	for _, t := range q.Tails {
+		q.Subjects = append(q.Subjects, t.Stream.ID)
+	}
+	q.Subjects = x.Vault.Keys.Missing(q.Subjects...)
+	a, err := q.Ask(ctx, x.Store)
+	if err == nil {
+		x.Vault.Keys.Learn(a.Keys, before)
+	}
+	return a, err
 }
 
 // unavailable gives a store that can't be reached, a deadline that ran out, and what only a newer program

@@ -15,6 +15,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal/sealtest"
 	"gesta/eventstore/wait"
 )
 
@@ -72,11 +73,8 @@ func stream(name string) domain.Stream {
 
 func executor(t testing.TB, s eventstore.Store) *commands.Executor {
 	t.Helper()
-	hasher, err := commands.NewHasher(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return commands.NewExecutor(s, domain.NewCatalogue([]domain.Type{domain.TypeOf[counted]()}), hasher)
+	vault := sealtest.Vault(t, s, domain.NewCatalogue([]domain.Type{domain.TypeOf[counted]()}))
+	return commands.NewExecutor(s, vault, commands.NewHasher(make([]byte, 32)))
 }
 
 func must(t testing.TB, err error) {
@@ -451,7 +449,9 @@ func (away) ReadStream(context.Context, domain.Stream, int64, int) ([]eventstore
 }
 
 func TestAStoreThatIsAwayHasAWord(t *testing.T) {
-	_, err := commands.Execute(t.Context(), executor(t, away{}), count{stream("a"), 1, ""})
+	x := executor(t, &memory.Store{})
+	x.Store = away{}
+	_, err := commands.Execute(t.Context(), x, count{stream("a"), 1, ""})
 	var fault *domain.Fault
 	if !errors.As(err, &fault) || fault.Kind != domain.Unavailable || fault.Retry == 0 {
 		t.Errorf("%v", err)
@@ -482,8 +482,8 @@ func TestWaitingForALockEndsWithTheContext(t *testing.T) {
 }
 
 func TestHashesTellNothingWithoutTheKey(t *testing.T) {
-	a, _ := commands.NewHasher(make([]byte, 32))
-	b, _ := commands.NewHasher([]byte("another key of thirty-two bytes."))
+	a := commands.NewHasher(make([]byte, 32))
+	b := commands.NewHasher([]byte("another key of thirty-two bytes."))
 	c := domain.Claim{Scope: "email/r", Name: "ann@example.com"}
 	if again := a.Hash(c); a.Hash(c) != again || again == b.Hash(c) || a.Hash(c).Scope != a.Scope(c.Scope) {
 		t.Error("hashes and keys don't match")

@@ -222,6 +222,15 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 	})
 }
 
+// Leave puts somebody out who is going to be forgotten, with all sessions. The last active administrator can't go.
+func (i *Identity) Leave(w *Work, subject id.ID) error {
+	u, err := Look[identity.User](w, identity.UserStream(identity.UserID{ID: subject}))
+	if err != nil || !u.Active {
+		return err
+	}
+	return switchUser(w, i.Realms[u.Realm], u, false)
+}
+
 // userIn hides the users of other realms.
 func userIn(w *Work, realm identity.Realm, user identity.UserID) (identity.User, error) {
 	u, err := Look[identity.User](w, identity.UserStream(user))

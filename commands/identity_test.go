@@ -15,9 +15,11 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
+	"gesta/domain/privacy"
 	"gesta/domain/value"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
+	"gesta/eventstore/seal/sealtest"
 )
 
 var realm = identity.Realm{
@@ -33,8 +35,6 @@ type population struct {
 
 func populate(t *testing.T, s eventstore.Store) *population {
 	t.Helper()
-	hasher, err := commands.NewHasher(make([]byte, 32))
-	must(t, err)
 	p := &population{t: t}
 	begin := time.Now()
 	now := func() time.Time { return begin.Add(time.Duration(p.clock.Load())) }
@@ -42,11 +42,13 @@ func populate(t *testing.T, s eventstore.Store) *population {
 		"r": {Access: time.Minute, Refresh: time.Hour}, "other": {Access: time.Minute, Refresh: time.Hour},
 	}, now, "a secret for tests, and for tests only")
 	must(t, err)
-	x := commands.NewExecutor(s, domain.NewCatalogue(identity.Types), hasher)
+	x := commands.NewExecutor(s, sealtest.Vault(t, s, domain.NewCatalogue(identity.Types, privacy.Types, teamTypes)), commands.NewHasher(make([]byte, 32)))
 	x.Now = now
 	passwords, err := commands.NewPasswords(4)
 	must(t, err)
-	p.Identity = &commands.Identity{Executor: x, Passwords: passwords, Tokens: tokens}
+	p.Identity = &commands.Identity{
+		Executor: x, Passwords: passwords, Tokens: tokens, Realms: map[string]identity.Realm{realm.Name: realm},
+	}
 	return p
 }
 

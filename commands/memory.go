@@ -93,7 +93,7 @@ func (x *Executor) survey(ctx context.Context, scope string, streams ...domain.S
 	if scope != "" {
 		q.Scopes = append(q.Scopes, x.Claims.Scope(scope))
 	}
-	a, err := q.Ask(ctx, x.Store)
+	a, err := x.ask(ctx, q)
 	if err != nil {
 		return unavailable(err)
 	}

@@ -60,7 +60,7 @@ func (o *office) now() time.Time { return start.Add(time.Duration(o.clock.Load()
 func (o *office) worker(policies ...commands.Policy) *commands.PolicyWorker {
 	return &commands.PolicyWorker{
 		Policies: policies, Store: o.store, Timers: o.timers, Now: o.now,
-		Catalogue: o.x.Catalogue, Feed: &feed.Feed{Store: o.store, Handoff: o.handoff},
+		Vault: o.x.Vault, Feed: &feed.Feed{Store: o.store, Handoff: o.handoff},
 		Lead:    func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Reacted: o.reacted, Log: slog.New(slog.DiscardHandler),
 	}
@@ -158,14 +158,14 @@ func (o *office) echo(ctx context.Context, _ commands.Contexts, r eventstore.Rec
 	if r.Stream != causes {
 		return nil
 	}
-	_, err := commands.Execute(ctx, executor(o.t, o.store), count{effects, 1, ""})
+	_, err := commands.Execute(ctx, commands.NewExecutor(o.store, o.x.Vault, o.x.Claims), count{effects, 1, ""})
 	return err
 }
 
 // guard has a worker keep the policies there are, for a population.
 func (o *office) guard(p *population) (stop func()) {
 	w := o.worker(commands.Policies...)
-	w.Contexts, w.Catalogue = commands.Contexts{Identity: p.Identity}, p.Executor.Catalogue
+	w.Contexts, w.Vault = commands.Contexts{Identity: p.Identity}, p.Executor.Vault
 	w.Now = p.Executor.Now
 	return o.run(w)
 }

@@ -8,25 +8,25 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gesta/domain"
 	"gesta/eventstore"
 	"gesta/eventstore/leader"
+	"gesta/eventstore/seal"
 	"gesta/eventstore/timers"
 )
 
 // PolicyWorker follows the history and has policies react to it: to each event from its checkpoint on,
 // and to no event before it. All fields are needed.
 type PolicyWorker struct {
-	Policies  []Policy
-	Contexts  Contexts
-	Store     eventstore.Store
-	Catalogue domain.Catalogue
-	Feed      Feed
-	Timers    Timers
-	Lead      func(ctx context.Context, lead func(context.Context) error) error // one worker at a time
-	Now       func() time.Time
-	Reacted   func(policy, outcome string) // told after each reaction
-	Log       *slog.Logger
+	Policies []Policy
+	Contexts Contexts
+	Store    eventstore.Store
+	Vault    *seal.Vault
+	Feed     Feed
+	Timers   Timers
+	Lead     func(ctx context.Context, lead func(context.Context) error) error // one worker at a time
+	Now      func() time.Time
+	Reacted  func(policy, outcome string) // told after each reaction
+	Log      *slog.Logger
 
 	turns leader.Turns
 }
@@ -118,7 +118,7 @@ func (w *PolicyWorker) restore(ctx context.Context, last int64) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		if err := w.Timers.Restore(ctx, w.timed(events)); err != nil {
+		if err := w.Timers.Restore(ctx, w.timed(ctx, events)); err != nil {
 			return err
 		}
 		after = events[len(events)-1].Position
@@ -127,11 +127,11 @@ func (w *PolicyWorker) restore(ctx context.Context, last int64) error {
 }
 
 // timed answers the timers of the policies that have a time.
-func (w *PolicyWorker) timed(events []eventstore.Recorded) (set []timers.Timer) {
+func (w *PolicyWorker) timed(ctx context.Context, events []eventstore.Recorded) (set []timers.Timer) {
 	for _, r := range events {
 		for _, p := range w.Policies {
 			if p.Type == r.Type && p.due != nil {
-				set = append(set, w.timer(p, r))
+				set = append(set, w.timer(ctx, p, r))
 			}
 		}
 	}
@@ -147,7 +147,7 @@ type policyTurn struct {
 
 // handle reacts to events, and moves the checkpoint beyond them together with what is left to do.
 func (t *policyTurn) handle(ctx context.Context, events []eventstore.Recorded) error {
-	set, reacted := t.timed(events), false
+	set, reacted := t.timed(ctx, events), false
 	for _, r := range events {
 		for _, p := range t.Policies {
 			if p.Type != r.Type || p.due != nil {

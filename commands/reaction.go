@@ -96,7 +96,7 @@ func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err
 // react does what a policy asks for, in its own name and once. A policy that panics has failed.
 func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorded) (err error) {
 	defer w.survive(p, &err)
-	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	e, err := w.decode(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -129,21 +129,29 @@ func causedBy(p Policy, r eventstore.Recorded) domain.Meta {
 
 // timer is when a policy with a time is to react. An event that does not tell is due at once, so that
 // what is wrong with it comes to light.
-func (w *PolicyWorker) timer(p Policy, r eventstore.Recorded) timers.Timer {
-	due, err := w.due(p, r)
+func (w *PolicyWorker) timer(ctx context.Context, p Policy, r eventstore.Recorded) timers.Timer {
+	due, err := w.due(ctx, p, r)
 	if err != nil {
 		due = w.Now()
 	}
 	return timers.Timer{Name: p.Name, Cause: r.Mark(), Due: due}
 }
 
-func (w *PolicyWorker) due(p Policy, r eventstore.Recorded) (due time.Time, err error) {
+func (w *PolicyWorker) due(ctx context.Context, p Policy, r eventstore.Recorded) (due time.Time, err error) {
 	defer w.survive(p, &err)
-	e, err := w.Catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+	e, err := w.decode(ctx, r)
 	if err != nil {
 		return due, err
 	}
 	return p.due(e), nil
+}
+
+func (w *PolicyWorker) decode(ctx context.Context, r eventstore.Recorded) (domain.Event, error) {
+	opened, err := w.Vault.Decode(ctx, r)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return opened[0].Event, opened[0].Err
 }
 
 // keepTime does what is due, and keeps the checkpoint up, until ctx ends.

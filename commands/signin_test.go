@@ -78,8 +78,8 @@ func TestAFailedSignInIsAFact(t *testing.T) {
 
 // What an address is can't be tried out on the ids of its stream.
 func TestTheStreamOfAnAddressIsNamedByTheKey(t *testing.T) {
-	a, _ := commands.NewHasher(make([]byte, 32))
-	b, _ := commands.NewHasher([]byte("another key of thirty-two bytes."))
+	a := commands.NewHasher(make([]byte, 32))
+	b := commands.NewHasher([]byte("another key of thirty-two bytes."))
 	c := identity.SignInClaim("r", "ann@example.com")
 	if again := a.ID(c); a.ID(c) != again || again == b.ID(c) || a.ID(c) == a.ID(identity.SignInClaim("other", "ann@example.com")) {
 		t.Error("ids don't follow from key, realm and address")
@@ -173,7 +173,8 @@ func (readOnly) Append(context.Context, eventstore.Append) (eventstore.Receipt, 
 }
 
 func TestAFailureThatCannotBeRecordedIsNoAnswer(t *testing.T) {
-	p := populate(t, readOnly{&memory.Store{}})
+	p := populate(t, &memory.Store{})
+	p.Executor.Store = readOnly{p.Executor.Store}
 	_, err := p.SignIn(t.Context(), commands.Credentials{Realm: guarded, Email: "ann@example.com", Password: "guess"})
 	if !errors.Is(err, domain.ErrUnavailable) || errors.Is(err, commands.ErrCredentials) {
 		t.Errorf("%v", err)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/seal"
 )
 
 // Work is what one Do has looked at and decided so far.
@@ -19,8 +21,12 @@ type Work struct {
 	at     time.Time
 	locked []domain.Stream // in order
 	tracks []*track
-	trust  bool   // states that are kept need not be read on
-	proven bool   // the store has judged what was decided
+	trust  bool // states that are kept need not be read on
+	proven bool // the store has judged what was decided
+	asked  bool // whoever is new here may have a key all the same
+	forget []eventstore.Forgetting
+	seals  *seal.Sealing
+	meta   []byte
 	again  *rerun // set when the work can't be committed as it is, whatever becomes of the error
 }
 
@@ -34,6 +40,9 @@ type track struct {
 	before, after any
 	events        []domain.Event
 	take, release []domain.Claim
+	holds         *holds
+	subjects      []id.ID // that the stream holds from now on
+	realm         string  // of its events, where it is not that of the work
 }
 
 // rerun says that the work must begin anew, holding these locks from the start.
@@ -41,6 +50,7 @@ type rerun struct {
 	need     []domain.Stream
 	conflict bool // somebody else was faster; otherwise only a lock was missing
 	reread   bool // nothing is to be trusted any more
+	asked    bool // nor is anybody taken to be new
 }
 
 func (*rerun) Error() string { return "commands: run again" }
@@ -77,7 +87,7 @@ func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 // load, and the append refuses if there is.
 func Begin[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 	var nothing S
-	w.tracks = append(w.tracks, &track{stream: cmd.Target(), begun: true, before: nothing, after: nothing})
+	w.tracks = append(w.tracks, &track{stream: cmd.Target(), begun: true, before: nothing, after: nothing, holds: &holds{}})
 	return Decide(w, cmd)
 }
 
@@ -93,8 +103,8 @@ func Look[S domain.State[S]](w *Work, s domain.Stream) (S, error) {
 }
 
 func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
-	if i := slices.IndexFunc(w.tracks, func(t *track) bool { return t.stream == s }); i >= 0 {
-		return w.tracks[i], nil
+	if t := w.track(s); t != nil {
+		return t, nil
 	}
 	if err := w.lock(s); err != nil {
 		return nil, err
@@ -104,9 +114,17 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state}
+	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state, holds: f.holds}
 	w.tracks = append(w.tracks, t)
 	return t, nil
+}
+
+// track is what the work has of a stream; nil where it has not looked at it.
+func (w *Work) track(s domain.Stream) *track {
+	if i := slices.IndexFunc(w.tracks, func(t *track) bool { return t.stream == s }); i >= 0 {
+		return w.tracks[i]
+	}
+	return nil
 }
 
 // ErrExists refuses to begin a stream that is there.
@@ -201,6 +219,10 @@ func (w *Work) commit() error {
 	}
 	w.proven = true
 	w.spend()
+	w.seals.Kept()
+	for _, f := range w.forget {
+		w.x.Vault.Keys.Forgotten(f.Subject)
+	}
 	w.keep()
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
 	w.settle(receipt.Last)
@@ -211,7 +233,8 @@ func (w *Work) keep() {
 	w.x.mu.Lock()
 	defer w.x.mu.Unlock()
 	for _, t := range w.tracks {
-		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after})
+		t.holds.add(t.subjects...)
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after, t.holds})
 	}
 }
 
@@ -226,18 +249,16 @@ func (w *Work) written() (streams []domain.Stream) {
 }
 
 func (w *Work) append() (a eventstore.Append, err error) {
-	meta, err := json.Marshal(domain.MetaOf(w.ctx))
-	if err != nil {
-		return a, err
-	}
+	w.seals = w.x.Vault.Sealing(w.ctx, w.isNew)
 	if a.Idempotency, err = w.record(); err != nil {
 		return a, err
 	}
 	for _, t := range w.tracks {
 		write := eventstore.Write{Stream: t.stream, Expect: t.version, After: t.last}
-		if write.Events, err = w.encode(t.events, meta); err != nil {
+		if write.Events, err = w.encode(t); err != nil {
 			return a, err
 		}
+		write.Subjects = t.subjects
 		if n := len(write.Events); n > 0 {
 			t.last = write.Events[n-1].ID
 		}
@@ -245,22 +266,53 @@ func (w *Work) append() (a eventstore.Append, err error) {
 		write.Take, write.Release = w.x.Claims.HashAll(t.take), w.x.Claims.HashAll(t.release)
 		a.Writes = append(a.Writes, write)
 	}
+	a.Keys, a.Forget = w.seals.Keys, w.forget
 	return a, nil
 }
 
-func (w *Work) encode(events []domain.Event, meta []byte) ([]eventstore.NewEvent, error) {
-	var out []eventstore.NewEvent
-	for _, e := range events {
-		enc, err := w.x.Catalogue.Encode(e)
+// encode also notes whom the stream holds from now on.
+func (w *Work) encode(t *track) (out []eventstore.NewEvent, err error) {
+	if len(t.events) == 0 {
+		return nil, nil
+	}
+	meta, err := w.metaOf(t)
+	if err != nil {
+		return nil, err
+	}
+	var subjects []id.ID
+	for _, e := range t.events {
+		event := id.Event{ID: id.New(time.Now())}
+		enc, err := w.seals.Encode(t.stream, event, e)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, eventstore.NewEvent{
-			ID: id.Event{ID: id.New(time.Now())}, Type: enc.Type, Schema: enc.Schema,
+			ID: event, Type: enc.Type, Schema: enc.Schema,
 			Data: enc.Data, Secret: enc.Secret, Meta: meta, OccurredAt: w.At(),
 		})
+		subjects = append(subjects, enc.Subjects...)
 	}
+	t.subjects = t.holds.others(subjects)
 	return out, nil
+}
+
+// metaOf is written once for all streams of a realm, which is most often all of them.
+func (w *Work) metaOf(t *track) ([]byte, error) {
+	if t.realm == "" && w.meta != nil {
+		return w.meta, nil
+	}
+	m := domain.MetaOf(w.ctx)
+	m.Realm = cmp.Or(t.realm, m.Realm)
+	text, err := json.Marshal(m)
+	if t.realm == "" {
+		w.meta = text
+	}
+	return text, err
+}
+
+// isNew tells somebody whose stream begins with this work: who has no key yet, in all likelihood.
+func (w *Work) isNew(subject id.ID) bool {
+	return !w.asked && slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream.ID == subject })
 }
 
 // refused tells a conflict, which is tried again, from a claim that another stream holds, which the
@@ -281,7 +333,23 @@ func (w *Work) refused(err error) error {
 		w.proven = true // Versions are judged before claims.
 		return w.refusedClaim(taken)
 	}
-	return err
+	return w.refusedSubject(err)
+}
+
+// refusedSubject tries again where what was known of somebody's key, or of the streams that hold somebody, has moved.
+func (w *Work) refusedSubject(err error) error {
+	var exists *eventstore.KeyExists
+	var gone *eventstore.KeyGone
+	var moved *eventstore.SubjectMoved
+	switch {
+	case errors.As(err, &exists):
+		w.x.Vault.Keys.Drop(exists.Subject)
+	case errors.As(err, &gone):
+		w.x.Vault.Keys.Drop(gone.Subject)
+	case !errors.As(err, &moved):
+		return err
+	}
+	return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, reread: true, asked: true})
 }
 
 func (w *Work) refusedClaim(taken *eventstore.ClaimTaken) error {

@@ -3,7 +3,7 @@ package domain
 import "slices"
 
 // Claim is a name that only one stream may hold at a time within its scope: an e-mail address in a
-// realm, an invoice number, a live session of a user.
+// realm, an invoice number, a live session of a user. Nobody holds the empty name: so has who was forgotten none.
 type Claim struct{ Scope, Name string }
 
 // Claimant is a State that holds claims. They are read off the state: whoever appends claims and
@@ -22,10 +22,11 @@ func ClaimChanges(before, after any) (take, release []Claim) {
 
 // ClaimsOf are the claims that a state says its stream holds; none for a state that is no Claimant.
 func ClaimsOf(state any) []Claim {
-	if c, ok := state.(Claimant); ok {
-		return c.Claims()
+	c, ok := state.(Claimant)
+	if !ok {
+		return nil
 	}
-	return nil
+	return slices.DeleteFunc(c.Claims(), func(c Claim) bool { return c.Name == "" })
 }
 
 func without(all, those []Claim) []Claim {

@@ -38,32 +38,33 @@ type Type struct {
 	Name   string
 	Schema int // the current schema, counted from 1
 	New    func() Event
-	codec  codec
+	codec  *codec
 	older  []Upcast
+
+	forgets bool // somebody: it is a Forgetter
 }
 
 // Upcast reads one past schema of an event as what it would be said as today.
-type Upcast func(data, secret []byte) (Event, error)
-
-// From makes an upcast of the struct that an old schema was written with.
-func From[Old any, New Event](today func(Old) New) Upcast {
-	old := newCodec[Old]()
-	return func(data, secret []byte) (Event, error) {
-		v, err := old.decode(data, secret)
-		if err != nil {
-			return nil, err
-		}
-		return today(v.(Old)), nil
-	}
+type Upcast struct {
+	codec *codec
+	today func(any) Event
 }
 
-// TypeOf describes the event type E; older reads its past schemas, the first one first.
+// From makes an upcast of the struct that an old schema was written with. What is personal in it is opened before,
+// and zero where the person was forgotten.
+func From[Old any, New Event](today func(Old) New) Upcast {
+	return Upcast{newCodec[Old](), func(old any) Event { return today(old.(Old)) }}
+}
+
+// TypeOf describes the event type E; older reads its past schemas, the first one first. A field that does not
+// say how private it is, or whose data it is, is a programmer's mistake and panics.
 func TypeOf[E Event](older ...Upcast) Type {
 	var zero E
+	_, forgets := Event(zero).(Forgetter)
 	return Type{
 		Name: zero.EventType(), Schema: len(older) + 1,
 		New:   func() Event { return zero },
-		codec: newCodec[E](), older: older,
+		codec: newCodec[E](), older: older, forgets: forgets,
 	}
 }
 
@@ -87,56 +88,103 @@ func NewCatalogue(contexts ...[]Type) Catalogue {
 	return c
 }
 
+// Forgets tells whether events of a type say that somebody is forgotten.
+func (c Catalogue) Forgets(typ string) bool { return c[typ].forgets }
+
 // Encoded is an event as bytes: Data is published, Secret never leaves the store (nil without
-// secret fields).
+// secret fields). What is personal or secret in them is sealed.
 type Encoded struct {
 	Type         string
 	Schema       int
 	Data, Secret []byte
+	Subjects     []id.ID // whose data is in it, each once
 }
 
-// Encode writes e in its current schema. A type that no context lists is an error.
-func (c Catalogue) Encode(e Event) (Encoded, error) {
+// Encode writes e in its current schema. A type that no context lists is an error; so is what can't be sealed:
+// ErrForgotten where it is about somebody who was forgotten. The sealer may be nil for a type without anything
+// personal or secret.
+func (c Catalogue) Encode(e Event, s Sealer) (Encoded, error) {
 	t, ok := c[e.EventType()]
 	if !ok {
 		return Encoded{}, fmt.Errorf("%w: %s", ErrUnknownType, e.EventType())
 	}
-	data, secret, err := t.codec.encode(e)
-	if err != nil {
+	enc := Encoded{Type: t.Name, Schema: t.Schema}
+	if err := t.codec.encode(e, s, &enc); err != nil {
 		return Encoded{}, fmt.Errorf("domain: encode %s: %w", t.Name, err)
 	}
-	return Encoded{Type: t.Name, Schema: t.Schema, Data: data, Secret: secret}, nil
+	return enc, nil
 }
 
-// Decode reads what Encode wrote, under whatever schema it was written. Secret may be nil where only
+// Show is what e says, but for its secrets: the JSON of its fields as they are.
+func (c Catalogue) Show(e Event) ([]byte, error) {
+	t, ok := c[e.EventType()]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownType, e.EventType())
+	}
+	return t.codec.show(e)
+}
+
+// Closed is an event that was read, with whatever is sealed in it still to be opened.
+type Closed struct {
+	name   string
+	schema int
+	past   func(any) Event // of an old schema
+	read
+}
+
+// Parse reads what Encode wrote, under whatever schema it was written. Secret may be nil where only
 // the published part is at hand; the secret fields are then zero. An error says nothing of what they
 // say: it may be kept and shown.
-func (c Catalogue) Decode(typ string, schema int, data, secret []byte) (Event, error) {
+func (c Catalogue) Parse(typ string, schema int, data, secret []byte) (Closed, error) {
 	t, ok := c[typ]
 	if !ok || schema < 1 || schema > t.Schema {
-		return nil, fmt.Errorf("%w: %s schema %d", ErrUnknownType, typ, schema)
+		return Closed{}, fmt.Errorf("%w: %s schema %d", ErrUnknownType, typ, schema)
 	}
-	e, err := t.read(schema, data, secret)
-	if err != nil {
-		return nil, fmt.Errorf("data is no %s of schema %d%s", typ, schema, inField(err))
-	}
-	return e, nil
-}
-
-func inField(err error) string {
-	if at := (*json.UnmarshalTypeError)(nil); errors.As(err, &at) && at.Field != "" {
-		return " in field " + at.Field
-	}
-	return ""
-}
-
-func (t Type) read(schema int, data, secret []byte) (Event, error) {
+	closed := Closed{name: typ, schema: schema}
+	codec := t.codec
 	if schema < t.Schema {
-		return t.older[schema-1](data, secret)
+		codec, closed.past = t.older[schema-1].codec, t.older[schema-1].today
 	}
-	v, err := t.codec.decode(data, secret)
+	var err error
+	if closed.read, err = codec.parse(data, secret); err != nil {
+		return Closed{}, closed.failed(err)
+	}
+	return closed, nil
+}
+
+// Open answers the event. Fields of somebody who was forgotten are zero.
+func (c Closed) Open(o Opener) (Event, error) {
+	v, err := c.open(o)
+	if err != nil {
+		return nil, c.failed(err)
+	}
+	if c.past != nil {
+		return c.past(v), nil
+	}
+	return v.(Event), nil
+}
+
+func (c Closed) failed(err error) error {
+	return fmt.Errorf("data is no %s of schema %d%s", c.name, c.schema, inField(err))
+}
+
+// Decode parses and opens.
+func (c Catalogue) Decode(typ string, schema int, data, secret []byte, o Opener) (Event, error) {
+	closed, err := c.Parse(typ, schema, data, secret)
 	if err != nil {
 		return nil, err
 	}
-	return v.(Event), nil
+	return closed.Open(o)
+}
+
+func inField(err error) string {
+	var mistyped *json.UnmarshalTypeError
+	var shut *notOpened
+	switch {
+	case errors.As(err, &shut):
+		return ": field " + shut.path + " " + shut.why
+	case errors.As(err, &mistyped) && mistyped.Field != "":
+		return " in field " + mistyped.Field
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -35,19 +36,19 @@ func TestAnOldSchemaIsReadAsTodays(t *testing.T) {
 		1: `{"amount":7}`,
 		2: `{"cents":700,"currency":"EUR"}`,
 	} {
-		got, err := c.Decode("billing.invoice.paid", schema, []byte(text), []byte(`{"token":"t"}`))
+		got, err := c.Decode("billing.invoice.paid", schema, []byte(text), []byte(`{"token":"t"}`), locked{})
 		if diff := cmp.Diff(domain.Event(want), got); err != nil || diff != "" {
 			t.Errorf("schema %d: %v\n%s", schema, err, diff)
 		}
 	}
-	if enc, err := c.Encode(want); err != nil || enc.Schema != 2 {
+	if enc, err := c.Encode(want, locked{}); err != nil || enc.Schema != 2 {
 		t.Errorf("written as schema %d, %v", enc.Schema, err)
 	}
 }
 
 func TestASecretIsNotReadFromThePublishedPart(t *testing.T) {
 	c := domain.NewCatalogue([]domain.Type{paidType})
-	e, err := c.Decode("billing.invoice.paid", 2, []byte(`{"cents":1,"token":"forged"}`), nil)
+	e, err := c.Decode("billing.invoice.paid", 2, []byte(`{"cents":1,"token":"forged"}`), nil, locked{})
 	if err != nil || e.(paid).Token != "" {
 		t.Errorf("%+v, %v", e, err)
 	}
@@ -60,7 +61,7 @@ func TestAnErrorSaysNothingOfWhatTheDataSays(t *testing.T) {
 		2: "data is no billing.invoice.paid of schema 2",
 	} {
 		data := map[int]string{1: `{"amount":47.11}`, 2: `4711`}[schema]
-		if _, err := c.Decode("billing.invoice.paid", schema, []byte(data), nil); err == nil || err.Error() != want {
+		if _, err := c.Decode("billing.invoice.paid", schema, []byte(data), nil, locked{}); err == nil || err.Error() != want {
 			t.Errorf("schema %d: %v", schema, err)
 		}
 	}
@@ -77,7 +78,7 @@ func TestATypeIsListedOnce(t *testing.T) {
 
 type holder []domain.Claim
 
-func (h holder) Claims() []domain.Claim  { return h }
+func (h holder) Claims() []domain.Claim  { return slices.Clone(h) }
 func (holder) Refuse(domain.Claim) error { return nil }
 
 func TestClaimChangesAreTheDifference(t *testing.T) {

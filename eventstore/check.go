@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -43,6 +44,9 @@ func (w Write) check() error {
 			return err
 		}
 	}
+	if slices.ContainsFunc(w.Subjects, id.ID.IsZero) {
+		return fmt.Errorf("%w: stream %q holds nobody", ErrMalformed, w.Stream)
+	}
 	return nil
 }
 
@@ -61,15 +65,36 @@ func (e NewEvent) check() error {
 }
 
 func (a Append) checkRest() error {
-	seen := make(map[id.ID]bool, len(a.Keys))
+	if err := a.checkSubjects(); err != nil {
+		return err
+	}
+	if i := a.Idempotency; i != nil && (!isText(i.Scope) || !isText(i.Key) || !isJSON(i.Result)) {
+		return fmt.Errorf("%w: idempotency record", ErrMalformed)
+	}
+	return nil
+}
+
+func (a Append) checkSubjects() error {
+	if len(a.Keys) == 0 && len(a.Forget) == 0 {
+		return nil
+	}
+	seen, held := make(map[id.ID]bool, len(a.Keys)), map[id.ID]bool{}
 	for _, k := range a.Keys {
 		if k.Subject.IsZero() || len(k.Wrapped) == 0 || seen[k.Subject] {
 			return fmt.Errorf("%w: a subject key without subject or key, or one of two", ErrMalformed)
 		}
 		seen[k.Subject] = true
 	}
-	if i := a.Idempotency; i != nil && (!isText(i.Scope) || !isText(i.Key) || !isJSON(i.Result)) {
-		return fmt.Errorf("%w: idempotency record", ErrMalformed)
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			held[s] = true
+		}
+	}
+	for _, g := range a.Forget {
+		if held[g.Subject] || g.Subject.IsZero() || seen[g.Subject] || !slices.ContainsFunc(a.Writes, func(w Write) bool { return len(w.Events) > 0 }) {
+			return fmt.Errorf("%w: a subject is forgotten without an event, or with something new about it, or twice", ErrMalformed)
+		}
+		seen[g.Subject] = true
 	}
 	return nil
 }

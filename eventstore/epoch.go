@@ -58,7 +58,7 @@ func LoadEpochs(ctx context.Context, s Store) (Epochs, error) {
 // EpochsOf reads them out of the events of EpochStream.
 func EpochsOf(events []Recorded) (e Epochs, err error) {
 	for _, r := range events {
-		fact, err := catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
+		fact, err := catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret, nil)
 		if err != nil {
 			return Epochs{}, err
 		}

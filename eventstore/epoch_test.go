@@ -27,7 +27,7 @@ func forked(t *testing.T, s eventstore.Store, f eventstore.EpochForked) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f)
+	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

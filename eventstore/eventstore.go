@@ -25,7 +25,7 @@ const (
 // number is damage. RecordedAt never decreases with the position.
 type Store interface {
 	// Append commits the whole of a or nothing of it. It refuses with *Conflict, *ClaimTaken,
-	// *KeyExists, *Repeated, ErrTooLarge, ErrMalformed or ErrUnavailable. After ErrUnavailable the
+	// *KeyExists, *KeyGone, *SubjectMoved, *Repeated, ErrTooLarge, ErrMalformed or ErrUnavailable. After ErrUnavailable the
 	// append may still be there, whole: ask for its streams before trying again.
 	Append(ctx context.Context, a Append) (Receipt, error)
 
@@ -44,15 +44,22 @@ type Store interface {
 	// Holders answers every stream that holds a claim in the scope, in the order of streams.
 	Holders(ctx context.Context, scope Hash) ([]domain.Stream, error)
 
+	// Keys answers the keys of those of the subjects that have, or had, one.
+	Keys(ctx context.Context, subjects []id.ID) ([]SubjectKey, error)
+
+	// StreamsOf answers every stream that holds the subject, in the order of streams.
+	StreamsOf(ctx context.Context, subject id.ID) ([]domain.Stream, error)
+
 	// Idempotent answers what an append recorded under a scope and key, if any did.
 	Idempotent(ctx context.Context, scope, key string) (r Idempotency, found bool, err error)
 }
 
 // Append is what commits as one: events on any number of streams, the claims these streams take and
-// release, new subject keys, and at most one idempotency record.
+// release, new subject keys, subjects that are forgotten, and at most one idempotency record.
 type Append struct {
 	Writes      []Write
 	Keys        []SubjectKey
+	Forget      []Forgetting // with an event at least
 	Idempotency *Idempotency
 }
 
@@ -64,6 +71,7 @@ type Write struct {
 	Events []NewEvent
 	// Without events the version is only checked: nothing may have happened since it was read.
 	Take, Release []Claim // releasing what the stream does not hold changes nothing
+	Subjects      []id.ID // whose data the stream holds from now on, and is found by; each must have a key
 }
 
 // NewEvent is an event about to be recorded. Data, Secret (nil for none) and Meta are JSON, kept byte
@@ -117,7 +125,14 @@ type Claim struct{ Scope, Name Hash }
 // SubjectKey is the wrapped key that one person's data is sealed under.
 type SubjectKey struct {
 	Subject id.ID
-	Wrapped []byte
+	Wrapped []byte // empty when it was destroyed
+}
+
+// Forgetting destroys a subject's key for ever: what is sealed under it can't be opened any more. It is refused with
+// *SubjectMoved when not exactly so many streams hold the subject: another one has come since they were read.
+type Forgetting struct {
+	Subject id.ID
+	Streams int
 }
 
 // Idempotency records the answer to a request made under a key of the caller's choosing. Scope and

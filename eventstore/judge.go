@@ -11,8 +11,16 @@ import (
 type Facts struct {
 	Ends     map[domain.Stream]End
 	Holders  map[Claim]domain.Stream
-	Subjects map[SubjectID]bool
+	Subjects map[SubjectID]bool // who have, or had, a key: whether it is still there
+	Held     map[Holding]bool
+	Streams  map[SubjectID]int // how many hold the subject
 	Answers  map[AnswerKey]Idempotency
+}
+
+// Holding is a stream that holds a subject.
+type Holding struct {
+	Subject SubjectID
+	Stream  domain.Stream
 }
 
 // End is the version that a stream is at, and the event there.
@@ -31,7 +39,8 @@ type (
 func NewFacts() *Facts {
 	return &Facts{
 		Ends: map[domain.Stream]End{}, Holders: map[Claim]domain.Stream{},
-		Subjects: map[SubjectID]bool{}, Answers: map[AnswerKey]Idempotency{},
+		Subjects: map[SubjectID]bool{}, Held: map[Holding]bool{}, Streams: map[SubjectID]int{},
+		Answers: map[AnswerKey]Idempotency{},
 	}
 }
 
@@ -48,12 +57,33 @@ func (f *Facts) Judge(a Append) error {
 			return &Conflict{Stream: w.Stream, Expected: w.Expect, Actual: is.Version}
 		}
 	}
-	for _, k := range a.Keys {
-		if f.Subjects[SubjectID(k.Subject)] {
-			return &KeyExists{Subject: k.Subject}
-		}
+	if err := f.judgeSubjects(a); err != nil {
+		return err
 	}
 	return f.judgeClaims(a)
+}
+
+func (f *Facts) judgeSubjects(a Append) error {
+	brought := map[id.ID]bool{}
+	for _, k := range a.Keys {
+		if _, has := f.Subjects[SubjectID(k.Subject)]; has {
+			return &KeyExists{Subject: k.Subject}
+		}
+		brought[k.Subject] = true
+	}
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			if !brought[s] && !f.Subjects[SubjectID(s)] {
+				return &KeyGone{Subject: s}
+			}
+		}
+	}
+	for _, g := range a.Forget {
+		if f.Streams[SubjectID(g.Subject)] != g.Streams {
+			return &SubjectMoved{Subject: g.Subject}
+		}
+	}
+	return nil
 }
 
 // judgeClaims lets one append hand a claim from one of its streams to another: releases come first.
@@ -100,7 +130,22 @@ func (f *Facts) Admit(a Append) {
 	for _, k := range a.Keys {
 		f.Subjects[SubjectID(k.Subject)] = true
 	}
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			f.hold(Holding{SubjectID(s), w.Stream})
+		}
+	}
+	for _, g := range a.Forget {
+		f.Subjects[SubjectID(g.Subject)] = false
+	}
 	if i := a.Idempotency; i != nil {
 		f.Answers[AnswerKey{i.Scope, i.Key}] = *i
+	}
+}
+
+func (f *Facts) hold(h Holding) {
+	if !f.Held[h] {
+		f.Held[h] = true
+		f.Streams[h.Subject]++
 	}
 }

@@ -30,6 +30,12 @@ type ClaimTaken struct {
 // KeyExists refuses an append that brings a key for a subject that has one.
 type KeyExists struct{ Subject id.ID }
 
+// KeyGone refuses an append that has a stream hold a subject whose key was destroyed, or who has none.
+type KeyGone struct{ Subject id.ID }
+
+// SubjectMoved refuses to forget a subject that other streams hold than were read.
+type SubjectMoved struct{ Subject id.ID }
+
 // Repeated refuses an append whose idempotency key was used before, and answers what it led to.
 type Repeated struct{ First Idempotency }
 
@@ -46,6 +52,14 @@ func (e *ClaimTaken) Error() string {
 
 func (e *KeyExists) Error() string {
 	return fmt.Sprintf("eventstore: subject %s has a key", e.Subject)
+}
+
+func (e *KeyGone) Error() string {
+	return fmt.Sprintf("eventstore: subject %s has no key", e.Subject)
+}
+
+func (e *SubjectMoved) Error() string {
+	return fmt.Sprintf("eventstore: other streams hold subject %s", e.Subject)
 }
 
 func (e *Repeated) Error() string {

@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"gesta/domain"
+	"gesta/domain/id"
 )
 
 // Survey is several questions at once, which are answered in this order.
 type Survey struct {
-	Tails  []Tail
-	Scopes []Hash
+	Tails    []Tail
+	Scopes   []Hash
+	Subjects []id.ID
 }
 
 // Tail asks what ReadStream does.
@@ -23,6 +25,7 @@ type Tail struct {
 type Surveyed struct {
 	Tails   [][]Recorded
 	Holders [][]domain.Stream
+	Keys    []SubjectKey // of those of the subjects that have, or had, one
 }
 
 // Surveyor is a store that answers a survey in one round trip.
@@ -49,5 +52,8 @@ func (q Survey) Ask(ctx context.Context, s Store) (a Surveyed, err error) {
 		}
 		a.Holders = append(a.Holders, holders)
 	}
-	return a, nil
+	if len(q.Subjects) > 0 {
+		a.Keys, err = s.Keys(ctx, q.Subjects)
+	}
+	return a, err
 }

@@ -14,12 +14,13 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "events", "select, insert"},
 	{"", "head", "select, update"},
 	{"", "claims", "select, insert, delete"},
+	{"", "subject_streams", "select, insert"},
 	{"", "idempotency", "select, insert, delete"},
 	{"", "checkpoints", "select, insert, update"},
 	{"", "timers", "select, insert, update, delete"},
 	{"", "rebuilds", "select, insert, update"},
 	{"", "schema_migrations", "select"},
-	{keys, "subject_keys", "select, insert, update, delete"},
+	{keys, "subject_keys", "select, insert, update"},
 }
 
 // keys follows a schema's name to name the schema of its keys.

@@ -350,7 +350,7 @@ func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
 		"delete from timers where policy = 'p'",
 		"insert into gesta_keys.subject_keys values (gen_random_uuid(), '')",
 		"update gesta_keys.subject_keys set wrapped = 'x' where true",
-		"delete from gesta_keys.subject_keys where true",
+		"insert into subject_streams values (gen_random_uuid(), 'k', gen_random_uuid())",
 		"create schema gesta_read",
 		"create table gesta_read.mine (id int)",
 	} {
@@ -368,6 +368,8 @@ func TestTheAppMayAddFactsAndNeverChangeThem(t *testing.T) {
 		"update claims set stream_kind = 'u'",
 		"update idempotency set result = '{}'",
 		"delete from checkpoints",
+		"delete from gesta_keys.subject_keys",
+		"delete from subject_streams",
 		"truncate timers",
 		"update schema_migrations set version = 0",
 		"create role accomplice",

@@ -57,6 +57,7 @@ type comparison struct {
 	wait     func(context.Context) error          // while the old ones are behind; nil not to
 	yield    func(context.Context, time.Duration) // after each chunk, which took so long; nil not to
 	found    []Difference
+	still    bool // the old ones do not move
 }
 
 // tables compares one after the other, until enough differs.
@@ -78,23 +79,64 @@ func (c *comparison) table(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	settled := false
 	for from := []string(nil); len(c.found) < maxDifferences; {
-		var worked time.Duration
-		err := c.level(ctx, func(tx pgx.Tx) (err error) {
-			began := time.Now()
-			from, err = c.chunk(ctx, tx, shape, from)
-			worked = time.Since(began)
-			return err
-		})
-		if err != nil || from == nil {
+		found := len(c.found)
+		next, err := c.next(ctx, shape, from)
+		if err != nil {
 			return err
 		}
-		if c.yield != nil {
-			c.yield(ctx, worked)
+		if len(c.found) > found && !settled {
+			if err := c.settle(ctx); err != nil {
+				return err
+			}
+			c.found, settled = c.found[:found], true
+			continue
 		}
+		if settled = false; next == nil {
+			return nil
+		}
+		from = next
 	}
 	return nil
 }
+
+// next compares the chunk that follows a key, and answers the key to go on after.
+func (c *comparison) next(ctx context.Context, shape shape, from []string) (next []string, err error) {
+	var worked time.Duration
+	err = c.level(ctx, func(tx pgx.Tx) (err error) {
+		began := time.Now()
+		next, err = c.chunk(ctx, tx, shape, from)
+		worked = time.Since(began)
+		return err
+	})
+	if err == nil && next != nil && c.yield != nil {
+		c.yield(ctx, worked)
+	}
+	return next, err
+}
+
+// settle waits until the old ones show all that the store has now, unless they stand still. Before that they may
+// show somebody whose key is gone, and who can't be read any more by who builds the new ones.
+func (c *comparison) settle(ctx context.Context) error {
+	head, err := c.store.Head(ctx)
+	if err != nil || c.still {
+		return err
+	}
+	for enough := time.Now().Add(settleTime); time.Now().Before(enough); rest(ctx, settleEvery) {
+		at, err := markIn(ctx, c.conn, c.old)
+		if err != nil || at.Position >= head.Position || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+	}
+	c.still = true
+	return nil
+}
+
+const (
+	settleTime  = 2 * time.Second
+	settleEvery = 20 * time.Millisecond
+)
 
 // near moves the new ones so close to the old ones that little is left to do for the first chunk.
 func (c *comparison) near(ctx context.Context) error {

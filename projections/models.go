@@ -12,13 +12,14 @@ import (
 
 	"gesta/domain"
 	"gesta/eventstore"
+	"gesta/eventstore/seal"
 )
 
 // models are the read models in one schema, as somebody writes them who expects to be the only one.
 type models struct {
 	db          database
 	log         *slog.Logger
-	catalogue   domain.Catalogue
+	vault       *seal.Vault
 	projections []Projection // those that are written
 	at          eventstore.Mark
 	rebuild     int64 // what made the schema
@@ -99,13 +100,14 @@ func (m *models) carefully(ctx context.Context, events []eventstore.Recorded) er
 func (m *models) together(ctx context.Context, events []eventstore.Recorded) error {
 	batch := &pgx.Batch{}
 	m.advance(batch, events[len(events)-1].Mark())
+	var some []eventstore.Recorded
 	for _, r := range events {
-		if m.parked[r.Stream] {
-			continue
+		if m.concerns(r, m.parked) {
+			some = append(some, r)
 		}
-		if err := m.write(batch, r); err != nil {
-			return err
-		}
+	}
+	if err := m.write(ctx, batch, m.parked, some...); err != nil {
+		return err
 	}
 	if tx, nested := m.db.(pgx.Tx); nested { // What fails must not spoil the transaction around it.
 		return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return send(ctx, tx, batch) })
@@ -129,29 +131,63 @@ func (m *models) advance(batch *pgx.Batch, to eventstore.Mark) {
 		m.at.Position, [16]byte(m.at.Event.ID), to.Position, [16]byte(to.Event.ID))
 }
 
-// write lets every rule for the event have its say. A type nobody here has heard of is no damage: there is
-// no rule for it. Where there is one, a newer program has written the event, and can read it.
-func (m *models) write(batch *pgx.Batch, r eventstore.Recorded) error {
-	e, err := m.catalogue.Decode(r.Type, r.Schema, r.Data, nil)
+// write lets every rule have its say about each of the events, for all of which keys are asked at once. Of streams
+// that are held, only what must not wait is written.
+func (m *models) write(ctx context.Context, batch *pgx.Batch, held map[domain.Stream]bool, events ...eventstore.Recorded) error {
+	opened, err := m.vault.Decode(ctx, events...)
+	if err != nil {
+		return err
+	}
+	for i, r := range events {
+		if err := m.writeOne(batch, held[r.Stream], r, opened[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOne is about one event. Where there is a rule for a type or schema that nobody here has heard of, a newer
+// program has written it, and can read it.
+func (m *models) writeOne(batch *pgx.Batch, held bool, r eventstore.Recorded, o seal.Opened) error {
 	switch {
-	case errors.Is(err, domain.ErrUnknownType) && !m.hasRule(r.Type):
-		return nil
-	case errors.Is(err, domain.ErrUnknownType):
+	case errors.Is(o.Err, domain.ErrUnknownType):
 		return &poison{unknownSchema}
-	case err != nil:
-		return &poison{err.Error()}
+	case o.Err != nil:
+		return &poison{o.Err.Error()}
+	}
+	m.forget(batch, r, o.Event)
+	if held {
+		return nil
 	}
 	for _, one := range m.projections {
 		for _, rule := range one.Rules {
 			if rule.Type != r.Type {
 				continue
 			}
-			if err := rule.write(Write{Event: r, batch: batch}, e); err != nil {
+			if err := rule.write(Write{Event: r, batch: batch}, o.Event); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// forget takes out of the stream's rows what is personal, also where its events are held: that waits for nothing.
+func (m *models) forget(batch *pgx.Batch, r eventstore.Recorded, e domain.Event) {
+	who, is := e.(domain.Forgetter)
+	if !is {
+		return
+	}
+	for _, one := range m.projections {
+		for _, p := range one.Personal {
+			batch.Queue(p.sql(), [16]byte(r.Stream.ID), [16]byte(who.Forgets()))
+		}
+	}
+}
+
+// concerns tells whether anything is to be written about an event. A type nobody here has heard of is no damage.
+func (m *models) concerns(r eventstore.Recorded, held map[domain.Stream]bool) bool {
+	return m.vault.Catalogue.Forgets(r.Type) || !held[r.Stream] && m.hasRule(r.Type)
 }
 
 func (m *models) hasRule(typ string) bool {

@@ -16,14 +16,17 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
+	"gesta/domain/privacy"
+	"gesta/domain/spec"
 	"gesta/domain/value"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal/sealtest"
 	"gesta/projections"
 )
 
-var catalogue = domain.NewCatalogue(identity.Types)
+var catalogue = domain.NewCatalogue(identity.Types, privacy.Types)
 
 // facts are the next events that each kind of stream may have; those with which it begins come first.
 var facts = map[string]struct {
@@ -36,14 +39,19 @@ var facts = map[string]struct {
 			},
 		},
 		goesOn: []func(*rapid.T, id.ID) domain.Event{
-			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserEmailChanged{Email: email(t)} },
-			func(t *rapid.T, _ id.ID) domain.Event {
-				return identity.UserPhoneChanged{Phone: value.Phone(word(t))}
+			func(t *rapid.T, i id.ID) domain.Event {
+				return identity.UserEmailChanged{UserID: identity.UserID{ID: i}, Email: email(t)}
+			},
+			func(t *rapid.T, i id.ID) domain.Event {
+				return identity.UserPhoneChanged{UserID: identity.UserID{ID: i}, Phone: value.Phone(word(t))}
 			},
 			func(*rapid.T, id.ID) domain.Event { return identity.UserDeactivated{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserReactivated{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserPasswordChanged{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserSignedIn{} },
+			func(_ *rapid.T, i id.ID) domain.Event {
+				return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
+			},
 		},
 	},
 }
@@ -106,7 +114,7 @@ func drawStream(t *rapid.T) history {
 		all = append(all, rapid.SampledFrom(facts[kind].goesOn).Draw(t, "goes on")(t, h.Stream.ID))
 	}
 	for i, e := range all {
-		enc, err := catalogue.Encode(e)
+		enc, err := catalogue.Encode(e, spec.Clear{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +147,7 @@ func newOrdering(t *testing.T, url, schema string) *ordering {
 	}
 	var err error
 	o.hand, err = projections.ByHand(t.Context(), &projections.Projector{
-		URL: url, Schema: schema, Catalogue: catalogue, Projections: all, Log: slog.New(slog.DiscardHandler),
+		URL: url, Schema: schema, Vault: sealtest.Vault(t, &memory.Store{}, catalogue), Projections: all, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

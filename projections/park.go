@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,32 +27,29 @@ type Parked struct {
 
 // apart writes the events one by one under savepoints, and parks the streams of those that fail.
 func (m *models) apart(ctx context.Context, events []eventstore.Recorded) error {
-	guilty := map[domain.Stream]bool{}
+	held := maps.Clone(m.parked)
 	err := pgx.BeginFunc(ctx, m.db, func(tx pgx.Tx) error {
 		if err := m.hold(ctx, tx, events[len(events)-1].Mark()); err != nil {
 			return err
 		}
 		for _, r := range events {
-			if m.parked[r.Stream] || guilty[r.Stream] {
+			if !m.concerns(r, held) {
 				continue
 			}
-			bad, err := m.tryAlone(ctx, tx, r)
+			bad, err := m.tryAlone(ctx, tx, held, r)
 			if err != nil {
 				return err
 			}
 			if bad != nil {
-				guilty[r.Stream] = true
+				held[r.Stream] = true
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		m.parked = held
 	}
-	for s := range guilty {
-		m.parked[s] = true
-	}
-	return nil
+	return err
 }
 
 // hold moves the checkpoint in a transaction that is going to write event by event.
@@ -63,10 +61,10 @@ func (m *models) hold(ctx context.Context, tx pgx.Tx, to eventstore.Mark) error 
 }
 
 // tryAlone writes one event, or parks its stream and answers why.
-func (m *models) tryAlone(ctx context.Context, tx pgx.Tx, r eventstore.Recorded) (bad, err error) {
+func (m *models) tryAlone(ctx context.Context, tx pgx.Tx, held map[domain.Stream]bool, r eventstore.Recorded) (bad, err error) {
 	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
-		if err := m.write(batch, r); err != nil {
+		if err := m.write(ctx, batch, held, r); err != nil {
 			return err
 		}
 		for _, q := range batch.QueuedQueries { // Not as a batch, over which the driver may hang up.
@@ -78,6 +76,10 @@ func (m *models) tryAlone(ctx context.Context, tx pgx.Tx, r eventstore.Recorded)
 	})
 	if !isPoison(err) {
 		return nil, err
+	}
+	if held[r.Stream] {
+		m.log.Error("somebody who was forgotten can't be taken out of the read models", "stream", r.Stream.String(), "error", toldOf(err))
+		return err, nil
 	}
 	m.log.Error("an event can't be written: its stream is parked", "stream", r.Stream.String(), "position", r.Position,
 		"type", r.Type, "error", toldOf(err))

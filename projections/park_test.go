@@ -154,7 +154,7 @@ func TestANewerSchemaWaitsForANewerProgram(t *testing.T) {
 	w.expectParked(s, 1, "its schema is newer than this program")
 	stop()
 	newer := w.projector(hits(1, "1"))
-	newer.Catalogue = domain.NewCatalogue([]domain.Type{domain.TypeOf[hit](domain.From(func(old hit) hit { return old }))})
+	newer.Vault.Catalogue = domain.NewCatalogue([]domain.Type{domain.TypeOf[hit](domain.From(func(old hit) hit { return old }))})
 	w.run(newer)
 	wait.Until(t, "what was held is written", func() bool { return len(w.parked()) == 0 })
 	w.expect(5, 5)

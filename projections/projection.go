@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,7 +21,24 @@ type Projection struct {
 	Name     string
 	Tables   string // SQL that creates them
 	Rules    []Rule
+	Personal []Personal
 	Revision int // raised when a rule begins to mean something else by the same SQL
+}
+
+// Personal names the columns of a table that tell of a person. They are null once the person is forgotten: no rule
+// has to do it.
+type Personal struct {
+	Table   string
+	Key     string // the column with the id of the stream that the row is keyed by; it needs an index
+	Subject string // the column with the id of the person, which may be the same
+	Columns []string
+}
+
+// Forgotten is what a column reads that is null because its person was forgotten.
+const Forgotten = "[forgotten]"
+
+func (p Personal) sql() string {
+	return "update " + p.Table + " set " + strings.Join(p.Columns, " = null, ") + " = null where " + p.Key + " = $1 and " + p.Subject + " = $2"
 }
 
 // Rule says what one type of event writes.
@@ -52,6 +70,9 @@ var All = []Projection{UsersProjection}
 // fingerprint tells whether tables were built by this projection or by another one.
 func (p Projection) fingerprint() string {
 	text := fmt.Sprintf("%q %d %q", p.Name, p.Revision, p.Tables)
+	for _, one := range p.Personal {
+		text += fmt.Sprintf("%q", one.sql())
+	}
 	for _, r := range p.Rules {
 		text += fmt.Sprintf("%q %q", r.Type, r.sql())
 	}

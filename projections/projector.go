@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"gesta/domain"
 	"gesta/eventstore"
 	"gesta/eventstore/leader"
+	"gesta/eventstore/seal"
 )
 
 // Projector follows the history and keeps all read models true. All of them move together, in one
@@ -20,7 +20,7 @@ import (
 type Projector struct {
 	URL         string // of the database; the projector has a connection of its own
 	Schema      string // of the truth
-	Catalogue   domain.Catalogue
+	Vault       *seal.Vault
 	Projections []Projection
 	Feed        Feed
 	Store       eventstore.Store                                                  // what is held or built anew is read from it

@@ -19,6 +19,7 @@ import (
 	"gesta/eventstore/memory"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal/sealtest"
 	"gesta/projections"
 )
 
@@ -100,7 +101,7 @@ func (w *world) hits(n int) {
 
 func (w *world) projector(all ...projections.Projection) *projections.Projector {
 	return &projections.Projector{
-		URL: w.url, Schema: "gesta", Catalogue: domain.NewCatalogue([]domain.Type{domain.TypeOf[hit]()}),
+		URL: w.url, Schema: "gesta", Vault: sealtest.Vault(w.t, w.store, domain.NewCatalogue([]domain.Type{domain.TypeOf[hit]()})),
 		Projections: all, Feed: &feed.Feed{Store: w.store, Handoff: w.store.Handoff},
 		Lead:   func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Passed: func(projections.Standing) {}, Store: w.store, Log: slog.New(slog.DiscardHandler),

@@ -48,7 +48,7 @@ func (m *models) releaseIn(ctx context.Context, tx pgx.Tx, store eventstore.Stor
 		return false, err
 	}
 	for _, r := range held[:min(len(held), releaseChunk)] {
-		if bad, err := m.tryAlone(ctx, tx, r); bad != nil || err != nil {
+		if bad, err := m.tryAlone(ctx, tx, nil, r); bad != nil || err != nil {
 			return false, err
 		}
 	}

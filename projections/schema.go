@@ -223,7 +223,7 @@ func (p *Projector) takeOver(ctx context.Context, tx pgx.Tx, conn *pgx.Conn) (*m
 
 func (p *Projector) models(db database) *models {
 	return &models{
-		db: db, log: p.Log, catalogue: p.Catalogue, projections: p.Projections, parked: map[domain.Stream]bool{}, careful: &p.careful,
+		db: db, log: p.Log, vault: p.Vault, projections: p.Projections, parked: map[domain.Stream]bool{}, careful: &p.careful,
 	}
 }
 

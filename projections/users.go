@@ -23,7 +23,10 @@ type User struct {
 	UpdatedAt time.Time
 }
 
-const userColumns = `id, email, phone, role, active, created_at, updated_at`
+const (
+	userColumns  = `id, email, phone, role, active, created_at, updated_at`
+	shownColumns = `id, coalesce(email, '` + Forgotten + `'), coalesce(phone, '` + Forgotten + `'), role, active, created_at, updated_at`
+)
 
 // UsersProjection keeps the users of all realms.
 var UsersProjection = Projection{
@@ -32,8 +35,8 @@ var UsersProjection = Projection{
 		create table users (
 			id         uuid        not null primary key,
 			realm      text        not null,
-			email      text        not null,
-			phone      text        not null,
+			email      text,
+			phone      text,
 			role       text        not null,
 			active     boolean     not null,
 			created_at timestamptz not null,
@@ -41,6 +44,7 @@ var UsersProjection = Projection{
 		);
 		create index on users (realm, email);
 		create index on users (realm, id)`,
+	Personal: []Personal{{Table: "users", Key: "id", Subject: "id", Columns: []string{"email", "phone"}}},
 	Rules: []Rule{
 		On(func(w Write, e identity.UserRegistered) {
 			w.Exec(`insert into users (realm, `+userColumns+`) values ($1, $2, $3, $4, $5, true, $6, $6)`,
@@ -63,8 +67,11 @@ func (w Write) setUser(column string, value any) {
 	w.Exec(`update users set `+column+` = $2, updated_at = $3 where id = $1`, w.key(), value, w.Event.OccurredAt)
 }
 
-// UserOf shows a user's folded state as the read model would.
+// UserOf shows a user's folded state as the read model would. Who has no address any more was forgotten.
 func UserOf(u identity.User) User {
+	if u.Email == "" {
+		u.Email, u.Phone = Forgotten, Forgotten
+	}
 	return User{
 		ID: u.ID.ID, Email: string(u.Email), Phone: string(u.Phone), Role: string(u.Role),
 		Active: u.Active, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt,
@@ -80,14 +87,14 @@ type Users struct {
 // Find answers one user, or identity.ErrUserNotFound.
 func (u Users) Find(ctx context.Context, user identity.UserID) (User, error) {
 	return one[User](ctx, u.DB, identity.ErrUserNotFound,
-		`select `+userColumns+` from users where realm = $1 and id = $2`, u.Realm, [16]byte(user.ID))
+		`select `+shownColumns+` from users where realm = $1 and id = $2`, u.Realm, [16]byte(user.ID))
 }
 
 // ByEmail answers the user registered with an address, or identity.ErrUserNotFound. While one user's
 // change lags behind another's, two may show the same address: the later one has it.
 func (u Users) ByEmail(ctx context.Context, e value.Email) (User, error) {
 	return one[User](ctx, u.DB, identity.ErrUserNotFound,
-		`select `+userColumns+` from users where realm = $1 and email = $2 order by updated_at desc limit 1`,
+		`select `+shownColumns+` from users where realm = $1 and email = $2 order by updated_at desc limit 1`,
 		u.Realm, e)
 }
 
@@ -105,7 +112,7 @@ func (u Users) List(ctx context.Context, p Page) (UserList, error) {
 	batch.Queue(`select count(*) from users where realm = $1`, u.Realm).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&list.Total)
 	})
-	batch.Queue(`select `+userColumns+` from users where realm = $1 order by id limit $2 offset $3`,
+	batch.Queue(`select `+shownColumns+` from users where realm = $1 order by id limit $2 offset $3`,
 		u.Realm, p.Size, p.Offset()).Query(func(rows pgx.Rows) (err error) {
 		list.Users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
 		return err

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,8 +14,10 @@ import (
 	"gesta/commands"
 	"gesta/domain"
 	"gesta/domain/identity"
+	"gesta/domain/privacy"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
+	"gesta/eventstore/seal"
 	"gesta/http/accounts"
 	"gesta/http/web"
 	"gesta/migrations"
@@ -30,12 +32,14 @@ type app struct {
 	metrics    *prometheus.Registry
 	catalogue  domain.Catalogue
 	aggregates domain.Aggregates
+	vault      *seal.Vault // nil until it is opened
 	hasher     commands.Hasher
 	handoff    *eventstore.Handoff
 	store      *postgres.Store
 	reads      *pgxpool.Pool
 	executor   *commands.Executor
 	identity   *commands.Identity
+	privacy    *commands.Privacy
 	realms     map[string]identity.Realm
 	surfaces   []web.Surface
 }
@@ -47,8 +51,8 @@ const settleBound = 2 * time.Second
 func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *app, err error) {
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.catalogue = domain.NewCatalogue(identity.Types, eventstore.Types)
-	a.aggregates = domain.NewAggregates(identity.Aggregates)
+	a.catalogue = domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
+	a.aggregates = domain.NewAggregates(identity.Aggregates, privacy.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})
@@ -65,10 +69,16 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 // openFor opens what roles need.
 func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, roles []string) (*app, error) {
 	a, err := s.open(ctx, sys, log)
-	if err != nil || !decides(roles) {
-		return a, err
+	if err != nil {
+		return nil, err
 	}
-	if err := a.openCommands(ctx); err != nil {
+	switch {
+	case decides(roles):
+		err = a.openCommands(ctx)
+	case slices.Contains(roles, "projector"):
+		err = a.openVault(ctx)
+	}
+	if err != nil {
 		a.close()
 		return nil, err
 	}
@@ -77,7 +87,7 @@ func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, r
 
 // openCommands adds what decides, and the surfaces on top of it.
 func (a *app) openCommands(ctx context.Context) error {
-	if err := a.openHasher(ctx, a.store.CheckKey); err != nil {
+	if err := a.openVault(ctx); err != nil {
 		return err
 	}
 	secrets, err := a.sys.secrets()
@@ -90,24 +100,12 @@ func (a *app) openCommands(ctx context.Context) error {
 		return err
 	}
 	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
-	a.executor = commands.NewExecutor(a.store, a.catalogue, a.hasher)
+	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
+	a.privacy = &commands.Privacy{
+		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
+	}
 	a.openSurfaces()
-	return nil
-}
-
-// openHasher adds what claims are hashed with, if check finds that it is the store's own.
-func (a *app) openHasher(ctx context.Context, check func(ctx context.Context, fingerprint []byte) error) error {
-	secrets, err := a.sys.secrets()
-	if err != nil {
-		return err
-	}
-	if a.hasher, err = commands.NewHasher(secrets.master); err != nil {
-		return err
-	}
-	if err := check(ctx, a.hasher.Fingerprint()); err != nil {
-		return fmt.Errorf("GESTA_MASTER_KEY: %w", err)
-	}
 	return nil
 }
 

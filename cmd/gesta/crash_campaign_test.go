@@ -51,7 +51,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	c.env = append(c.env,
 		"MIGRATE_DATABASE_URL="+c.owner, "NATS_URL="+c.natsURL, "GESTA_LOG_LEVEL=warn", "RATE_LIMITS=off",
 		"ACCOUNTS_ACCESS_TTL=24h", "JWT_SECRET=0123456789012345678901234567890123456789",
-		"GESTA_MASTER_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+		"GESTA_MASTER_KEY="+testMasterKey,
 	)
 	var bases []string
 	for n := range uint64(crashReplicas) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"gesta/domain/id"
 	"gesta/migrations"
 )
 
@@ -54,7 +55,7 @@ func TestDevStory(t *testing.T) {
 	d.expect(200, "POST", "/auth/refresh", "", map[string]string{"refresh_token": refresh})
 
 	message := next(t, heard)
-	for !strings.Contains(message, "test@example.com") {
+	for !strings.Contains(message, ulid(t, user.field("id"))) {
 		message = next(t, heard) // The demo users' events may still be on their way.
 	}
 	printed := mustGesta(t, env, "events", "export", "--type", "identity.user.registered")
@@ -202,6 +203,16 @@ func listen(t *testing.T, url, subject string) *nats.Subscription {
 		t.Fatal(err)
 	}
 	return sub
+}
+
+// ulid spells an id as events do.
+func ulid(t *testing.T, uuid string) string {
+	t.Helper()
+	i, err := id.ParseUUID(uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.String()
 }
 
 func next(t *testing.T, sub *nats.Subscription) string {

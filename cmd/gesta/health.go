@@ -116,6 +116,10 @@ func (n *node) observe() {
 	if n.has("policies") {
 		n.observePolicies(gauge)
 	}
+	if n.vault != nil {
+		gauge("gesta_privacy_forgotten", "How many persons were forgotten.", func() float64 { return float64(scraped(n.store.CountForgotten)) })
+		gauge("gesta_privacy_cached_keys", "How many persons' keys this process has in memory.", func() float64 { return float64(n.vault.Keys.Cached()) })
+	}
 	gauge("gesta_projector_parked_streams", "How many streams' events are held, because one of them can't be written.", func() float64 { return float64(n.parkedStreams()) })
 	gauge("gesta_projector_rebuild_position", "How far the rebuild of the read models is; 0 while there is none.", func() float64 { return float64(n.rebuilt()) })
 	if !n.has("relay") {

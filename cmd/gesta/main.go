@@ -63,6 +63,8 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the schema of the truth up, down, or say where it is."`
 	Admin       adminCmd       `cmd:"" help:"Make administrators."`
 	Events      eventsCmd      `cmd:"" help:"Print the history as it is published, one event a line."`
+	Privacy     privacyCmd     `cmd:"" help:"Forget a person, keep a person's data, or print all of it."`
+	Keys        keysCmd        `cmd:"" help:"Change the master key, or forget again after a restore."`
 	Projections projectionsCmd `cmd:"" help:"Say where the read models are, or build them anew."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine: gesta against what Postgres, pgx and Echo can do without it."`
 	Verify      verifyCmd      `cmd:"" help:"Check that the history is whole and that what is kept beside it agrees; 1 when something is wrong."`

@@ -78,7 +78,7 @@ func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(projections.Standing)) *projections.Projector {
 	return &projections.Projector{
-		URL: a.sys.url, Schema: a.sys.schema, Catalogue: a.catalogue, Projections: projections.All,
+		URL: a.sys.url, Schema: a.sys.schema, Vault: a.vault, Projections: projections.All,
 		Feed: &feed.Feed{Store: a.store, Log: a.log}, Store: a.store, Lead: lead, Passed: passed, Log: a.log,
 	}
 }
@@ -117,6 +117,9 @@ func (n *node) work(ctx context.Context, workers *errgroup.Group) {
 		workers.Go(func() error { return ended(run(ctx)) })
 	}
 	start(relay.Hinter{NC: n.nc, Handoff: n.handoff}.Run)
+	if n.vault != nil {
+		start(n.forget)
+	}
 	if n.has("api") {
 		start(n.fence.Run)
 		start(n.hearProjected)

@@ -29,7 +29,7 @@ func (n *node) newPolicies() *policies {
 	table := timers.Table{DB: n.store.Pool(), Follower: "policies"}
 	return &policies{timers: table, PolicyWorker: &commands.PolicyWorker{
 		Policies: commands.Policies, Contexts: commands.Contexts{Identity: n.identity},
-		Store: n.store, Catalogue: n.catalogue, Timers: table, Lead: n.leader("policies").Lead, Now: time.Now,
+		Store: n.store, Vault: n.vault, Timers: table, Lead: n.leader("policies").Lead, Now: time.Now,
 		Feed:    &feed.Feed{Store: n.store, NC: n.nc, Handoff: n.handoff, Log: n.log},
 		Reacted: func(policy, outcome string) { reactions.WithLabelValues(policy, outcome).Inc() }, Log: n.log,
 	}}

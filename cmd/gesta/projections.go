@@ -103,6 +103,9 @@ func printDetail(out io.Writer, d projections.RebuildDetail) {
 // whileProjecting does something that waits for a projector. Where a server projects, that one does the
 // work; otherwise this process does.
 func (a *app) whileProjecting(ctx context.Context, wait func(context.Context) error) error {
+	if err := a.openVault(ctx); err != nil {
+		return err
+	}
 	projecting, stop := context.WithCancel(ctx)
 	p := a.newProjector(a.leader("projector").Lead, func(projections.Standing) {})
 	done := make(chan error, 1)

@@ -52,7 +52,7 @@ func (r *repair) nextEpoch() int64 {
 }
 
 func (r *repair) fact(f eventstore.EpochForked) (e eventstore.NewEvent, err error) {
-	enc, err := r.catalogue.Encode(f)
+	enc, err := r.catalogue.Encode(f, nil)
 	if err != nil {
 		return e, err
 	}

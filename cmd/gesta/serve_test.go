@@ -49,7 +49,7 @@ func installOn(t *testing.T, natsURL string) installation {
 	return installation{owner: owner, nc: nc, env: []string{
 		"DATABASE_URL=" + pgtest.AppLogin(t, owner), "MIGRATE_DATABASE_URL=" + owner, "NATS_URL=" + natsURL,
 		"JWT_SECRET=0123456789012345678901234567890123456789",
-		"GESTA_MASTER_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+		"GESTA_MASTER_KEY=" + testMasterKey,
 	}}
 }
 
@@ -217,7 +217,7 @@ func TestWhatAnInstallationRefuses(t *testing.T) {
 	p, _ := i.serve(t, "api,relay,projector")
 	p.stop()
 	other := append(slices.Clone(i.env), "GESTA_MASTER_KEY=YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4=")
-	refuses(t, other, "not the key", "serve", "--listen", "127.0.0.1:0")
+	refuses(t, other, "not the master key of this store", "serve", "--listen", "127.0.0.1:0")
 	refuses(t, i.env, "--demo-passwords", "seed")
 	refuses(t, append(slices.Clone(i.env), "GESTA_PROFILE=hardened"), "hardened", "seed", "--demo-passwords")
 	mustGesta(t, i.env, "seed", "--demo-passwords")

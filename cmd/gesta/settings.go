@@ -18,6 +18,7 @@ import (
 	"gesta/commands"
 	"gesta/domain/identity"
 	"gesta/eventstore/relay"
+	"gesta/eventstore/seal"
 	"gesta/http/server"
 )
 
@@ -38,8 +39,9 @@ type Settings struct {
 
 	JWTSecret         string `name:"jwt-secret" env:"JWT_SECRET" help:"Signs tokens; at least 32 characters."`
 	JWTSecretPrevious string `name:"jwt-secret-previous" env:"JWT_SECRET_PREVIOUS" help:"Still verifies tokens, while JWT_SECRET is being changed."`
-	MasterKey         string `name:"master-key" env:"GESTA_MASTER_KEY" help:"32 bytes in base64; claims are hashed with a key derived from it."`
+	MasterKey         string `name:"master-key" env:"GESTA_MASTER_KEY" help:"32 bytes in base64; the keys of personal data are wrapped by it."`
 	MasterKeyFile     string `name:"master-key-file" env:"GESTA_MASTER_KEY_FILE" type:"path" help:"A file that holds it."`
+	MasterKeyPrevious string `name:"master-key-previous" env:"GESTA_MASTER_KEY_PREVIOUS" help:"Still unwraps keys, while GESTA_MASTER_KEY is being changed: see 'gesta keys rotate'."`
 
 	BcryptCost int    `name:"bcrypt-cost" env:"BCRYPT_COST" default:"10" help:"Cost of a password hash, 4 to 16."`
 	RateLimits string `name:"rate-limits" env:"RATE_LIMITS" help:"'off', or rows such as 'accounts POST /auth/login=5/1m', separated by commas, over those that the documents name."`
@@ -166,7 +168,7 @@ func checkURL(database string) error {
 // secrets are what nobody else may know.
 type secrets struct {
 	jwt    []string // the first one signs
-	master []byte   // 32 bytes
+	master [][]byte // 32 bytes each; the first one wraps
 }
 
 var errNoMasterKey = errors.New("GESTA_MASTER_KEY or GESTA_MASTER_KEY_FILE must be set: 32 bytes in base64 (openssl rand -base64 32)")
@@ -176,7 +178,7 @@ func (s *Settings) secrets() (out secrets, err error) {
 	if out.jwt, err = s.jwtSecrets(); err != nil {
 		return out, err
 	}
-	out.master, err = s.masterKey()
+	out.master, err = s.masterKeys()
 	return out, err
 }
 
@@ -190,6 +192,19 @@ func (s *Settings) jwtSecrets() ([]string, error) {
 	return []string{s.JWTSecret, s.JWTSecretPrevious}, nil
 }
 
+// masterKeys are the master key and the one before it.
+func (s *Settings) masterKeys() ([][]byte, error) {
+	key, err := s.masterKey()
+	if err != nil || s.MasterKeyPrevious == "" {
+		return [][]byte{key}, err
+	}
+	previous, err := parseMasterKey(s.MasterKeyPrevious)
+	if err != nil {
+		return nil, fmt.Errorf("GESTA_MASTER_KEY_PREVIOUS: %w", err)
+	}
+	return [][]byte{key, previous}, nil
+}
+
 func (s *Settings) masterKey() ([]byte, error) {
 	text := s.MasterKey
 	if text == "" && s.MasterKeyFile != "" {
@@ -199,8 +214,12 @@ func (s *Settings) masterKey() ([]byte, error) {
 		}
 		text = string(file)
 	}
+	return parseMasterKey(text)
+}
+
+func parseMasterKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-	if err != nil || len(key) != 32 {
+	if err != nil || len(key) != seal.KeyBytes {
 		return nil, errNoMasterKey
 	}
 	return key, nil
@@ -215,7 +234,7 @@ func (s *Settings) over(kept secrets) (out secrets, err error) {
 		}
 	}
 	if s.MasterKey != "" || s.MasterKeyFile != "" {
-		out.master, err = s.masterKey()
+		out.master, err = s.masterKeys()
 	}
 	return out, err
 }

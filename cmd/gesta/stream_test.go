@@ -123,7 +123,7 @@ func TestADamagedMessageIsNamed(t *testing.T) {
 	api.register("d1", "d2", "d3", "d4")
 	messages := i.messages(t, i.level(t, api))
 	n.stop()
-	relaytest.Corrupt(t, n.dir, "d2@example.com")
+	relaytest.Corrupt(t, n.dir, eventID(messages[1]))
 	n.start()
 	api.register("d5")
 	i.level(t, api)
@@ -216,6 +216,13 @@ func (i installation) tamper(t *testing.T, head uint64) {
 	}
 }
 
+// eventID finds the id of the event in a message.
+func eventID(message string) string {
+	_, rest, _ := strings.Cut(message, `"id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	return `"id":"` + id
+}
+
 // A server that was killed reads its files from the beginning, and forgets all that follows a byte that has
 // changed: the relay publishes that again.
 func TestAKilledNATSThatForgets(t *testing.T) {
@@ -225,7 +232,7 @@ func TestAKilledNATSThatForgets(t *testing.T) {
 	api.register("k1", "k2", "k3", "k4")
 	messages := i.messages(t, i.level(t, api))
 	n.kill()
-	relaytest.Corrupt(t, n.dir, "k2@example.com")
+	relaytest.Corrupt(t, n.dir, eventID(messages[1]))
 	n.start()
 	api.register("k5")
 	head := i.level(t, api)

@@ -197,15 +197,16 @@ type devKeys struct {
 func devSecrets(dir string) (k devKeys, err error) {
 	jwt, err1 := keptSecret(filepath.Join(dir, "jwt-secret"))
 	master, err2 := keptSecret(filepath.Join(dir, "master-key"))
+	next, err4 := nextMasterKey(dir)
 	login, err3 := keptSecret(filepath.Join(dir, "app-password"))
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return k, err
 	}
-	key, err := base64.StdEncoding.DecodeString(master)
-	if err != nil || len(key) != 32 || len(jwt) < commands.MinSecret || login == "" {
+	key, err := parseMasterKey(master)
+	if err != nil || len(jwt) < commands.MinSecret || login == "" {
 		return k, fmt.Errorf("jwt-secret, master-key or app-password in %s is not what gesta has written there", dir)
 	}
-	return devKeys{secrets{jwt: []string{jwt}, master: key}, login}, nil
+	return devKeys{secrets{jwt: []string{jwt}, master: append([][]byte{key}, next...)}, login}, nil
 }
 
 // keptSecret answers the secret in a file, making both when there is none. The file appears whole, so

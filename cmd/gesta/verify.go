@@ -161,7 +161,7 @@ func (c verifyCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		return err
 	}
 	return s.with(ctx, std, func(a *app) error {
-		if err := a.openHasher(ctx, a.store.CompareKey); err != nil {
+		if err := a.lookVault(ctx); err != nil {
 			return err
 		}
 		good := true
@@ -210,5 +210,5 @@ func (c check) print(ctx context.Context, a *app, out io.Writer) bool {
 }
 
 func (a *app) verifier() verify.Verifier {
-	return verify.Verifier{Store: a.store, Catalogue: a.catalogue, Aggregates: a.aggregates, Claims: a.hasher}
+	return verify.Verifier{Store: a.store, Vault: a.vault, Aggregates: a.aggregates, Claims: a.hasher}
 }

@@ -59,13 +59,36 @@ var damages = []damage{
 	{
 		"an event can't be read", keep("events", "position = 5") + `update gesta.events set data = '[1]' where position = 5`,
 		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 can't be read as identity."},
+		[]string{"history: WRONG: position 5 can't be read: data is no identity."},
 	},
 	{
-		"an address is altered", keep("events", "position = 1") +
-			`update gesta.events set data = replace(data::text, 'user0@', 'other@')::json where position = 1`,
+		"a sealed address is altered", keep("events", "position = 1") +
+			`update gesta.events set data = replace(data::text, '"email":"sealed:1:', '"email":"sealed:1:AAAA')::json where position = 1`,
+		restore("events", "position = 1"),
+		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+	},
+	{
+		"an address is another's", keep("events", "position = 1") +
+			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', (select data::jsonb->'email' from gesta.events where type = 'identity.user.registered' and position > 1 limit 1))::json where position = 1`,
+		restore("events", "position = 1"),
+		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+	},
+	{
+		"an address was written in clear", keep("events", "position = 1") +
+			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', '"other@example.com"')::json where position = 1`,
 		restore("events", "position = 1"),
 		[]string{"states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+	},
+	{
+		"a key is lost", `create table kept as select * from gesta_keys.subject_keys where subject = (select stream_id from gesta.events where position = 1); delete from gesta_keys.subject_keys where subject = (select subject from kept)`,
+		`insert into gesta_keys.subject_keys select * from kept; drop table kept`,
+		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email has no key", "projections: WRONG: "},
+	},
+	{
+		"a person is not found by a stream", keep("subject_streams", "subject = (select stream_id from gesta.events where position = 1)") +
+			`delete from gesta.subject_streams where subject = (select stream_id from gesta.events where position = 1)`,
+		`insert into gesta.subject_streams select * from kept; drop table kept`,
+		[]string{"states: WRONG: identity.user/", "and is not found by it"},
 	},
 	{
 		"a reader would see another number", `update gesta_read.users set phone = 'x' where email = 'user0@example.com'`,

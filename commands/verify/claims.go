@@ -76,12 +76,20 @@ func (w *claims) fold(ctx context.Context, s postgres.Snapshot, held []postgres.
 			all[f.stream] = w.holding(f)
 		}
 	}
-	err := s.OfStreams(ctx, of, func(r eventstore.Recorded) {
-		if f.stream != r.Stream {
-			end()
-			f = &fold{}
+	vault := w.Vault.Over(s)
+	err := s.OfStreams(ctx, of, w.page(), func(events []eventstore.Recorded) error {
+		opened, err := vault.Decode(ctx, events...)
+		if err != nil {
+			return err
 		}
-		w.take(f, r)
+		for i, r := range events {
+			if f.stream != r.Stream {
+				end()
+				f = &fold{}
+			}
+			w.take(f, r, opened[i])
+		}
+		return nil
 	})
 	end()
 	return all, err

@@ -1,22 +1,28 @@
 package verify
 
 import (
+	"slices"
+
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/seal"
 )
 
 // fold is a stream on the way through its events.
 type fold struct {
-	stream  domain.Stream
-	version int64
-	events  int
-	state   any
-	opaque  bool     // it holds what this program can't read, so that its state can't be told
-	wrong   []string // what is wrong with it
+	stream    domain.Stream
+	version   int64
+	events    int
+	state     any
+	opaque    bool     // it holds what this program can't read, so that its state can't be told
+	wrong     []string // what is wrong with it
+	subjects  []id.ID  // whose data is in it
+	forgotten []id.ID
 }
 
 // take folds the next event of the stream.
-func (v Verifier) take(f *fold, r eventstore.Recorded) {
+func (v Verifier) take(f *fold, r eventstore.Recorded, o seal.Opened) {
 	a, known := v.Aggregates[r.Stream.Kind]
 	if f.events == 0 {
 		f.stream, f.state, f.opaque = r.Stream, a.Zero, !known
@@ -26,12 +32,19 @@ func (v Verifier) take(f *fold, r eventstore.Recorded) {
 	}
 	f.version = r.Version
 	f.events++
-	e, err := v.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
-	if err != nil || f.opaque {
+	for _, s := range o.Subjects {
+		if !slices.Contains(f.subjects, s) {
+			f.subjects = append(f.subjects, s)
+		}
+	}
+	if who, is := o.Event.(domain.Forgetter); is {
+		f.forgotten = append(f.forgotten, who.Forgets())
+	}
+	if o.Err != nil || f.opaque {
 		f.opaque = true // The history check says what can't be read.
 		return
 	}
-	f.evolve(a, e, r)
+	f.evolve(a, o.Event, r)
 }
 
 // evolve finds states that panic about what happened; so would every request that asks for them.

@@ -35,8 +35,12 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 		if err != nil {
 			return "", err
 		}
-		for _, r := range events {
-			h.look(r)
+		opened, err := v.Vault.Decode(ctx, events...)
+		if err != nil {
+			return "", err
+		}
+		for i, r := range events {
+			h.look(r, opened[i].Err)
 		}
 		if len(events) == 0 {
 			break // Somebody is taking it away.
@@ -54,7 +58,7 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 	return fmt.Sprintf("%d events, %d of types unknown here", h.events, h.unknown), nil
 }
 
-func (h *history) look(r eventstore.Recorded) {
+func (h *history) look(r eventstore.Recorded, unread error) {
 	switch r.Position - h.position {
 	case 1:
 	case 2:
@@ -67,17 +71,16 @@ func (h *history) look(r eventstore.Recorded) {
 	}
 	h.position, h.recorded = r.Position, r.RecordedAt
 	h.events++
-	h.read(r)
+	h.read(r, unread)
 }
 
 // read tells a type that another version of the program has written from damage.
-func (h *history) read(r eventstore.Recorded) {
-	_, err := h.Catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret)
+func (h *history) read(r eventstore.Recorded, err error) {
 	switch {
 	case errors.Is(err, domain.ErrUnknownType):
 		h.unknown++
 	case err != nil:
-		h.report.say("position %d can't be read as %s schema %d", r.Position, r.Type, r.Schema)
+		h.report.say("position %d can't be read: %v", r.Position, err)
 	}
 }
 

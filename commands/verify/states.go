@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 )
@@ -45,11 +46,15 @@ func (w *states) chunk(ctx context.Context, s postgres.Snapshot) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range events {
+		opened, err := w.Vault.Over(s).Decode(ctx, events...)
+		if err != nil {
+			return err
+		}
+		for i, r := range events {
 			if f.events > 0 && f.stream != r.Stream {
 				whole, f = append(whole, f), &fold{}
 			}
-			w.take(f, r)
+			w.take(f, r, opened[i])
 			of, version = r.Stream, r.Version
 		}
 		w.done = len(events) < w.page()
@@ -70,7 +75,37 @@ func (w *states) judge(ctx context.Context, s postgres.Snapshot, whole []*fold) 
 		}
 	}
 	w.claims += len(wanted)
-	return w.compare(ctx, s, wanted)
+	if err := w.compare(ctx, s, wanted); err != nil {
+		return err
+	}
+	return w.subjects(ctx, s, whole)
+}
+
+// subjects finds persons who could not be forgotten, since they are not known to be in a stream, and those who were
+// forgotten and have a key.
+func (w *states) subjects(ctx context.Context, s postgres.Snapshot, whole []*fold) error {
+	var held []eventstore.Holding
+	var forgotten []id.ID
+	for _, f := range whole {
+		for _, one := range f.subjects {
+			held = append(held, eventstore.Holding{Subject: eventstore.SubjectID(one), Stream: f.stream})
+		}
+		forgotten = append(forgotten, f.forgotten...)
+	}
+	unheld, err := s.Unheld(ctx, held)
+	if err != nil {
+		return err
+	}
+	for _, h := range unheld {
+		w.report.say("%s has data of %s, and is not found by it: 'gesta privacy reindex'", h.Stream, id.ID(h.Subject))
+	}
+	keys, err := s.Keys(ctx, forgotten)
+	for _, k := range keys {
+		if len(k.Wrapped) > 0 {
+			w.report.say("%s was forgotten, and has a key: 'gesta privacy forget' or 'gesta keys reapply' destroys it", k.Subject)
+		}
+	}
+	return err
 }
 
 func (w *states) count(f *fold) {

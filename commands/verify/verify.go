@@ -12,12 +12,13 @@ import (
 	"gesta/commands"
 	"gesta/domain"
 	"gesta/eventstore/postgres"
+	"gesta/eventstore/seal"
 )
 
 // Verifier checks one store.
 type Verifier struct {
 	Store      *postgres.Store
-	Catalogue  domain.Catalogue
+	Vault      *seal.Vault
 	Aggregates domain.Aggregates
 	Claims     commands.Hasher
 	Page       int // how many events or claims are read at once; 0 for 500

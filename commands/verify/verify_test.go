@@ -15,6 +15,7 @@ import (
 	"gesta/domain/id"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal/sealtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -69,19 +70,19 @@ type badges struct {
 func open(t *testing.T) badges {
 	t.Helper()
 	url := pgtest.Database(t)
-	store, err1 := postgres.Open(t.Context(), postgres.Options{URL: url})
-	hasher, err2 := commands.NewHasher(make([]byte, 32))
-	if err := errors.Join(err1, err2); err != nil {
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	catalogue := domain.NewCatalogue([]domain.Type{domain.TypeOf[renamed]()})
+	vault := sealtest.Vault(t, store, domain.NewCatalogue([]domain.Type{domain.TypeOf[renamed]()}))
+	hasher := commands.NewHasher(make([]byte, 32))
 	return badges{
 		verify.Verifier{
-			Store: store, Catalogue: catalogue, Claims: hasher, Page: 3,
+			Store: store, Vault: vault, Claims: hasher, Page: 3,
 			Aggregates: domain.NewAggregates([]domain.Aggregate{domain.AggregateOf[badge]("test.badge")}),
 		},
-		commands.NewExecutor(store, catalogue, hasher), url,
+		commands.NewExecutor(store, vault, hasher), url,
 	}
 }
 

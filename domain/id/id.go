@@ -23,6 +23,7 @@ type (
 	User    struct{ ID }
 	Session struct{ ID }
 	SignIn  struct{ ID }
+	Subject struct{ ID } // a person, by whatever id there is
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.

@@ -36,14 +36,14 @@ func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
 func TestAggregates(t *testing.T) { spec.Aggregates(t, identity.Types, identity.Aggregates) }
 
 func TestSecretsAreKeptApart(t *testing.T) {
-	enc, err := catalogue.Encode(annRegistered)
+	enc, err := catalogue.Encode(annRegistered, spec.Clear{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(enc.Data), "#1") || !strings.Contains(string(enc.Secret), "#1") {
 		t.Errorf("data %s, secret %s", enc.Data, enc.Secret)
 	}
-	without, err := catalogue.Decode(enc.Type, enc.Schema, enc.Data, nil)
+	without, err := catalogue.Decode(enc.Type, enc.Schema, enc.Data, nil, spec.Clear{})
 	want := annRegistered
 	want.PasswordHash = ""
 	if diff := cmp.Diff(domain.Event(want), without); err != nil || diff != "" {
@@ -63,7 +63,7 @@ func TestUnknownTypesAndSchemasAreToldApartFromDamage(t *testing.T) {
 		{"identity.user.registered", 0, "{}", false},
 		{"identity.user.registered", 1, "[", true},
 	} {
-		_, err := catalogue.Decode(c.typ, c.schema, []byte(c.data), nil)
+		_, err := catalogue.Decode(c.typ, c.schema, []byte(c.data), nil, spec.Clear{})
 		if err == nil || errors.Is(err, domain.ErrUnknownType) == c.known {
 			t.Errorf("%+v: %v", c, err)
 		}
@@ -73,7 +73,7 @@ func TestUnknownTypesAndSchemasAreToldApartFromDamage(t *testing.T) {
 // No bytes may make a decoder or a state panic.
 func FuzzDecode(f *testing.F) {
 	for i, e := range examples {
-		enc, err := catalogue.Encode(e)
+		enc, err := catalogue.Encode(e, spec.Clear{})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, i int, data, secret []byte) {
 		typ := identity.Types[uint(i)%uint(len(identity.Types))]
-		e, err := catalogue.Decode(typ.Name, typ.Schema, data, secret)
+		e, err := catalogue.Decode(typ.Name, typ.Schema, data, secret, spec.Clear{})
 		if err != nil {
 			return
 		}

@@ -30,7 +30,7 @@ type (
 		Role         Role        `json:"role" privacy:"public"`
 		Email        value.Email `json:"email" privacy:"personal:user_id"`
 		Phone        value.Phone `json:"phone" privacy:"personal:user_id"`
-		PasswordHash string      `json:"password_hash" privacy:"secret"`
+		PasswordHash string      `json:"password_hash" privacy:"secret:user_id"`
 	}
 	UserEmailChanged struct {
 		UserID UserID      `json:"user_id" privacy:"public"`
@@ -42,12 +42,12 @@ type (
 	}
 	UserPasswordChanged struct {
 		UserID       UserID `json:"user_id" privacy:"public"`
-		PasswordHash string `json:"password_hash" privacy:"secret"`
+		PasswordHash string `json:"password_hash" privacy:"secret:user_id"`
 	}
 	// UserPasswordRehashed is the same password under a new hash.
 	UserPasswordRehashed struct {
 		UserID       UserID `json:"user_id" privacy:"public"`
-		PasswordHash string `json:"password_hash" privacy:"secret"`
+		PasswordHash string `json:"password_hash" privacy:"secret:user_id"`
 	}
 	UserSignedIn struct {
 		UserID    UserID    `json:"user_id" privacy:"public"`
@@ -138,6 +138,8 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		u.Active = false
 	case UserReactivated:
 		u.Active = true
+	default:
+		return u
 	}
 	u.UpdatedAt = at
 	return u

@@ -21,6 +21,7 @@ import (
 const (
 	Stream        = "GESTA"
 	Subjects      = "gesta.events.>"
+	Forgotten     = "gesta.events.*.privacy.subject.forgotten"
 	HintAppended  = "gesta.hint.appended"  // the store has events up to the position
 	HintProjected = "gesta.hint.projected" // the read models show events up to the position
 )

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -65,6 +66,31 @@ func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.St
 	}
 	slices.SortFunc(holders, domain.Stream.Compare)
 	return slices.Compact(holders), awaited(ctx, "holders")
+}
+
+// Keys answers copies; the bytes in them are the store's own.
+func (s *Store) Keys(ctx context.Context, subjects []id.ID) (keys []eventstore.SubjectKey, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, one := range subjects {
+		if wrapped, had := s.keys[one]; had {
+			keys = append(keys, eventstore.SubjectKey{Subject: one, Wrapped: wrapped})
+		}
+	}
+	return keys, awaited(ctx, "keys")
+}
+
+// StreamsOf walks all there are.
+func (s *Store) StreamsOf(ctx context.Context, subject id.ID) (streams []domain.Stream, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for h := range s.facts.Held {
+		if h.Subject == eventstore.SubjectID(subject) {
+			streams = append(streams, h.Stream)
+		}
+	}
+	slices.SortFunc(streams, domain.Stream.Compare)
+	return streams, awaited(ctx, "streams of")
 }
 
 // Idempotent answers from the facts; the bytes are the store's own.

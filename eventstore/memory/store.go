@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -23,6 +24,7 @@ type Store struct {
 	facts   eventstore.Facts
 	events  []eventstore.Recorded
 	streams map[domain.Stream][]eventstore.Recorded
+	keys    map[id.ID][]byte // wrapped; empty for who was forgotten
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -43,6 +45,12 @@ func (s *Store) Append(ctx context.Context, a eventstore.Append) (eventstore.Rec
 	}
 	a = clone(a)
 	s.facts.Admit(a)
+	for _, k := range a.Keys {
+		s.keys[k.Subject] = bytes.Clone(k.Wrapped)
+	}
+	for _, g := range a.Forget {
+		s.keys[g.Subject] = nil
+	}
 	return s.record(a), nil
 }
 
@@ -50,6 +58,7 @@ func (s *Store) begin() {
 	if s.streams == nil {
 		s.facts = *eventstore.NewFacts()
 		s.streams = map[domain.Stream][]eventstore.Recorded{}
+		s.keys = map[id.ID][]byte{}
 	}
 }
 

@@ -98,14 +98,22 @@ func (n *names) batch(ctx context.Context, r *rapid.T) (jobs []*job) {
 			few := rapid.SampledFrom([]int{0, 0, 0, 0, 1, 2})
 			w.Take = rapid.SliceOfN(rapid.SampledFrom(n.claims), 0, few.Draw(r, "takes")).Draw(r, "take")
 			w.Release = rapid.SliceOfN(rapid.SampledFrom(n.claims), 0, few.Draw(r, "releases")).Draw(r, "release")
+			w.Subjects = rapid.SliceOfN(rapid.SampledFrom(n.keys), 0, few.Draw(r, "held")).Draw(r, "subjects")
 			a.Writes = append(a.Writes, w)
 		}
 		if rapid.IntRange(0, 4).Draw(r, "keyed") == 0 {
 			a.Keys = []eventstore.SubjectKey{{Subject: rapid.SampledFrom(n.keys).Draw(r, "key"), Wrapped: []byte("w")}}
 		}
+		if rapid.IntRange(0, 4).Draw(r, "forgetting") == 0 {
+			g := eventstore.Forgetting{Subject: rapid.SampledFrom(n.keys).Draw(r, "forgotten"), Streams: rapid.IntRange(0, 2).Draw(r, "streams")}
+			a.Forget = append(a.Forget, g)
+		}
 		if rapid.IntRange(0, 4).Draw(r, "answered") == 0 {
 			key := fmt.Sprint(rapid.IntRange(1, 20).Draw(r, "answer"))
 			a.Idempotency = &eventstore.Idempotency{Scope: n.scope, Key: key, Result: json.RawMessage(`1`)}
+		}
+		if a.Check() != nil {
+			a.Forget = nil
 		}
 		jobs = append(jobs, newJob(ctx, a))
 	}

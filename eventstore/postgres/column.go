@@ -130,8 +130,10 @@ var (
 		pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID, pgtype.UUIDOID, pgtype.TextOID,
 		pgtype.Int4OID, pgtype.JSONOID, pgtype.JSONOID, pgtype.JSONOID, pgtype.TimestamptzOID,
 	}
-	checkTypes  = []uint32{pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID}
-	claimTypes  = []uint32{pgtype.UUIDOID, pgtype.UUIDOID, pgtype.TextOID, pgtype.UUIDOID}
-	keyTypes    = []uint32{pgtype.UUIDOID, pgtype.ByteaOID}
-	answerTypes = []uint32{pgtype.TextOID, pgtype.TextOID, pgtype.ByteaOID, pgtype.JSONOID}
+	checkTypes   = []uint32{pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID}
+	claimTypes   = []uint32{pgtype.UUIDOID, pgtype.UUIDOID, pgtype.TextOID, pgtype.UUIDOID}
+	keyTypes     = []uint32{pgtype.UUIDOID, pgtype.ByteaOID}
+	holdingTypes = []uint32{pgtype.UUIDOID, pgtype.TextOID, pgtype.UUIDOID}
+	forgetTypes  = []uint32{pgtype.UUIDOID, pgtype.Int8OID}
+	answerTypes  = []uint32{pgtype.TextOID, pgtype.TextOID, pgtype.ByteaOID, pgtype.JSONOID}
 )

@@ -4,12 +4,13 @@ import (
 	"encoding/binary"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
 // draft is what one transaction writes, table by table. It is used again for the next.
 type draft struct {
-	events, checks, releases, takes, keys, answers table
+	events, checks, releases, takes, keys, holdings, forgets, answers table
 
 	trail eventstore.Mark // must be in its place; zero where nothing relies on it
 }
@@ -18,12 +19,12 @@ func newDraft() *draft {
 	return &draft{
 		events: newTable(eventTypes...), checks: newTable(checkTypes...),
 		releases: newTable(claimTypes...), takes: newTable(claimTypes...),
-		keys: newTable(keyTypes...), answers: newTable(answerTypes...),
+		keys: newTable(keyTypes...), holdings: newTable(holdingTypes...), forgets: newTable(forgetTypes...), answers: newTable(answerTypes...),
 	}
 }
 
 func (d *draft) reset() {
-	for _, t := range []table{d.events, d.checks, d.releases, d.takes, d.keys, d.answers} {
+	for _, t := range []table{d.events, d.checks, d.releases, d.takes, d.keys, d.holdings, d.forgets, d.answers} {
 		t.reset()
 	}
 	d.trail = eventstore.Mark{}
@@ -101,6 +102,15 @@ func (d *draft) rest(a eventstore.Append) {
 		d.keys[0].bytes(k.Subject[:])
 		d.keys[1].bytes(k.Wrapped)
 	}
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			d.holdings.holding(s, w.Stream)
+		}
+	}
+	for _, g := range a.Forget {
+		d.forgets[0].bytes(g.Subject[:])
+		d.forgets[1].int8(int64(g.Streams))
+	}
 	if i := a.Idempotency; i != nil {
 		d.answers[0].text(i.Scope)
 		d.answers[1].text(i.Key)
@@ -109,8 +119,14 @@ func (d *draft) rest(a eventstore.Append) {
 	}
 }
 
+func (t table) holding(subject id.ID, s domain.Stream) {
+	t[0].bytes(subject[:])
+	t[1].text(s.Kind)
+	t[2].bytes(s.ID[:])
+}
+
 // steps are the statements that write the draft; the place of its events is read into at. Checks come
-// first, and releases before takes.
+// first, releases before takes, and keys before what asks for them.
 func (d *draft) steps(at *place) []step {
 	var steps []step
 	add := func(statement string, t table) {
@@ -128,6 +144,8 @@ func (d *draft) steps(at *place) []step {
 	add("release_claims", d.releases)
 	add("take_claims", d.takes)
 	add("insert_keys", d.keys)
+	add("hold_subjects", d.holdings)
+	add("forget_subjects", d.forgets)
 	add("insert_answers", d.answers)
 	return steps
 }

@@ -15,7 +15,7 @@ import (
 
 func factOf(t *testing.T, f eventstore.EpochForked) eventstore.NewEvent {
 	t.Helper()
-	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f)
+	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 const (
 	uniqueViolation       = "23505"
 	refusedVersions       = "GE001" // raised by refuse_versions
+	refusedSubjects       = "GE003" // raised by refuse_subjects
 	insufficientPrivilege = "42501"
 	readOnly              = "25006"
 )
@@ -83,7 +84,7 @@ func isRefusal(err error) bool {
 // is there.
 func isContradiction(err error) bool {
 	code := sqlState(err)
-	return code == uniqueViolation || code == refusedVersions
+	return code == uniqueViolation || code == refusedVersions || code == refusedSubjects
 }
 
 // sqlState is empty for what isn't an answer of the server; class is its first two characters.

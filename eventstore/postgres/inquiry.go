@@ -21,9 +21,10 @@ type inquiry struct {
 	streams  []domain.Stream
 	claims   []eventstore.Claim
 	subjects []eventstore.SubjectID
+	holdings []eventstore.Holding
 	answers  []eventstore.AnswerKey
 	firsts   []*job
-	ask      struct{ streams, claims, subjects, answers, firsts table }
+	ask      struct{ streams, claims, subjects, holdings, answers, firsts table }
 }
 
 func newInquiry(jobs []*job) *inquiry {
@@ -33,6 +34,7 @@ func newInquiry(jobs []*job) *inquiry {
 	in.ask.streams = newTable(pgtype.TextOID, pgtype.UUIDOID)
 	in.ask.claims = newTable(pgtype.UUIDOID, pgtype.UUIDOID)
 	in.ask.subjects = newTable(keyTypes...)
+	in.ask.holdings = newTable(holdingTypes...)
 	in.ask.answers = newTable(pgtype.TextOID, pgtype.TextOID)
 	in.ask.firsts = newTable(pgtype.TextOID, pgtype.UUIDOID, pgtype.Int8OID, pgtype.UUIDOID)
 	for _, j := range jobs {
@@ -46,9 +48,10 @@ func (in *inquiry) mention(j *job) {
 		in.mentionWrite(w)
 	}
 	for _, k := range j.append.Keys {
-		in.subjects = append(in.subjects, eventstore.SubjectID(k.Subject))
-		in.ask.subjects[0].bytes(k.Subject[:])
-		in.ask.subjects[1].bytes(k.Wrapped)
+		in.mentionSubject(k.Subject, k.Wrapped)
+	}
+	for _, g := range j.append.Forget {
+		in.mentionSubject(g.Subject, nil)
 	}
 	if i := j.append.Idempotency; i != nil {
 		in.answers = append(in.answers, eventstore.AnswerKey{Scope: i.Scope, Key: i.Key})
@@ -58,10 +61,21 @@ func (in *inquiry) mention(j *job) {
 	in.mentionFirst(j)
 }
 
+func (in *inquiry) mentionSubject(s id.ID, wrapped []byte) {
+	in.subjects = append(in.subjects, eventstore.SubjectID(s))
+	in.ask.subjects[0].bytes(s[:])
+	in.ask.subjects[1].bytes(wrapped)
+}
+
 func (in *inquiry) mentionWrite(w eventstore.Write) {
 	in.streams = append(in.streams, w.Stream)
 	in.ask.streams[0].text(w.Stream.Kind)
 	in.ask.streams[1].bytes(w.Stream.ID[:])
+	for _, s := range w.Subjects {
+		in.mentionSubject(s, nil)
+		in.holdings = append(in.holdings, eventstore.Holding{Subject: eventstore.SubjectID(s), Stream: w.Stream})
+		in.ask.holdings.holding(s, w.Stream)
+	}
 	for _, c := range slices.Concat(w.Take, w.Release) {
 		in.claims = append(in.claims, c)
 		in.ask.claims[0].bytes(c.Scope[:])
@@ -94,6 +108,7 @@ func (in *inquiry) steps() []step {
 		{"read_ends", in.ask.streams, in.end},
 		{"read_holders", in.ask.claims, in.holder},
 		{"read_subjects", in.ask.subjects, in.subject},
+		{"read_holdings", in.ask.holdings, in.holding},
 		{"read_answers", in.ask.answers, in.answer},
 		{"find_events", in.ask.firsts, in.first},
 	} {
@@ -121,9 +136,16 @@ func (in *inquiry) holder(values [][]byte) {
 
 func (in *inquiry) subject(values [][]byte) {
 	s := in.subjects[number(values)]
-	in.facts.Subjects[s] = true
-	in.same[s] = in.same[s] || values[1][0] == 1
+	if is(values[1]) {
+		in.facts.Subjects[s] = is(values[2])
+	}
+	in.same[s] = in.same[s] || is(values[3])
+	in.facts.Streams[s] = int(int8Of(values[4]))
 }
+
+func is(b []byte) bool { return b[0] == 1 }
+
+func (in *inquiry) holding(values [][]byte) { in.facts.Held[in.holdings[number(values)]] = true }
 
 func (in *inquiry) answer(values [][]byte) {
 	key := in.answers[number(values)]

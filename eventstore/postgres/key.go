@@ -20,11 +20,17 @@ func (s *Store) CheckKey(ctx context.Context, fingerprint []byte) error {
 	return s.CompareKey(ctx, fingerprint)
 }
 
+// Fingerprint is that of the key that the store was begun with; nil where it was not begun.
+func (s *Store) Fingerprint(ctx context.Context) (begun []byte, err error) {
+	err = s.pool.QueryRow(ctx, `select key_fingerprint from head`).Scan(&begun)
+	return begun, wrap("fingerprint", err)
+}
+
 // CompareKey is CheckKey for those who change nothing: any key fits a store that was not begun.
 func (s *Store) CompareKey(ctx context.Context, fingerprint []byte) error {
-	var begun []byte
-	if err := s.pool.QueryRow(ctx, `select key_fingerprint from head`).Scan(&begun); err != nil {
-		return wrap("compare key", err)
+	begun, err := s.Fingerprint(ctx)
+	if err != nil {
+		return err
 	}
 	if begun != nil && !bytes.Equal(begun, fingerprint) {
 		return ErrOtherKey

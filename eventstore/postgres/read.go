@@ -20,6 +20,7 @@ var (
 	afterSQL, streamSQL   = reading("after"), reading("stream")
 	headSQL, answerSQL    = reading("head"), reading("answer")
 	holderSQL, holdersSQL = reading("holder"), reading("holders")
+	streamsOfSQL          = reading("streams_of")
 )
 
 func reading(name string) string {
@@ -128,8 +129,35 @@ func (s *Store) Survey(ctx context.Context, q eventstore.Survey) (eventstore.Sur
 	for i, scope := range q.Scopes {
 		queueRows(questions, &a.Holders[i], scanStream, holdersSQL, [16]byte(scope))
 	}
+	if len(q.Subjects) > 0 {
+		queueRows(questions, &a.Keys, scanKey, s.keysSQL, uuids(q.Subjects))
+	}
 	err := ask(ctx, through(s.pool), questions)
 	return a, wrap("survey", err)
+}
+
+// Keys asks by primary key.
+func (s *Store) Keys(ctx context.Context, subjects []id.ID) ([]eventstore.SubjectKey, error) {
+	keys, err := rowsOf(ctx, s.lookups.send, scanKey, s.keysSQL, uuids(subjects))
+	return keys, wrap("keys", err)
+}
+
+func scanKey(row pgx.CollectableRow) (k eventstore.SubjectKey, err error) {
+	return k, row.Scan((*[16]byte)(&k.Subject), &k.Wrapped)
+}
+
+func uuids(ids []id.ID) [][16]byte {
+	all := make([][16]byte, len(ids))
+	for i, one := range ids {
+		all[i] = one
+	}
+	return all
+}
+
+// StreamsOf asks by the leading column of the primary key.
+func (s *Store) StreamsOf(ctx context.Context, subject id.ID) ([]domain.Stream, error) {
+	streams, err := rowsOf(ctx, through(s.pool), scanStream, streamsOfSQL, [16]byte(subject))
+	return streams, wrap("streams of", err)
 }
 
 // Idempotent asks by primary key.

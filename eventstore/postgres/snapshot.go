@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"gesta/domain"
+	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -15,6 +18,7 @@ var (
 	byStreamSQL             = reading("by_stream")
 	ofStreamsSQL            = reading("of_streams")
 	claimsSQL, holdersOfSQL = reading("claims"), reading("holders_of")
+	unheldSQL               = reading("unheld")
 )
 
 // Marks answers the places of at most limit events with positions greater than after, in order.
@@ -49,7 +53,10 @@ func (s *Store) Strays(ctx context.Context) ([]Stray, error) {
 
 // Snapshot is events and claims as they are at one moment, for whoever compares them while others
 // write. Let go of it soon: it keeps the database from tidying up.
-type Snapshot struct{ tx pgx.Tx }
+type Snapshot struct {
+	tx      pgx.Tx
+	keysSQL string
+}
 
 // Held is a claim and who holds it.
 type Held struct {
@@ -64,7 +71,7 @@ func (s *Store) Snapshot(ctx context.Context, look func(Snapshot) error) error {
 		return wrap("snapshot", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // It has changed nothing.
-	return look(Snapshot{tx})
+	return look(Snapshot{tx, s.keysSQL})
 }
 
 // ByStream answers at most limit events in the order of streams and their versions: those that come
@@ -78,25 +85,53 @@ func (s Snapshot) ByStream(ctx context.Context, of domain.Stream, after int64, l
 	return events, wrap("read", err)
 }
 
-// OfStreams hands over every event of some streams, one stream after the other, in order.
-func (s Snapshot) OfStreams(ctx context.Context, of []domain.Stream, each func(eventstore.Recorded)) error {
+// OfStreams hands over every event of some streams, one stream after the other, in order, at most a page at a time:
+// meanwhile the snapshot can be asked for more.
+func (s Snapshot) OfStreams(ctx context.Context, of []domain.Stream, page int, each func([]eventstore.Recorded) error) error {
 	ids, kinds := make([][16]byte, len(of)), make([]string, len(of))
 	for i, stream := range of {
 		ids[i], kinds[i] = stream.ID, stream.Kind
 	}
-	rows, err := s.tx.Query(ctx, ofStreamsSQL, ids, kinds)
-	if err != nil {
+	if _, err := s.tx.Exec(ctx, "declare of_streams no scroll cursor for "+ofStreamsSQL, ids, kinds); err != nil {
 		return wrap("read", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		e, err := scanEvent(rows)
+	for {
+		rows, err := s.tx.Query(ctx, "fetch forward "+strconv.Itoa(page)+" from of_streams")
 		if err != nil {
 			return wrap("read", err)
 		}
-		each(e)
+		events, err := pgx.CollectRows(rows, scanEvent)
+		if err == nil {
+			err = each(events)
+		}
+		if err != nil || len(events) < page {
+			_, closed := s.tx.Exec(ctx, "close of_streams")
+			return wrap("read", errors.Join(err, closed))
+		}
 	}
-	return wrap("read", rows.Err())
+}
+
+// Keys answers the keys of those of the subjects that have, or had, one.
+func (s Snapshot) Keys(ctx context.Context, subjects []id.ID) ([]eventstore.SubjectKey, error) {
+	rows, err := s.tx.Query(ctx, s.keysSQL, uuids(subjects))
+	if err != nil {
+		return nil, wrap("keys", err)
+	}
+	keys, err := pgx.CollectRows(rows, scanKey)
+	return keys, wrap("keys", err)
+}
+
+// Unheld answers those of the holdings that the store does not know of.
+func (s Snapshot) Unheld(ctx context.Context, held []eventstore.Holding) (unheld []eventstore.Holding, err error) {
+	subjects, kinds, ids := columnsOf(held)
+	rows, err := s.tx.Query(ctx, unheldSQL, subjects, kinds, ids)
+	if err != nil {
+		return nil, wrap("holdings", err)
+	}
+	unheld, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (h eventstore.Holding, err error) {
+		return h, row.Scan((*[16]byte)(&h.Subject), &h.Stream.Kind, (*[16]byte)(&h.Stream.ID))
+	})
+	return unheld, wrap("holdings", err)
 }
 
 // Claims answers at most limit claims that come after one, in order.

@@ -62,7 +62,7 @@ func walks(plan string) string {
 	lines := strings.Split(plan, "\n")
 	for i, line := range lines {
 		scan := strings.Contains(line, " using ") || strings.Contains(line, "Seq Scan on ") ||
-			strings.Contains(line, "Bitmap") || strings.Contains(line, "hashed")
+			strings.Contains(line, "Bitmap Index") || strings.Contains(line, "hashed")
 		limited := i > 0 && strings.Contains(lines[i-1], "Limit")
 		led := i+1 < len(lines) && strings.Contains(lines[i+1], "Index Cond")
 		if scan && !limited && !led {

@@ -40,6 +40,8 @@ type Store struct {
 	lookups   *Lookups
 	appender  *appender
 	isHeldSQL string // says whether a claim is held, on whatever pool
+	keysTable string // lies in a schema of its own
+	keysSQL   string // reads keys
 }
 
 var (
@@ -66,9 +68,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	go a.run()
+	keys := quote(o.Schema+"_keys") + ".subject_keys"
 	return &Store{
-		pool: pool, lookups: &Lookups{Pool: pool}, appender: a,
+		keysTable: keys, pool: pool, lookups: &Lookups{Pool: pool}, appender: a,
 		isHeldSQL: "select from " + quote(o.Schema) + ".claims where scope = $1 and name = $2",
+		keysSQL:   "select subject, wrapped from " + keys + " where subject = any($1)",
 	}, nil
 }
 

@@ -21,6 +21,7 @@ var models = []question{
 				"append":  m.append,
 				"history": m.history,
 				"claims":  m.claims,
+				"keys":    m.keys,
 			})
 		})
 	}},
@@ -42,7 +43,8 @@ type model struct {
 	version map[domain.Stream]int64
 	last    map[domain.Stream]id.Event
 	holder  map[eventstore.Claim]domain.Stream
-	keyed   map[id.ID]bool
+	keyed   map[id.ID]bool // whether the key is still there
+	held    map[id.ID]map[domain.Stream]bool
 	answer  map[string]eventstore.Idempotency
 }
 
@@ -50,13 +52,14 @@ func newModel(t *testing.T, s eventstore.Store) *model {
 	m := &model{
 		t: t, store: s, scope: newStream().ID.String(), start: head(t, s).Position,
 		version: map[domain.Stream]int64{}, last: map[domain.Stream]id.Event{}, holder: map[eventstore.Claim]domain.Stream{},
-		keyed: map[id.ID]bool{}, answer: map[string]eventstore.Idempotency{},
+		keyed: map[id.ID]bool{}, held: map[id.ID]map[domain.Stream]bool{}, answer: map[string]eventstore.Idempotency{},
 	}
 	scope := newHash()
 	for range 3 {
 		m.streams = append(m.streams, newStream())
 		m.names = append(m.names, eventstore.Claim{Scope: scope, Name: newHash()})
-		m.subjects = append(m.subjects, newStream().ID)
+		subject := newStream().ID
+		m.subjects, m.held[subject] = append(m.subjects, subject), map[domain.Stream]bool{}
 	}
 	return m
 }
@@ -90,11 +93,19 @@ func (m *model) draw(r *rapid.T) (a eventstore.Append) {
 		}
 		w.Take = m.drawClaims(r, "take")
 		w.Release = m.drawClaims(r, "release")
+		w.Subjects = rapid.SliceOfN(rapid.SampledFrom(m.subjects), 0, rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(r, "subjects")).Draw(r, "held")
 		a.Writes = append(a.Writes, w)
 	}
-	if rapid.IntRange(0, 5).Draw(r, "key") == 0 {
+	happens := slices.ContainsFunc(a.Writes, func(w eventstore.Write) bool { return len(w.Events) > 0 })
+	if happens && rapid.IntRange(0, 5).Draw(r, "forget") == 0 {
+		subject := rapid.SampledFrom(m.subjects).Draw(r, "forgotten")
+		a.Forget = []eventstore.Forgetting{{Subject: subject, Streams: len(m.held[subject]) + rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(r, "more")}}
+	} else if rapid.IntRange(0, 2).Draw(r, "key") == 0 {
 		subject := rapid.SampledFrom(m.subjects).Draw(r, "subject")
 		a.Keys = []eventstore.SubjectKey{{Subject: subject, Wrapped: []byte("wrapped")}}
+	}
+	if a.Check() != nil { // Something new is said about who is forgotten.
+		a.Forget = nil
 	}
 	if rapid.IntRange(0, 5).Draw(r, "answer") == 0 {
 		i := newAnswer()
@@ -121,13 +132,34 @@ func (m *model) refusal(a eventstore.Append) error {
 			return &eventstore.Conflict{Stream: w.Stream, Expected: w.Expect, Actual: m.version[w.Stream]}
 		}
 	}
-	for _, k := range a.Keys {
-		if m.keyed[k.Subject] {
-			return &eventstore.KeyExists{Subject: k.Subject}
-		}
+	if err := m.refusalOfSubjects(a); err != nil {
+		return err
 	}
 	_, err := m.handOver(a)
 	return err
+}
+
+func (m *model) refusalOfSubjects(a eventstore.Append) error {
+	keyed := maps.Clone(m.keyed)
+	for _, k := range a.Keys {
+		if _, had := keyed[k.Subject]; had {
+			return &eventstore.KeyExists{Subject: k.Subject}
+		}
+		keyed[k.Subject] = true
+	}
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			if !keyed[s] {
+				return &eventstore.KeyGone{Subject: s}
+			}
+		}
+	}
+	for _, g := range a.Forget {
+		if len(m.held[g.Subject]) != g.Streams {
+			return &eventstore.SubjectMoved{Subject: g.Subject}
+		}
+	}
+	return nil
 }
 
 // handOver is who holds what after an append: first all is released, then taken name by name.
@@ -166,6 +198,14 @@ func (m *model) admit(a eventstore.Append, at eventstore.Receipt) {
 	for _, k := range a.Keys {
 		m.keyed[k.Subject] = true
 	}
+	for _, w := range a.Writes {
+		for _, s := range w.Subjects {
+			m.held[s][w.Stream] = true
+		}
+	}
+	for _, g := range a.Forget {
+		m.keyed[g.Subject] = false
+	}
 	if i := a.Idempotency; i != nil {
 		m.answer[i.Key] = *i
 	}
@@ -202,6 +242,24 @@ func (m *model) claims(r *rapid.T) {
 	got, err := m.store.Holders(m.t.Context(), m.names[0].Scope)
 	if err != nil || !slices.Equal(got, slices.Compact(want)) {
 		r.Fatalf("%v hold names (%v), not %v", got, err, want)
+	}
+}
+
+// keys compares who has one, and who is held where.
+func (m *model) keys(r *rapid.T) {
+	got, err := m.store.Keys(m.t.Context(), m.subjects)
+	live := map[id.ID]bool{}
+	for _, k := range got {
+		live[k.Subject] = len(k.Wrapped) > 0
+	}
+	if err != nil || !maps.Equal(live, m.keyed) {
+		r.Fatalf("keys are %v (%v), not %v", live, err, m.keyed)
+	}
+	for subject, held := range m.held {
+		got, err := m.store.StreamsOf(m.t.Context(), subject)
+		if want := slices.SortedFunc(maps.Keys(held), domain.Stream.Compare); err != nil || !slices.Equal(got, want) {
+			r.Fatalf("%v is held by %v (%v), not %v", subject, got, err, want)
+		}
 	}
 }
 

@@ -42,6 +42,19 @@ var malformed = map[string]func(*eventstore.Append){
 	"an empty subject key": func(a *eventstore.Append) {
 		a.Keys = []eventstore.SubjectKey{{Subject: newStream().ID}}
 	},
+	"nobody that a stream holds": func(a *eventstore.Append) { a.Writes[0].Subjects = []id.ID{{}} },
+	"nobody to forget":           func(a *eventstore.Append) { a.Forget = []eventstore.Forgetting{{}} },
+	"to forget without an event": func(a *eventstore.Append) {
+		*a = eventstore.Append{Forget: []eventstore.Forgetting{{Subject: newStream().ID}}}
+	},
+	"to forget who gets a key": func(a *eventstore.Append) {
+		k := eventstore.SubjectKey{Subject: newStream().ID, Wrapped: []byte{1}}
+		a.Keys, a.Forget = []eventstore.SubjectKey{k}, []eventstore.Forgetting{{Subject: k.Subject}}
+	},
+	"to forget who is held": func(a *eventstore.Append) {
+		subject := newStream().ID
+		a.Writes[0].Subjects, a.Forget = []id.ID{subject}, []eventstore.Forgetting{{Subject: subject}}
+	},
 	"two keys of a subject": func(a *eventstore.Append) {
 		k := eventstore.SubjectKey{Subject: newStream().ID, Wrapped: []byte{1}}
 		a.Keys = []eventstore.SubjectKey{k, k}
@@ -98,6 +111,10 @@ var refusals = []question{
 		gone("holder", err)
 		_, err = s.Holders(ctx, newHash())
 		gone("holders", err)
+		_, err = s.Keys(ctx, []id.ID{newStream().ID})
+		gone("keys", err)
+		_, err = s.StreamsOf(ctx, newStream().ID)
+		gone("streams of", err)
 		_, _, err = s.Idempotent(ctx, "s", "k")
 		gone("idempotent", err)
 		if h := head(t, s); h.Position != 0 {

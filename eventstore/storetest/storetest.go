@@ -16,7 +16,7 @@ type question struct {
 // Run asks every question in parallel, each of a store that open makes for it: an empty one that
 // nobody else writes to, and that ends with the test.
 func Run(t *testing.T, open func(t *testing.T) eventstore.Store) {
-	for _, questions := range [][]question{events, versions, refusals, claims, answers, reads, models} {
+	for _, questions := range [][]question{events, versions, refusals, claims, answers, subjects, reads, models} {
 		for _, q := range questions {
 			t.Run(q.promise, func(t *testing.T) {
 				t.Parallel()

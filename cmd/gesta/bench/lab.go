@@ -72,6 +72,7 @@ var parts = []part{
 	{"pipeline", false, (*lab).pipeline},
 	{"http", false, (*lab).http},
 	{"rebuild", false, (*lab).rebuild},
+	{"seal", false, (*lab).sealed},
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
 	{"growth", true, (*lab).growth},

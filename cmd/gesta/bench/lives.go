@@ -2,12 +2,10 @@ package bench
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"time"
 
 	"gesta/commands"
-	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
@@ -35,19 +33,18 @@ func livesOf(events int) int { return events * 10 / 76 }
 // filler fills a store with lives, step by step, so that what happened to one user lies scattered over the
 // whole history, as it does where years have passed.
 type filler struct {
-	store     eventstore.Store
-	catalogue domain.Catalogue
-	hasher    commands.Hasher
-	lives     []life
+	store eventstore.Store
+	ink
+	hasher commands.Hasher
+	lives  []life
 }
 
-func newFiller(s eventstore.Store, i Installation, events int) (*filler, error) {
-	master, err := base64.StdEncoding.DecodeString(i.MasterKey)
+func newFiller(ctx context.Context, s eventstore.Store, i Installation, events int) (*filler, error) {
+	vault, err := vaultOf(ctx, s, i)
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := commands.NewHasher(master)
-	return &filler{s, domain.NewCatalogue(identity.Types), hasher, make([]life, livesOf(events))}, err
+	return &filler{s, ink{Vault: vault}, commands.NewHasher(vault.Keys.Claims()), make([]life, livesOf(events))}, nil
 }
 
 // fill says after each step how far it is.
@@ -66,79 +63,86 @@ func (f *filler) fill(ctx context.Context, step func(n int)) error {
 
 // append takes some users one step further.
 func (f *filler) append(ctx context.Context, step, from, to int) error {
-	var a eventstore.Append
+	if err := f.learn(ctx, step, from, to); err != nil {
+		return err
+	}
+	w := newWriting(ctx, f.ink, step == 0)
 	for u := from; u < to; u++ {
 		if step >= commonSteps && u%longEvery != 0 {
 			continue
 		}
-		writes, err := f.step(&f.lives[u], step, u)
-		if err != nil {
+		if err := f.step(w, &f.lives[u], step, u); err != nil {
 			return err
 		}
-		a.Writes = append(a.Writes, writes...)
 	}
-	if len(a.Writes) == 0 {
-		return nil
-	}
-	_, err := f.store.Append(ctx, a)
+	_, err := w.append(ctx, f.store)
 	return err
 }
 
-func (f *filler) step(l *life, step, number int) ([]eventstore.Write, error) {
+// learn asks for the keys of all at once.
+func (f *filler) learn(ctx context.Context, step, from, to int) error {
+	if step == 0 {
+		return nil
+	}
+	var users []id.ID
+	for _, l := range f.lives[from:to] {
+		users = append(users, l.user.ID)
+	}
+	before := f.Vault.Keys.Forgettings()
+	keys, err := f.store.Keys(ctx, f.Vault.Keys.Missing(users...))
+	if err == nil {
+		f.Vault.Keys.Learn(keys, before)
+	}
+	return err
+}
+
+func (f *filler) step(w *writing, l *life, step, number int) error {
 	switch {
 	case step == 0:
-		return f.register(l, number)
+		return f.register(w, l, number)
 	case step == 2:
-		return f.refresh(l)
+		return f.refresh(w, l)
 	case step%2 == 1 && step > 1:
-		return f.changePhone(l, fmt.Sprintf("+55%02d%09d", step, number))
+		return f.changePhone(w, l, fmt.Sprintf("+55%02d%09d", step, number))
 	}
-	return f.signIn(l)
+	return f.signIn(w, l)
 }
 
-func (f *filler) register(l *life, number int) ([]eventstore.Write, error) {
-	l.user = identity.UserID{ID: id.New(time.Now())}
-	w, err := f.write(identity.UserStream(l.user), &l.version, identity.UserRegistered{
-		UserID: l.user, Realm: realm, Role: "CU", Email: userEmail(number), Phone: "+5511999990000", PasswordHash: passwordHash,
-	})
-	w.Take = []eventstore.Claim{f.hasher.Hash(identity.EmailClaim(realm, userEmail(number)))}
-	return []eventstore.Write{w}, err
+func (f *filler) register(w *writing, l *life, number int) error {
+	l.user, l.version = identity.UserID{ID: id.New(time.Now())}, 1
+	write, err := w.add(identity.UserStream(l.user), 0, registration(number, l.user))
+	if err == nil {
+		write.Take = []eventstore.Claim{f.hasher.Hash(identity.EmailClaim(realm, userEmail(number)))}
+	}
+	return err
 }
 
-func (f *filler) signIn(l *life) ([]eventstore.Write, error) {
-	l.session, l.sessionAfter = identity.SessionID{ID: id.New(time.Now())}, 0
-	user, err := f.write(identity.UserStream(l.user), &l.version, identity.UserSignedIn{UserID: l.user, SessionID: l.session})
+func (f *filler) signIn(w *writing, l *life) error {
+	l.session, l.sessionAfter = identity.SessionID{ID: id.New(time.Now())}, 1
+	_, err := w.add(identity.UserStream(l.user), l.version, identity.UserSignedIn{UserID: l.user, SessionID: l.session})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	session, err := f.write(identity.SessionStream(l.session), &l.sessionAfter, identity.SessionOpened{
+	l.version++
+	write, err := w.add(identity.SessionStream(l.session), 0, identity.SessionOpened{
 		SessionID: l.session, UserID: l.user, Realm: realm, ExpiresAt: time.Now().Add(tokenLife), RefreshHash: identity.HashToken(l.session.String()),
 	})
-	session.Take = []eventstore.Claim{f.hasher.Hash(identity.SessionClaim(l.user, l.session))}
-	return []eventstore.Write{user, session}, err
+	if err == nil {
+		write.Take = []eventstore.Claim{f.hasher.Hash(identity.SessionClaim(l.user, l.session))}
+	}
+	return err
 }
 
-func (f *filler) refresh(l *life) ([]eventstore.Write, error) {
-	w, err := f.write(identity.SessionStream(l.session), &l.sessionAfter, identity.SessionRefreshed{
+func (f *filler) refresh(w *writing, l *life) error {
+	_, err := w.add(identity.SessionStream(l.session), l.sessionAfter, identity.SessionRefreshed{
 		SessionID: l.session, ExpiresAt: time.Now().Add(tokenLife), RefreshHash: identity.HashToken(l.user.String()),
 	})
-	return []eventstore.Write{w}, err
+	l.sessionAfter++
+	return err
 }
 
-func (f *filler) changePhone(l *life, phone string) ([]eventstore.Write, error) {
-	w, err := f.write(identity.UserStream(l.user), &l.version, identity.UserPhoneChanged{UserID: l.user, Phone: value.Phone(phone)})
-	return []eventstore.Write{w}, err
-}
-
-// write is one event that follows the version of its stream.
-func (f *filler) write(s domain.Stream, version *int64, what domain.Event) (eventstore.Write, error) {
-	e, err := f.catalogue.Encode(what)
-	if err != nil {
-		return eventstore.Write{}, err
-	}
-	now := time.Now()
-	*version++
-	return eventstore.Write{Stream: s, Expect: *version - 1, Events: []eventstore.NewEvent{{
-		ID: id.Event{ID: id.New(now)}, Type: e.Type, Schema: e.Schema, Data: e.Data, Secret: e.Secret, Meta: registrationMeta, OccurredAt: now,
-	}}}, nil
+func (f *filler) changePhone(w *writing, l *life, phone string) error {
+	_, err := w.add(identity.UserStream(l.user), l.version, identity.UserPhoneChanged{UserID: l.user, Phone: value.Phone(phone)})
+	l.version++
+	return err
 }

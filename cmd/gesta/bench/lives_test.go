@@ -10,7 +10,7 @@ import (
 func TestLivesBringAsManyEventsAsAreAskedFor(t *testing.T) {
 	const events = 760
 	s := &memory.Store{}
-	f, err := newFiller(s, Installation{MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}, events)
+	f, err := newFiller(t.Context(), s, Installation{MasterKey: "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="}, events)
 	if err != nil {
 		t.Fatal(err)
 	}

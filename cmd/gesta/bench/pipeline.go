@@ -69,18 +69,18 @@ func (l *lab) timeCommands(ctx context.Context, _ Installation, p *Process) erro
 
 // registered appends users, and waits until readers see them.
 func registered(ctx context.Context, p *Process, count int) ([]identity.UserID, error) {
-	catalogue := domain.NewCatalogue(identity.Types)
 	var users []identity.UserID
 	var last eventstore.Receipt
 	for n := range count {
-		w, err := registration(catalogue, n)
+		w, user := newWriting(ctx, ink{Vault: p.Executor.Vault}, true), identity.UserID{ID: id.New(time.Now())}
+		_, err := w.add(identity.UserStream(user), 0, registration(n, user))
+		if err == nil {
+			last, err = w.append(ctx, p.Store)
+		}
 		if err != nil {
 			return nil, err
 		}
-		users = append(users, identity.UserID{ID: w.Stream.ID})
-		if last, err = p.Store.Append(ctx, eventstore.Append{Writes: []eventstore.Write{w}}); err != nil {
-			return nil, err
-		}
+		users = append(users, user)
 	}
 	for !p.Fence.Await(ctx, last.Last) {
 		if ctx.Err() != nil {

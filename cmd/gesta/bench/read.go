@@ -9,13 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"gesta/domain"
-	"gesta/domain/id"
-	"gesta/domain/identity"
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/postgres"
+	"gesta/eventstore/seal"
 )
 
 const (
@@ -35,7 +33,11 @@ func (l *lab) reads(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	if err := fill(ctx, s, historySize); err != nil {
+	v, err := vaultOf(ctx, s, i)
+	if err == nil {
+		err = fill(ctx, s, ink{Vault: v}, historySize)
+	}
+	if err != nil {
 		return err
 	}
 	scanned, err := pool(ctx, i.App, 1)
@@ -43,7 +45,7 @@ func (l *lab) reads(ctx context.Context) error {
 		return err
 	}
 	defer scanned.Close()
-	took, err := turns(ctx, rounds, 0, reading(s), collecting(scanned), scanning(scanned))
+	took, err := turns(ctx, rounds, 0, reading(s, v), collecting(scanned), scanning(scanned))
 	if err != nil {
 		return err
 	}
@@ -54,8 +56,7 @@ func (l *lab) reads(ctx context.Context) error {
 }
 
 // reading reads all events once, as whoever catches up does: while one page is decoded, the next is read.
-func reading(s eventstore.Store) contestant {
-	catalogue := domain.NewCatalogue(identity.Types)
+func reading(s eventstore.Store, v *seal.Vault) contestant {
 	return whole(func(ctx context.Context) (n int, err error) {
 		pages := feed.Pages{Read: func(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
 			return checkpoint.After(ctx, s, last, limit)
@@ -65,9 +66,13 @@ func reading(s eventstore.Store) contestant {
 			if err != nil || len(events) == 0 {
 				return n, err
 			}
-			for _, r := range events {
-				if _, err := catalogue.Decode(r.Type, r.Schema, r.Data, r.Secret); err != nil {
-					return n, err
+			opened, err := v.Decode(ctx, events...)
+			if err != nil {
+				return n, err
+			}
+			for _, o := range opened {
+				if o.Err != nil {
+					return n, o.Err
 				}
 			}
 			last = events[len(events)-1].Mark()
@@ -132,40 +137,6 @@ func whole(do func(context.Context) (n int, err error)) contestant {
 		n, err := do(ctx)
 		return result{rate: float64(n) / time.Since(begin).Seconds()}, err
 	}
-}
-
-// fill appends so many registrations, each on a stream of its own, with all that a user's has.
-func fill(ctx context.Context, s eventstore.Store, events int) error {
-	catalogue := domain.NewCatalogue(identity.Types)
-	for done := 0; done < events; {
-		var a eventstore.Append
-		for range min(500, events-done) {
-			w, err := registration(catalogue, done)
-			if err != nil {
-				return err
-			}
-			a.Writes = append(a.Writes, w)
-			done++
-		}
-		if _, err := s.Append(ctx, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func registration(catalogue domain.Catalogue, n int) (w eventstore.Write, err error) {
-	now := time.Now()
-	user := identity.UserID{ID: id.New(now)}
-	e, err := catalogue.Encode(identity.UserRegistered{
-		UserID: user, Realm: realm, Role: "CU", Email: userEmail(n), Phone: "+5511999990000", PasswordHash: passwordHash,
-	})
-	if err != nil {
-		return w, err
-	}
-	return eventstore.Write{Stream: identity.UserStream(user), Events: []eventstore.NewEvent{{
-		ID: id.Event{ID: id.New(now)}, Type: e.Type, Schema: e.Schema, Data: e.Data, Secret: e.Secret, Meta: registrationMeta, OccurredAt: now,
-	}}}, nil
 }
 
 // What a registration by HTTP says of itself, and a hash as long as any.

@@ -9,9 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"gesta/domain"
-	"gesta/domain/identity"
-	"gesta/eventstore"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/postgres"
 	"gesta/projections"
@@ -30,7 +27,7 @@ func (l *lab) rebuild(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	ours, err := newCatchUp(ctx, i, s)
+	ours, err := newCatchUp(ctx, i, s, false)
 	if err != nil {
 		return err
 	}
@@ -73,27 +70,30 @@ type catchUp struct {
 	last      int64
 }
 
-func newCatchUp(ctx context.Context, i Installation, s *postgres.Store) (*catchUp, error) {
+func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bool) (*catchUp, error) {
 	c := &catchUp{passed: make(chan int64, 1)}
+	vault, err := vaultOf(ctx, s, i)
+	if err != nil {
+		return nil, err
+	}
 	c.projector = &projections.Projector{
-		URL: i.App, Schema: schema, Catalogue: domain.NewCatalogue(identity.Types, eventstore.Types), Projections: projections.All,
+		URL: i.App, Schema: schema, Vault: vault, Projections: projections.All,
 		Feed: &feed.Feed{Store: s}, Store: s, Log: slog.New(slog.DiscardHandler), Passed: c.note,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
-	if err := fill(ctx, s, 1); err != nil {
+	if err := fill(ctx, s, ink{vault, clear}, 1); err != nil {
 		return nil, err
 	}
 	if err := c.until(ctx, 1); err != nil { // It makes its tables.
 		return nil, err
 	}
-	if err := fill(ctx, s, projected-1); err != nil {
+	if err := fill(ctx, s, ink{vault, clear}, projected-1); err != nil {
 		return nil, err
 	}
 	c.last = projected
 	if err := c.until(ctx, c.last); err != nil {
 		return nil, err
 	}
-	var err error
 	if c.conn, err = pgx.Connect(ctx, i.Owner); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (l *lab) size(ctx context.Context, events int) (*sized, error) {
 	if s.store, err = postgres.Open(ctx, postgres.Options{URL: i.App, Schema: schema}); err != nil {
 		return s, err
 	}
-	f, err := newFiller(s.store, i, events)
+	f, err := newFiller(ctx, s.store, i, events)
 	if err != nil {
 		return s, err
 	}

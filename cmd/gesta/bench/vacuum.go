@@ -9,9 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gesta/cmd/gesta/loadgen"
-	"gesta/domain"
 	"gesta/domain/id"
-	"gesta/domain/identity"
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/postgres"
@@ -179,9 +177,12 @@ func quantiles(took []time.Duration) result {
 func project(ctx context.Context, i Installation, store eventstore.Store, s *strokes) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var err error
+	vault, err := vaultOf(ctx, store, i)
+	if err != nil {
+		return err
+	}
 	p := &projections.Projector{
-		URL: i.App, Schema: schema, Catalogue: domain.NewCatalogue(identity.Types), Projections: projections.All, Store: store,
+		URL: i.App, Schema: schema, Vault: vault, Projections: projections.All, Store: store,
 		Lead:   func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Passed: func(projections.Standing) {}, Log: slog.New(slog.DiscardHandler),
 		Feed: feedOf(func(ctx context.Context, handle func(context.Context, []eventstore.Recorded) error) error {

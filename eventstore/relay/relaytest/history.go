@@ -166,7 +166,7 @@ func (h *History) Fork(f eventstore.EpochForked) {
 		panic(err)
 	}
 	fact := h.One(h.head + 1).NewEvent
-	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f)
+	enc, err := domain.NewCatalogue(eventstore.Types).Encode(f, nil)
 	if err != nil {
 		panic(err)
 	}

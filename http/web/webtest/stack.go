@@ -12,10 +12,13 @@ import (
 	"gesta/commands"
 	"gesta/domain"
 	"gesta/domain/identity"
+	"gesta/domain/privacy"
 	"gesta/eventstore"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal"
+	"gesta/eventstore/seal/sealtest"
 	"gesta/http/server"
 	"gesta/http/web"
 	"gesta/projections"
@@ -44,11 +47,12 @@ func Start(t testing.TB, realms ...string) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, privacy.Types))
 	s := &Stack{Store: store, Reads: reads}
 	s.Fence = &projections.Fence{
 		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,
 	}
-	s.Identity = newIdentity(t, store, s.Fence, realms)
+	s.Identity = newIdentity(t, store, vault, s.Fence, realms)
 	s.stop = s.project(ctx, cancel, url, handoff)
 	t.Cleanup(func() {
 		s.StopProjector()
@@ -58,11 +62,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 	return s
 }
 
-func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence, realms []string) *commands.Identity {
-	hasher, err := commands.NewHasher(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
+func newIdentity(t testing.TB, store eventstore.Store, vault *seal.Vault, fence *projections.Fence, realms []string) *commands.Identity {
 	lifetimes := map[string]commands.Lifetimes{}
 	for _, r := range realms {
 		lifetimes[r] = commands.Lifetimes{Access: 15 * time.Minute, Refresh: 7 * 24 * time.Hour}
@@ -71,7 +71,7 @@ func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence,
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := commands.NewExecutor(store, domain.NewCatalogue(identity.Types), hasher)
+	x := commands.NewExecutor(store, vault, commands.NewHasher(make([]byte, 32)))
 	x.Settle = fence.Settle
 	passwords, err := commands.NewPasswords(4)
 	if err != nil {
@@ -83,7 +83,7 @@ func newIdentity(t testing.TB, store eventstore.Store, fence *projections.Fence,
 // project runs a projector and the fence, and answers what stops them.
 func (s *Stack) project(ctx context.Context, cancel func(), url string, handoff *eventstore.Handoff) (stop func()) {
 	p := &projections.Projector{
-		URL: url, Schema: postgres.DefaultSchema, Catalogue: domain.NewCatalogue(identity.Types),
+		URL: url, Schema: postgres.DefaultSchema, Vault: s.Identity.Executor.Vault,
 		Projections: projections.All,
 		Feed:        &feed.Feed{Store: s.Store, Handoff: handoff}, Store: s.Store, Passed: s.Fence.Passed, Log: slog.New(slog.DiscardHandler),
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
@@ -110,7 +110,7 @@ func (s *Stack) Connect(t testing.TB) {
 // Forget lets the commands know no stream's state any more.
 func (s *Stack) Forget() {
 	was := s.Identity.Executor
-	s.Identity.Executor = commands.NewExecutor(was.Store, was.Catalogue, was.Claims)
+	s.Identity.Executor = commands.NewExecutor(was.Store, was.Vault.Over(was.Store), was.Claims)
 	s.Identity.Executor.Settle = was.Settle
 }
 

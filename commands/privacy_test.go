@@ -1,0 +1,480 @@
+package commands_test
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/privacy"
+	"gesta/domain/value"
+	"gesta/eventstore"
+	"gesta/eventstore/memory"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/seal"
+	"gesta/eventstore/wait"
+)
+
+// A team is a stream that holds several persons: each has a badge, whose name nobody else in the world has, and the
+// team has a number.
+type (
+	teamFounded struct {
+		Number string `json:"number" privacy:"public"`
+	}
+	memberJoined struct {
+		UserID identity.UserID `json:"user_id" privacy:"public"`
+		Name   string          `json:"name" privacy:"personal:user_id"`
+		Badge  string          `json:"badge" privacy:"personal:user_id"`
+		Shoe   int             `json:"shoe" privacy:"public"`
+	}
+	team struct {
+		Number         string
+		Names, Badges  []string
+		Shoes, Evolved int
+	}
+	found struct {
+		Team   domain.Stream
+		Number string
+	}
+	join struct {
+		Team domain.Stream
+		memberJoined
+	}
+)
+
+func (teamFounded) EventType() string  { return "test.team.founded" }
+func (memberJoined) EventType() string { return "test.team.member_joined" }
+
+var (
+	teamTypes      = []domain.Type{domain.TypeOf[teamFounded](), domain.TypeOf[memberJoined]()}
+	teamAggregates = []domain.Aggregate{domain.AggregateOf[team]("test.team")}
+	errBadge       = &domain.Fault{Kind: domain.Conflict, Code: "badge_taken", Text: "badge is taken"}
+)
+
+func (s team) Evolve(e domain.Event, _ time.Time) team {
+	switch e := e.(type) {
+	case teamFounded:
+		s.Number = e.Number
+	case memberJoined:
+		s.Names, s.Badges = append(slices.Clone(s.Names), e.Name), append(slices.Clone(s.Badges), e.Badge)
+		s.Shoes += e.Shoe
+	}
+	s.Evolved++
+	return s
+}
+
+func (s team) Claims() (all []domain.Claim) {
+	if s.Number != "" {
+		all = append(all, domain.Claim{Scope: "team", Name: s.Number})
+	}
+	for _, b := range s.Badges {
+		all = append(all, domain.Claim{Scope: "badge", Name: b})
+	}
+	return all
+}
+
+func (team) Refuse(domain.Claim) error { return errBadge }
+
+func (c found) Target() domain.Stream { return c.Team }
+func (c join) Target() domain.Stream  { return c.Team }
+
+func (c found) Decide(team) ([]domain.Event, error) {
+	return []domain.Event{teamFounded{c.Number}}, nil
+}
+func (c join) Decide(team) ([]domain.Event, error) { return []domain.Event{c.memberJoined}, nil }
+
+func teamStream(name string) domain.Stream {
+	return domain.Stream{Kind: "test.team", ID: id.Named(name)}
+}
+
+func (p *population) found(name string) {
+	p.t.Helper()
+	_, err := commands.Execute(p.t.Context(), p.Executor, found{teamStream(name), name})
+	must(p.t, err)
+}
+
+func (p *population) join(name string, u identity.UserID, badge string) error {
+	_, err := commands.Execute(p.t.Context(), p.Executor, join{teamStream(name), memberJoined{u, "Name of " + badge, badge, 40}})
+	return err
+}
+
+func (p *population) team(name string) team {
+	p.t.Helper()
+	s, err := commands.State[team](p.t.Context(), p.Executor, teamStream(name))
+	must(p.t, err)
+	return s
+}
+
+func (p *population) privacy() *commands.Privacy {
+	return &commands.Privacy{
+		Executor: p.Executor, Leave: []commands.Leaving{p.Leave},
+		Aggregates: domain.NewAggregates(identity.Aggregates, privacy.Aggregates, teamAggregates),
+	}
+}
+
+func (p *population) forget(u identity.UserID) commands.Forgetting {
+	p.t.Helper()
+	signed, err := p.privacy().Forget(p.t.Context(), privacy.SubjectID(u))
+	must(p.t, err)
+	return p.reads(signed)
+}
+
+func (p *population) reads(signed commands.SignedForgetting) commands.Forgetting {
+	p.t.Helper()
+	f, err := signed.Verify(p.Executor.Vault.Keys.Receipts().Public().(ed25519.PublicKey))
+	must(p.t, err)
+	return f
+}
+
+func (p *population) get(u identity.UserID) identity.User {
+	p.t.Helper()
+	s, err := p.Get(p.t.Context(), realm.Name, u)
+	must(p.t, err)
+	return s
+}
+
+// stores runs a test over both kinds of store, with two processes.
+func stores(t *testing.T, f func(t *testing.T, s eventstore.Store, one, two *population)) {
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		s := &memory.Store{}
+		f(t, s, populate(t, s), populate(t, s))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
+		must(t, err)
+		t.Cleanup(s.Close)
+		f(t, s, populate(t, s), populate(t, s))
+	})
+}
+
+func TestWhoIsForgottenIsNobodyAnyMore(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		ann, bob := one.member("ann@example.com"), one.member("bob@example.com")
+		grant := two.signIn("ann@example.com")
+		one.found("red")
+		must(t, one.join("red", ann, "ann"))
+		must(t, two.join("red", bob, "bob"))
+		two.get(ann) // It is kept there.
+		before, err := s.Head(t.Context())
+		must(t, err)
+
+		f := one.forget(ann)
+		after, err := s.Head(t.Context())
+		must(t, err)
+		events, err := s.Read(t.Context(), before.Position, 100)
+		must(t, err)
+		var types []string
+		for _, r := range events {
+			types = append(types, r.Stream.Kind+" "+strings.TrimPrefix(r.Type, r.Stream.Kind+"."))
+		}
+		slices.Sort(types)
+		want := []string{
+			"identity.session ended", "identity.user deactivated", "identity.user privacy.subject.forgotten",
+			"privacy.subject forgotten", "test.team privacy.subject.forgotten",
+		}
+		if diff := cmp.Diff(want, types); diff != "" {
+			t.Error(diff)
+		}
+		if len(f.Events) != 3 || f.ForgottenAt != after.RecordedAt || f.HoldsFrom != f.ForgottenAt.Add(seal.MaxAge) ||
+			f.Subject != ann.String() || !slices.Equal(f.LinkedSubjects, []string{bob.String()}) {
+			t.Errorf("the receipt says %+v", f)
+		}
+		for name, p := range map[string]*population{"here": one, "elsewhere": two, "anew": populate(t, s)} {
+			u := p.get(ann)
+			if u.Email != "" || u.Phone != "" || u.PasswordHash != "" || u.Active || u.Role != "member" || u.ID != ann {
+				t.Errorf("%s she is %+v", name, u)
+			}
+			if got := p.team("red"); !slices.Equal(got.Badges, []string{"", "bob"}) || got.Shoes != 80 || got.Number != "red" || got.Evolved != 4 {
+				t.Errorf("%s the team is %+v", name, got)
+			}
+			if p.lives(grant) {
+				t.Errorf("%s she is signed in", name)
+			}
+			if _, err := p.SignIn(t.Context(), commands.Credentials{Realm: realm, Email: "ann@example.com", Password: "password"}); !errors.Is(err, commands.ErrCredentials) {
+				t.Errorf("%s she signs in: %v", name, err)
+			}
+			if _, err := p.Refresh(t.Context(), realm.Name, grant.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+				t.Errorf("%s she refreshes: %v", name, err)
+			}
+		}
+		one.found("blue")
+		if err := one.join("blue", bob, "bob"); !errors.Is(err, errBadge) {
+			t.Errorf("another's name is free: %v", err)
+		}
+		must(t, two.join("blue", bob, "ann")) // Hers is free.
+		if again := two.member("ann@example.com"); again == ann {
+			t.Error("she is registered anew as herself")
+		}
+		two.signIn("ann@example.com")
+	})
+}
+
+func TestNothingIsSaidAboutWhoIsForgotten(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		ann := one.member("ann@example.com")
+		one.found("red")
+		two.found("blue")
+		must(t, two.join("blue", ann, "ann")) // Her key is known there.
+		one.forget(ann)
+		email, active := value.Email("new@example.com"), true
+		for name, p := range map[string]*population{"here": one, "elsewhere": two, "anew": populate(t, s)} {
+			if err := p.join("red", ann, "other"+name); !errors.Is(err, domain.ErrForgotten) {
+				t.Errorf("%s: a new stream holds her: %v", name, err)
+			}
+			if err := p.join("blue", ann, "other"+name); !errors.Is(err, domain.ErrForgotten) {
+				t.Errorf("%s: the same stream says more: %v", name, err)
+			}
+			boss := identity.Caller{Realm: realm.Name, Role: realm.Administrator}
+			_, err := p.Change(t.Context(), commands.Change{Realm: realm, By: boss, User: ann, Email: &email})
+			if !errors.Is(err, domain.ErrForgotten) {
+				t.Errorf("%s: she has a new address: %v", name, err)
+			}
+			if _, err := p.Change(t.Context(), commands.Change{Realm: realm, By: boss, User: ann, Active: &active}); err != nil {
+				t.Errorf("%s: what is not about her person: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestForgettingTwiceIsForgettingOnce(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		ann := one.member("ann@example.com")
+		first, err1 := one.privacy().Forget(t.Context(), privacy.SubjectID(ann))
+		head, err2 := s.Head(t.Context())
+		second, err3 := two.privacy().Forget(t.Context(), privacy.SubjectID(ann))
+		must(t, errors.Join(err1, err2, err3))
+		if diff := cmp.Diff(first, second); diff != "" {
+			t.Error(diff)
+		}
+		if again, err := s.Head(t.Context()); err != nil || again != head {
+			t.Errorf("%v, %v", again, err)
+		}
+	})
+}
+
+func TestAHoldKeepsAPerson(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		ann := privacy.SubjectID(one.member("ann@example.com"))
+		if err := one.privacy().Hold(t.Context(), privacy.SubjectID{ID: id.Named("nobody")}, "case"); !errors.Is(err, privacy.ErrSubjectUnknown) {
+			t.Errorf("nobody is held: %v", err)
+		}
+		must(t, one.privacy().Hold(t.Context(), ann, "case of Ann"))
+		if _, err := two.privacy().Forget(t.Context(), ann); !errors.Is(err, privacy.ErrHeld) {
+			t.Errorf("%v", err)
+		}
+		if two.get(identity.UserID(ann)).Email == "" {
+			t.Error("she is forgotten")
+		}
+		must(t, two.privacy().Release(t.Context(), ann))
+		if f := one.forget(identity.UserID(ann)); len(f.Events) != 2 {
+			t.Errorf("%+v", f)
+		}
+		if err := one.privacy().Hold(t.Context(), ann, "too late"); !errors.Is(err, privacy.ErrSubjectUnknown) {
+			t.Errorf("who is forgotten is held: %v", err)
+		}
+		x, err := one.privacy().Export(t.Context(), ann)
+		if text, _ := json.Marshal(x); err != nil || strings.Contains(string(text), "case of") {
+			t.Errorf("%s, %v", text, err)
+		}
+	})
+}
+
+func TestWhoCanNotBeForgotten(t *testing.T) {
+	t.Parallel()
+	s := &memory.Store{}
+	p := populate(t, s)
+	if _, err := p.privacy().Forget(t.Context(), privacy.SubjectID{ID: id.Named("nobody")}); !errors.Is(err, privacy.ErrSubjectUnknown) {
+		t.Errorf("nobody: %v", err)
+	}
+	if _, err := p.privacy().Export(t.Context(), privacy.SubjectID{ID: id.Named("nobody")}); !errors.Is(err, privacy.ErrSubjectUnknown) {
+		t.Errorf("nobody: %v", err)
+	}
+	boss, err := p.register("boss@example.com", "boss")
+	must(t, err)
+	if _, err := p.privacy().Forget(t.Context(), privacy.SubjectID(boss)); !errors.Is(err, identity.ErrLastAdministrator) {
+		t.Errorf("the last administrator: %v", err)
+	}
+	if p.get(boss).Email != "boss@example.com" {
+		t.Error("he is forgotten all the same")
+	}
+}
+
+// While a person is being forgotten, others say something about that person: it is there and forgotten, or refused.
+func TestForgettingUnderARace(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		for round := range 5 {
+			ann := one.member(fmt.Sprintf("ann%d@example.com", round))
+			name := func(n int) string { return fmt.Sprintf("%d-%d", round, n) }
+			var all sync.WaitGroup
+			for n := range 8 {
+				p := []*population{one, two}[n%2]
+				p.found(name(n))
+				all.Go(func() {
+					for m := range 4 {
+						err := p.join(name(n), ann, fmt.Sprintf("badge%d-%d-%d", round, n, m))
+						if err != nil && !errors.Is(err, domain.ErrForgotten) {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			all.Go(func() { two.forget(ann) })
+			all.Wait()
+			for n := range 8 {
+				for _, p := range []*population{one, two, populate(t, s)} {
+					if got := p.team(name(n)); slices.ContainsFunc(got.Badges, func(b string) bool { return b != "" }) {
+						t.Errorf("round %d: %+v", round, got)
+					}
+				}
+			}
+			for n := range 8 {
+				for m := range 4 {
+					_, held, err := one.Executor.Holder(t.Context(), domain.Claim{Scope: "badge", Name: fmt.Sprintf("badge%d-%d-%d", round, n, m)})
+					if held || err != nil {
+						t.Errorf("a badge is held: %v", err)
+					}
+				}
+			}
+		}
+	})
+}
+
+// A key that comes back with a backup, and a person who does, are forgotten again by the receipt, and by no other.
+func TestAReceiptForgetsAgain(t *testing.T) {
+	t.Parallel()
+	s, older := &memory.Store{}, &memory.Store{}
+	p := populate(t, s)
+	ann := p.member("ann@example.com")
+	signed, err := p.privacy().Forget(t.Context(), privacy.SubjectID(ann))
+	must(t, err)
+	old := populate(t, older)
+	old.Executor.Vault.Keys = p.Executor.Vault.Keys.Over(older) // The house is the same.
+	_, err = old.Register(t.Context(), commands.Registration{User: ann, Realm: realm, Role: "member", Email: "ann@example.com", Phone: "1", Password: "password"})
+	must(t, err)
+	again, err := old.privacy().Reapply(t.Context(), signed)
+	must(t, err)
+	if f := old.reads(again); f.Subject != ann.String() || old.get(ann).Email != "" {
+		t.Errorf("%+v", f)
+	}
+	for what, change := range map[string]func(s *commands.SignedForgetting){
+		"another subject": func(s *commands.SignedForgetting) {
+			s.Receipt = []byte(strings.ReplaceAll(string(s.Receipt), ann.String(), id.Named("bob").String()))
+		},
+		"no signature":      func(s *commands.SignedForgetting) { s.Signature = "" },
+		"another signature": func(s *commands.SignedForgetting) { s.Signature = strings.Repeat("A", 86) + "==" },
+		"no receipt":        func(s *commands.SignedForgetting) { s.Receipt = nil },
+	} {
+		forged := signed
+		change(&forged)
+		if _, err := old.privacy().Reapply(t.Context(), forged); !errors.Is(err, commands.ErrReceipt) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := populate(t, &memory.Store{}).privacy().Reapply(t.Context(), signed); !errors.Is(err, commands.ErrReceipt) {
+		t.Errorf("another store takes it: %v", err)
+	}
+	var indented commands.SignedForgetting
+	text, err := json.MarshalIndent(signed, "", "    ")
+	must(t, errors.Join(err, json.Unmarshal(text, &indented)))
+	p.reads(indented)
+}
+
+func TestAllThatIsKeptAboutOnePersonIsExported(t *testing.T) {
+	t.Parallel()
+	p := populate(t, &memory.Store{})
+	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
+	p.signIn("ann@example.com")
+	p.found("red")
+	must(t, p.join("red", ann, "ann"))
+	must(t, p.join("red", bob, "bob"))
+	x, err := p.privacy().Export(t.Context(), privacy.SubjectID(ann))
+	must(t, err)
+	text, err := json.Marshal(x)
+	must(t, err)
+	for _, marker := range []string{"ann@example.com", "Name of ann", "identity.user.signed_in", ann.UUID()} {
+		if !strings.Contains(string(text), marker) {
+			t.Errorf("%s is missing: %s", marker, text)
+		}
+	}
+	for _, marker := range []string{"bob@example.com", "Name of bob", "password", "sealed:"} {
+		if strings.Contains(string(text), marker) {
+			t.Errorf("%s is there: %s", marker, text)
+		}
+	}
+}
+
+// What was written before anything was sealed would stay readable: that is said, and nothing is done by halves.
+func TestWhatWasWrittenInClearIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	s := &memory.Store{}
+	p := populate(t, s)
+	ann := p.member("ann@example.com")
+	_, err := s.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{
+		Stream: identity.UserStream(ann), Expect: 1, Events: []eventstore.NewEvent{{
+			ID: id.Event{ID: id.New(time.Now())}, Type: "identity.user.phone_changed", Schema: 1, OccurredAt: time.Now(), Meta: []byte(`{}`),
+			Data: []byte(`{"user_id":"` + ann.String() + `","phone":"4711"}`),
+		}},
+	}}})
+	must(t, err)
+	if _, err := p.privacy().Forget(t.Context(), privacy.SubjectID(ann)); !errors.Is(err, commands.ErrClear) {
+		t.Errorf("%v", err)
+	}
+	if u := p.get(ann); u.Phone != "4711" || u.Email != "ann@example.com" {
+		t.Errorf("%+v", u)
+	}
+}
+
+// What other processes keep in memory is dropped when they hear of it, and when they ask.
+func TestOtherProcessesDropWhatTheyKeep(t *testing.T) {
+	t.Parallel()
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
+	must(t, err)
+	t.Cleanup(s.Close)
+	p := populate(t, s)
+	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
+	other := populate(t, s)
+	told := make(chan eventstore.Recorded)
+	f := &commands.Forgotten{Vault: other.Executor.Vault, Executor: other.Executor, Store: s, Told: told, Log: slog.New(slog.DiscardHandler)}
+	go func() { _ = f.Run(t.Context()) }()
+	for _, u := range []identity.UserID{ann, bob} {
+		other.get(u)
+		if len(other.Executor.Vault.Keys.Missing(u.ID)) != 0 || !other.Executor.Keeps(identity.UserStream(u)) {
+			t.Error("nothing is kept")
+		}
+	}
+	p.forget(ann)
+	events, err := s.ReadStream(t.Context(), identity.UserStream(ann), 0, 10)
+	must(t, err)
+	for _, r := range events {
+		told <- r
+	}
+	wait.Until(t, "the state is dropped", func() bool { return !other.Executor.Keeps(identity.UserStream(ann)) })
+	if other.Executor.Vault.Keys.Forgettings() != 1 {
+		t.Error("the key is kept")
+	}
+	p.forget(bob)
+	now := f.Ask(t.Context(), time.Now().Add(-time.Hour))
+	if other.Executor.Keeps(identity.UserStream(bob)) || other.Executor.Vault.Keys.Forgettings() != 2 || now.Before(time.Now().Add(-2*time.Minute)) {
+		t.Errorf("after asking for what there is until %s", now)
+	}
+}

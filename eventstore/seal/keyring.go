@@ -1,0 +1,315 @@
+// Package seal keeps what is personal or secret in events closed to all who have not its key: AES-256-GCM, a key for
+// each person, wrapped by the master key. Who is forgotten loses the key, and the history stays as it is.
+//
+// A sealed value is bound to its stream, event, subject and field, and opens nowhere else.
+package seal
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gesta/domain/id"
+	"gesta/eventstore"
+)
+
+// MaxAge is how long an unwrapped key is in memory at most: Tidy every TidyEvery sees to that. At most some
+// 10,000 are, of a kilobyte each.
+const (
+	MaxAge     = time.Minute
+	TidyEvery  = 10 * time.Second
+	generation = 15 * time.Second
+	crowd      = 5000
+
+	rememberedAtMost = 1 << 16
+
+	bulk = 100 // Who needs more at once reads the history, and must not push out those whom requests need.
+)
+
+// Store is where wrapped keys are kept.
+type Store interface {
+	Source
+	Append(context.Context, eventstore.Append) (eventstore.Receipt, error)
+}
+
+// Source is where wrapped keys are read.
+type Source interface {
+	Keys(ctx context.Context, subjects []id.ID) ([]eventstore.SubjectKey, error)
+}
+
+// Keyring has the keys. It is safe for concurrent use.
+type Keyring struct {
+	Now func() time.Time // for how long keys are kept
+
+	source  Source
+	masters masters
+	house
+
+	mu          sync.Mutex
+	young, old  map[id.ID]entry // what came since the last change of generations, and before that
+	changed     time.Time       // when that was
+	forgotten   map[id.ID]bool  // by what the history says
+	forgettings int             // how often that was news
+}
+
+// entry is what is known of a subject's key; the zero entry is that there is none.
+type entry struct {
+	key       cipher.AEAD
+	forgotten bool
+	err       error // why it can't be unwrapped
+}
+
+// house are the keys of the whole store, which are kept as those of subjects are.
+type house struct {
+	claims   []byte             // that names are hashed with
+	secrets  cipher.AEAD        // of secrets that are nobody's
+	receipts ed25519.PrivateKey // that signs what was forgotten
+}
+
+var (
+	claimsID   = id.Named("gesta/house/claims")
+	secretsID  = id.Named("gesta/house/secrets")
+	receiptsID = id.Named("gesta/house/receipts")
+)
+
+// ErrMasterKey refuses a master key that is not the store's.
+var ErrMasterKey = errors.New("seal: not the master key that wraps this store's keys")
+
+// Open reads the keys of the house, and makes them where there are none. Claims are hashed with the given key from
+// then on; nil for a new one. The first master wraps, the others still unwrap.
+func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring, error) {
+	k := newKeyring(s, all)
+	if claims == nil {
+		claims = newKey()
+	}
+	for _, one := range []struct {
+		name  id.ID
+		fresh []byte
+		use   func(key []byte)
+	}{
+		{claimsID, claims, func(key []byte) { k.house.claims = key }},
+		{secretsID, newKey(), func(key []byte) { k.house.secrets = sealing(key) }},
+		{receiptsID, newKey(), func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) }},
+	} {
+		key, err := k.houseKey(ctx, s, one.name, one.fresh)
+		if err != nil {
+			return nil, err
+		}
+		one.use(key)
+	}
+	return k, nil
+}
+
+func newKeyring(s Source, all masters) *Keyring {
+	return &Keyring{Now: time.Now, source: s, masters: all, young: map[id.ID]entry{}, forgotten: map[id.ID]bool{}}
+}
+
+// Over is a keyring of its own over other keys of the same store, such as those of one moment.
+func (k *Keyring) Over(s Source) *Keyring {
+	over := newKeyring(s, k.masters)
+	over.house = k.house
+	return over
+}
+
+// HasHouse tells whether the store has keys at all: an older one, or one without a backup of its keys, has none.
+func HasHouse(ctx context.Context, s Source) (bool, error) {
+	keys, err := s.Keys(ctx, []id.ID{claimsID})
+	return len(keys) > 0, err
+}
+
+// houseKey answers the key that is there, whoever was faster.
+func (k *Keyring) houseKey(ctx context.Context, s Store, name id.ID, fresh []byte) ([]byte, error) {
+	stored, err := s.Keys(ctx, []id.ID{name})
+	if err == nil && len(stored) == 0 {
+		_, err = s.Append(ctx, eventstore.Append{Keys: []eventstore.SubjectKey{k.masters[0].wrap(name, fresh)}})
+		if other := (*eventstore.KeyExists)(nil); err == nil || errors.As(err, &other) {
+			stored, err = s.Keys(ctx, []id.ID{name})
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case len(stored) == 0:
+		return nil, fmt.Errorf("seal: the key %s was not kept", name)
+	}
+	key, err := k.masters.unwrap(stored[0])
+	if err != nil {
+		return nil, ErrMasterKey
+	}
+	return key, nil
+}
+
+// Claims is the key that names are hashed with.
+func (k *Keyring) Claims() []byte { return k.house.claims }
+
+// Receipts is the key that receipts are signed with.
+func (k *Keyring) Receipts() ed25519.PrivateKey { return k.house.receipts }
+
+// of answers what is known of each of the subjects, from memory or from the store.
+func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {
+	known := make([]entry, len(subjects))
+	missing := k.remembered(subjects, known)
+	if len(missing) == 0 {
+		return known, nil
+	}
+	before := k.Forgettings()
+	stored, err := k.source.Keys(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	fetched := k.unwrapped(stored)
+	k.keep(fetched, before, len(missing) <= bulk)
+	for i, s := range subjects {
+		if e, is := fetched[s]; is {
+			known[i] = e
+		}
+	}
+	return known, nil
+}
+
+// Missing answers those of the subjects of whose keys nothing is known here.
+func (k *Keyring) Missing(subjects ...id.ID) []id.ID {
+	return k.remembered(subjects, make([]entry, len(subjects)))
+}
+
+// remembered fills in what is known, and answers who is not.
+func (k *Keyring) remembered(subjects []id.ID, known []entry) (missing []id.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.age()
+	for i, s := range subjects {
+		e, is := k.get(s)
+		if is {
+			known[i] = e
+		} else {
+			missing = append(missing, s)
+		}
+	}
+	return missing
+}
+
+func (k *Keyring) get(s id.ID) (e entry, is bool) {
+	if k.forgotten[s] {
+		return entry{forgotten: true}, true
+	}
+	if e, is = k.young[s]; !is {
+		e, is = k.old[s]
+	}
+	return e, is
+}
+
+// age drops the older generation when its time has come, or too many have come.
+func (k *Keyring) age() {
+	now := k.Now()
+	if now.Sub(k.changed) < generation && len(k.young) < crowd {
+		return
+	}
+	if k.old = k.young; now.Sub(k.changed) >= 2*generation {
+		k.old = nil
+	}
+	k.young, k.changed = map[id.ID]entry{}, now
+}
+
+// Tidy drops keys that were kept for long enough.
+func (k *Keyring) Tidy() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.age()
+}
+
+// Learn takes over keys that somebody has asked for beside something else; before is what Forgettings answered
+// before that.
+func (k *Keyring) Learn(stored []eventstore.SubjectKey, before int) {
+	k.keep(k.unwrapped(stored), before, true)
+}
+
+func (k *Keyring) unwrapped(stored []eventstore.SubjectKey) map[id.ID]entry {
+	fetched := make(map[id.ID]entry, len(stored))
+	for _, one := range stored {
+		fetched[one.Subject] = k.opened(one)
+	}
+	return fetched
+}
+
+func (k *Keyring) opened(one eventstore.SubjectKey) entry {
+	if len(one.Wrapped) == 0 {
+		return entry{forgotten: true}
+	}
+	key, err := k.masters.unwrap(one)
+	if err != nil {
+		return entry{err: err}
+	}
+	return entry{key: sealing(key)}
+}
+
+// keep corrects what was fetched by who is known to be forgotten, and keeps it if it is to. Where somebody was found
+// to be forgotten meanwhile it may be older than that, and is not kept.
+func (k *Keyring) keep(fetched map[id.ID]entry, before int, wanted bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for s, e := range fetched {
+		switch {
+		case k.forgotten[s]:
+			fetched[s] = entry{forgotten: true}
+		case wanted && e.err == nil && before == k.forgettings:
+			k.young[s] = e
+		}
+	}
+}
+
+// Forgotten takes note that somebody is forgotten for ever, since the history says so.
+func (k *Keyring) Forgotten(subject id.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.forgotten[subject] {
+		return
+	}
+	if len(k.forgotten) == rememberedAtMost { // The store knows of them.
+		clear(k.forgotten)
+	}
+	k.forgotten[subject] = true
+	k.forgettings++
+	k.remove(subject)
+}
+
+// Drop lets the store be asked again for somebody's key.
+func (k *Keyring) Drop(subject id.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remove(subject)
+}
+
+func (k *Keyring) remove(subject id.ID) {
+	delete(k.young, subject)
+	delete(k.old, subject)
+}
+
+// Forgettings counts how often somebody was found to be forgotten: what was opened before it grows may know too much.
+func (k *Keyring) Forgettings() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.forgettings
+}
+
+// Cached counts the keys that are in memory.
+func (k *Keyring) Cached() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.young) + len(k.old)
+}
+
+// Rewrap wraps a key by the first master; ok is false where that is so already, or there is nothing to wrap.
+func (k *Keyring) Rewrap(one eventstore.SubjectKey) (wrapped eventstore.SubjectKey, ok bool, err error) {
+	if len(one.Wrapped) == 0 || k.masters[0].wraps(one) {
+		return one, false, nil
+	}
+	key, err := k.masters.unwrap(one)
+	if err != nil {
+		return one, false, fmt.Errorf("seal: subject %s: %w", one.Subject, err)
+	}
+	return k.masters[0].wrap(one.Subject, key), true, nil
+}
