@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,57 +145,66 @@ func (x *Executor) Holders(ctx context.Context, scope string) ([]domain.Stream, 
 	return s, unavailable(err)
 }
 
-// load folds the tail that the cached state has not seen, and caches the result.
+// load folds the tail that the cached state has not seen, and caches the result. Where it comes upon somebody who is
+// forgotten it begins anew, once: what was folded before may know what must not be known any more.
 func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) (folded, error) {
 	was, _ := x.states.Get(s)
 	f := was
 	if _, same := f.state.(S); !same {
 		f = folded{} // Nothing is cached, or somebody folded the stream into another state.
 	}
+	var forgotten []id.ID
 	for {
-		now, anew, err := foldOn[S](ctx, x, s, f)
+		now, news, err := foldOn[S](ctx, x, s, f)
 		if err != nil {
 			return folded{}, err
 		}
-		if !anew {
+		fresh := slices.ContainsFunc(news.forgotten, func(s id.ID) bool { return !slices.Contains(forgotten, s) })
+		if !news.forked && !fresh {
 			x.keep(s, was, now)
 			return now, nil
 		}
-		f = folded{}
+		f, forgotten = folded{}, append(forgotten, news.forgotten...)
 	}
 }
 
-// foldOn folds what follows f. It answers that all must be folded anew where the store has another history, and where
-// it comes upon somebody who was forgotten: f may know what must not be known any more, and so may what was opened
-// while that was not known here.
-func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream, f folded) (now folded, anew bool, err error) {
-	kept, forgettings, forgetting := f.version > 0, x.Vault.Keys.Forgettings(), false
+// news are why a state may have to be folded anew.
+type news struct {
+	forked    bool    // the store has another history
+	forgotten []id.ID // these persons
+}
+
+// foldOn folds what follows f.
+func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream, f folded) (now folded, n news, err error) {
 	state, _ := f.state.(S)
 	if f.holds == nil {
 		f.holds = &holds{}
 	}
 	for {
 		tail, forked, err := x.tail(ctx, s, f)
-		if err != nil || forked {
-			return f, forked, err
+		if n.forked = forked; err != nil || forked {
+			return f, n, err
 		}
 		opened, err := x.Vault.Decode(ctx, tail...)
 		if err != nil {
-			return f, false, err
+			return f, n, err
 		}
 		for i, r := range tail {
 			e, err := opened[i].Event, opened[i].Err
 			if err != nil {
-				return f, false, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
+				return f, n, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
 			}
-			_, forgets := e.(domain.Forgetter)
-			forgetting = forgetting || forgets
+			if who, is := e.(domain.Forgetter); is {
+				n.forgotten = append(n.forgotten, who.Forgets())
+			}
+			if domain.IsOf(s, e) {
+				state = state.Evolve(e, r.OccurredAt)
+			}
 			f.holds.add(opened[i].Subjects...)
-			state, f.version, f.last = state.Evolve(e, r.OccurredAt), r.Version, r.ID
+			f.version, f.last = r.Version, r.ID
 		}
-		f.state = state
-		if len(tail) < page {
-			return f, forgetting && (kept || forgettings != x.Vault.Keys.Forgettings()), nil
+		if f.state = state; len(tail) < page {
+			return f, n, nil
 		}
 	}
 }
@@ -243,7 +253,7 @@ func (x *Executor) first(ctx context.Context, s domain.Stream) ([]eventstore.Rec
 // ask asks as well for the keys of those who have the ids of the streams: they are most often the persons that the
 // events are about.
 func (x *Executor) ask(ctx context.Context, q eventstore.Survey) (eventstore.Surveyed, error) {
-	before := x.Vault.Keys.Forgettings()
+	before := x.Vault.Keys.Drops()
 	for _, t := range q.Tails {
 		q.Subjects = append(q.Subjects, t.Stream.ID)
 	}

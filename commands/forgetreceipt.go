@@ -84,14 +84,20 @@ func (p *Privacy) Reapply(ctx context.Context, receipt SignedForgetting) (Signed
 // receipt reads from the history where a person was forgotten, so that it is the same each time it is asked for.
 func (p *Privacy) receipt(ctx context.Context, subject privacy.SubjectID) (s SignedForgetting, err error) {
 	f := Forgetting{Subject: subject.String(), SubjectUUID: subject.UUID(), Events: []ForgettingFact{}, LinkedSubjects: []string{}}
-	err = p.each(ctx, subject, func(r eventstore.Recorded, o seal.Opened) error {
-		for _, other := range o.Subjects {
-			if name := other.String(); other != subject.ID && !slices.Contains(f.LinkedSubjects, name) {
-				f.LinkedSubjects = append(f.LinkedSubjects, name)
+	linked := map[id.ID]bool{subject.ID: true}
+	err = p.each(ctx, subject, func(events []eventstore.Recorded, opened []seal.Opened) error {
+		forgotten := false // Who comes later is not linked by this stream.
+		for i, r := range events {
+			if who, is := opened[i].Event.(domain.Forgetter); is && who.Forgets() == subject.ID {
+				f.add(r)
+				forgotten = true
 			}
-		}
-		if who, is := o.Event.(domain.Forgetter); is && who.Forgets() == subject.ID {
-			f.add(r)
+			for _, other := range opened[i].Subjects {
+				if !forgotten && !linked[other] {
+					linked[other] = true
+					f.LinkedSubjects = append(f.LinkedSubjects, other.String())
+				}
+			}
 		}
 		return nil
 	})
@@ -112,9 +118,9 @@ func (f *Forgetting) add(r eventstore.Recorded) {
 	}
 }
 
-// each visits all events of the streams that hold a person, and of the person's own, with what is about that person
-// alone opened, and no secrets.
-func (p *Privacy) each(ctx context.Context, subject privacy.SubjectID, visit func(eventstore.Recorded, seal.Opened) error) error {
+// each visits the streams that hold a person, and the person's own, each with all its events: what is about that person
+// alone is opened, and no secrets.
+func (p *Privacy) each(ctx context.Context, subject privacy.SubjectID, visit func([]eventstore.Recorded, []seal.Opened) error) error {
 	streams, err := p.Executor.Store.StreamsOf(ctx, subject.ID)
 	if err != nil {
 		return unavailable(err)
@@ -123,83 +129,38 @@ func (p *Privacy) each(ctx context.Context, subject privacy.SubjectID, visit fun
 		streams = append(streams, own)
 	}
 	for _, s := range streams {
-		if err := p.eachOf(ctx, s, subject, visit); err != nil {
+		events, opened, err := p.about(ctx, s, subject)
+		if err == nil && len(events) > 0 {
+			err = visit(events, opened)
+		}
+		if err != nil {
 			return unavailable(err)
 		}
 	}
 	return nil
 }
 
-func (p *Privacy) eachOf(ctx context.Context, s domain.Stream, subject privacy.SubjectID, visit func(eventstore.Recorded, seal.Opened) error) error {
-	for version := int64(0); ; {
-		events, err := p.Executor.Store.ReadStream(ctx, s, version, page)
+func (p *Privacy) about(ctx context.Context, s domain.Stream, subject privacy.SubjectID) (all []eventstore.Recorded, opened []seal.Opened, err error) {
+	for {
+		events, err := p.Executor.Store.ReadStream(ctx, s, int64(len(all)), page)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for i := range events {
 			events[i].Secret = nil
 		}
-		opened, err := p.Executor.Vault.DecodeOnly(ctx, subject.ID, events...)
+		some, err := p.Executor.Vault.DecodeOnly(ctx, subject.ID, events...)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		for i, r := range events {
-			if opened[i].Err != nil {
-				return opened[i].Err
+		for _, o := range some {
+			if o.Err != nil {
+				return nil, nil, o.Err
 			}
-			if err := visit(r, opened[i]); err != nil {
-				return err
-			}
-			version = r.Version
 		}
+		all, opened = append(all, events...), append(opened, some...)
 		if len(events) < page {
-			return nil
+			return all, opened, nil
 		}
 	}
-}
-
-// Exported is all that is kept about a person.
-type Exported struct {
-	Subject     string           `json:"subject"` // ULID
-	SubjectUUID string           `json:"subject_uuid"`
-	Streams     []ExportedStream `json:"streams"`
-}
-
-// ExportedStream is one that holds the person.
-type ExportedStream struct {
-	Stream string          `json:"stream"`
-	Events []ExportedEvent `json:"events"`
-}
-
-// ExportedEvent is what an event says, but for its secrets, and what it says about others.
-type ExportedEvent struct {
-	Type       string          `json:"type"`
-	Position   string          `json:"position"`
-	Version    string          `json:"version"`
-	OccurredAt time.Time       `json:"occurred_at"`
-	Data       json.RawMessage `json:"data"`
-}
-
-// Export answers all that is kept about a person, in the order of streams. It refuses with privacy.ErrSubjectUnknown.
-func (p *Privacy) Export(ctx context.Context, subject privacy.SubjectID) (x Exported, err error) {
-	x = Exported{Subject: subject.String(), SubjectUUID: subject.UUID()}
-	err = p.each(ctx, subject, func(r eventstore.Recorded, o seal.Opened) error {
-		data, err := p.Executor.Vault.Catalogue.Show(o.Event)
-		if err != nil {
-			return err
-		}
-		if n := len(x.Streams); n == 0 || x.Streams[n-1].Stream != r.Stream.String() {
-			x.Streams = append(x.Streams, ExportedStream{Stream: r.Stream.String()})
-		}
-		s := &x.Streams[len(x.Streams)-1]
-		s.Events = append(s.Events, ExportedEvent{
-			Type: r.Type, Position: strconv.FormatInt(r.Position, 10), Version: strconv.FormatInt(r.Version, 10),
-			OccurredAt: r.OccurredAt, Data: data,
-		})
-		return nil
-	})
-	if err == nil && len(x.Streams) == 0 {
-		err = privacy.ErrSubjectUnknown
-	}
-	return x, err
 }

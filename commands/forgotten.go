@@ -12,7 +12,8 @@ import (
 )
 
 // Forgotten drops what this process keeps in memory about persons as soon as they are forgotten, whoever did it: their
-// keys, and the states of the streams that hold them. Keys are dropped after seal.MaxAge in any case.
+// keys, and the states of the streams that hold them. Keys are dropped after seal.MaxAge in any case, and so are all
+// states where it can't be found out for as long.
 type Forgotten struct {
 	Vault    *seal.Vault
 	Executor *Executor // nil where nothing is decided
@@ -24,7 +25,7 @@ type Forgotten struct {
 	Told    <-chan eventstore.Recorded
 	Log     *slog.Logger
 
-	failing bool
+	failing time.Time // since when it can't be found out; zero while it can
 }
 
 // overlap is how far back is asked again: what was being committed when it was asked for is seen the next time, and so
@@ -65,7 +66,7 @@ func (f *Forgotten) see(r eventstore.Recorded) {
 }
 
 func (f *Forgotten) drop(subject id.ID, streams ...domain.Stream) {
-	f.Vault.Keys.Forgotten(subject)
+	f.Vault.Keys.Drop(subject)
 	if f.Executor != nil {
 		for _, s := range streams {
 			f.Executor.drop(s)
@@ -84,15 +85,25 @@ func (f *Forgotten) ask(ctx context.Context, since time.Time) time.Time {
 		}
 		f.drop(s, streams...)
 	}
-	if err != nil {
-		if !f.failing && ctx.Err() == nil {
-			f.Log.Warn("it can't be found out who was forgotten", "error", err)
-		}
-		f.failing = true
-		return since
+	if err == nil {
+		f.failing = time.Time{}
+		return now.Add(-overlap)
 	}
-	f.failing = false
-	return now.Add(-overlap)
+	if f.failing.IsZero() && ctx.Err() == nil {
+		f.failing = time.Now()
+		f.Log.Warn("it can't be found out who was forgotten", "error", err)
+	}
+	if f.Executor != nil && time.Since(f.failing) > seal.MaxAge-2*seal.TidyEvery {
+		f.Executor.dropAll()
+	}
+	return since
+}
+
+// dropAll lets all states be folded anew.
+func (x *Executor) dropAll() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.states.Purge()
 }
 
 // drop lets the state of a stream be folded anew.

@@ -223,12 +223,20 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 }
 
 // Leave puts somebody out who is going to be forgotten, with all sessions. The last active administrator can't go.
-func (i *Identity) Leave(w *Work, subject id.ID) error {
+func (i *Identity) Leave(w *Work, subject id.ID) (realm string, err error) {
 	u, err := Look[identity.User](w, identity.UserStream(identity.UserID{ID: subject}))
 	if err != nil || !u.Active {
-		return err
+		return u.Realm, err
 	}
-	return switchUser(w, i.Realms[u.Realm], u, false)
+	return u.Realm, switchUser(w, i.Realms[u.Realm], u, false)
+}
+
+// Follow leads from a user to the sessions.
+func (i *Identity) Follow(e domain.Event) []domain.Stream {
+	if e, is := e.(identity.UserSignedIn); is {
+		return []domain.Stream{identity.SessionStream(e.SessionID)}
+	}
+	return nil
 }
 
 // userIn hides the users of other realms.

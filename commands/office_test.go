@@ -134,7 +134,7 @@ func (o *office) cause(n int) {
 // effects are how many there are; -1 while the store is away.
 func (o *office) effects() int {
 	o.t.Helper()
-	s, err := commands.State[counter](o.t.Context(), executor(o.t, o.store), effects)
+	s, err := commands.State[counter](o.t.Context(), commands.NewExecutor(o.store, o.x.Vault, o.x.Claims), effects)
 	if errors.Is(err, domain.ErrUnavailable) {
 		return -1
 	}

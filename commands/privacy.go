@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,19 +19,20 @@ type Privacy struct {
 	Executor   *Executor
 	Aggregates domain.Aggregates
 	Leave      []Leaving
+	Follow     []func(domain.Event) []domain.Stream // which other streams an event about somebody leads to
 }
 
-// Leaving does, in the words of one context, what comes before somebody is forgotten there: a user is put out. It does
-// nothing about somebody it does not know.
-type Leaving func(w *Work, subject id.ID) error
+// Leaving does, in the words of one context, what comes before somebody is forgotten there, and answers the realm it
+// happens in: a user is put out. It does nothing about somebody it does not know.
+type Leaving func(w *Work, subject id.ID) (realm string, err error)
 
 // Hold keeps somebody's data from being forgotten, for a reason that is about that person too.
 func (p *Privacy) Hold(ctx context.Context, subject privacy.SubjectID, reason string) error {
-	known, err := p.isKnown(ctx, subject)
+	is, _, err := p.isKnown(ctx, subject)
 	if err != nil {
 		return err
 	}
-	if !known {
+	if !is {
 		return privacy.ErrSubjectUnknown
 	}
 	_, err = Execute(ctx, p.Executor, privacy.HoldSubject{Subject: subject, Reason: reason})
@@ -43,58 +45,125 @@ func (p *Privacy) Release(ctx context.Context, subject privacy.SubjectID) error 
 	return err
 }
 
-// isKnown tells whether there is a key of the subject.
-func (p *Privacy) isKnown(ctx context.Context, subject privacy.SubjectID) (bool, error) {
+// isKnown tells whether there is a key of the subject, and whether there was one.
+func (p *Privacy) isKnown(ctx context.Context, subject privacy.SubjectID) (is, was bool, err error) {
 	keys, err := p.Executor.Store.Keys(ctx, []id.ID{subject.ID})
-	return len(keys) > 0 && len(keys[0].Wrapped) > 0, unavailable(err)
+	was = len(keys) > 0
+	return was && len(keys[0].Wrapped) > 0, was, unavailable(err)
+}
+
+// ErrTooWidespread refuses to forget somebody who is in more streams than one commit takes, some twenty thousand.
+var ErrTooWidespread = &domain.Fault{
+	Kind: domain.TooLarge, Code: "too_widespread", Text: "this person is in more streams than can be written in one commit",
 }
 
 // Forget makes all that is kept about a person unreadable for ever, in one commit: it says so in every stream that
 // holds the person, lets go of the names that the person held, and destroys the key. All else in those streams stays.
 //
-// It refuses with privacy.ErrHeld while there is a hold, with privacy.ErrSubjectUnknown when nothing is kept, and with
-// what a context refuses to let go. A second time changes nothing.
+// It refuses with privacy.ErrHeld while there is a hold, with privacy.ErrSubjectUnknown when nothing is kept, with
+// ErrClear and ErrTooWidespread, and with what a context refuses to let go. A second time changes nothing.
 func (p *Privacy) Forget(ctx context.Context, subject privacy.SubjectID) (r SignedForgetting, err error) {
-	if err := p.Executor.Do(ctx, func(w *Work) error { return p.forget(w, subject) }); err != nil {
+	err = p.Executor.Do(ctx, func(w *Work) error { return p.forget(w, subject) })
+	if errors.Is(err, ErrTooLarge) {
+		err = ErrTooWidespread
+	}
+	if err != nil {
 		return r, err
 	}
 	return p.receipt(ctx, subject)
 }
 
 func (p *Privacy) forget(w *Work, subject privacy.SubjectID) error {
-	streams, err := w.x.Store.StreamsOf(w.ctx, subject.ID)
+	indexed, err := w.x.Store.StreamsOf(w.ctx, subject.ID)
 	if err != nil {
 		return err
 	}
-	own, held := privacy.SubjectStream(subject), len(streams)
-	if !slices.Contains(streams, own) {
-		streams = append(streams, own)
-	}
-	if err := w.Hold(streams...); err != nil {
+	own := privacy.SubjectStream(subject)
+	if err := w.Hold(append(indexed, own)...); err != nil {
 		return err
 	}
-	before, err1 := Look[privacy.Subject](w, own)
-	known, err2 := p.isKnown(w.ctx, subject)
-	if err := errors.Join(err1, err2); err != nil {
+	if err := p.decide(w, subject, len(indexed) > 0); err != nil {
 		return err
 	}
-	if !known && !before.Forgotten && held == 0 {
+	streams := w.holding(subject.ID)
+	for _, s := range append(indexed, own) {
+		if !slices.Contains(streams, s) {
+			streams = append(streams, s)
+		}
+	}
+	return p.forgetIn(w, subject, streams, len(indexed))
+}
+
+// decide decides that the person is forgotten, and what comes before.
+func (p *Privacy) decide(w *Work, subject privacy.SubjectID, held bool) error {
+	_, was, err := p.isKnown(w.ctx, subject)
+	if err != nil {
+		return err
+	}
+	if !was { // Lost, perhaps: what can't be read any more must not keep the person from being forgotten.
+		w.x.Vault.Keys.Gone(subject.ID)
+	}
+	before, err := Look[privacy.Subject](w, privacy.SubjectStream(subject))
+	if err != nil {
+		return err
+	}
+	is, _, err := p.isKnown(w.ctx, subject) // After the look: whoever destroys it meanwhile moves the stream.
+	if err != nil {
+		return err
+	}
+	if !is && !before.Forgotten && !held {
 		return privacy.ErrSubjectUnknown
 	}
-	said, err := Decide(w, privacy.ForgetSubject{Subject: subject, Known: known})
-	if err != nil {
+	if _, err := Decide(w, privacy.ForgetSubject{Subject: subject, Known: is}); err != nil {
 		return err
 	}
-	if before.Forgotten && said == before {
+	if before.Forgotten && !is {
 		return nil
 	}
 	for _, leave := range p.Leave {
-		if err := leave(w, subject.ID); err != nil {
+		realm, err := leave(w, subject.ID)
+		if err != nil {
 			return err
 		}
+		w.happensIn(realm)
+	}
+	return nil
+}
+
+// holding are the streams that the work has looked at and that hold a person, whether or not the store finds them.
+func (w *Work) holding(subject id.ID) (all []domain.Stream) {
+	for _, t := range w.tracks {
+		if t.stream.ID == subject || len(t.holds.others([]id.ID{subject})) == 0 {
+			all = append(all, t.stream)
+		}
+	}
+	return all
+}
+
+// happensIn says in which realm was decided what was decided so far, but for what is of no realm.
+func (w *Work) happensIn(realm string) {
+	for _, t := range w.tracks {
+		if t.realm == "" && t.stream.Kind != privacy.Kind {
+			t.realm = realm
+		}
+	}
+}
+
+// forgetIn has streams say that the person is forgotten, unless they do, and be what they are without the person.
+func (p *Privacy) forgetIn(w *Work, subject privacy.SubjectID, streams []domain.Stream, held int) error {
+	claims, err := w.x.Store.ClaimsOf(w.ctx, streams)
+	if err != nil {
+		return err
 	}
 	for _, s := range streams {
-		if err := p.forgetIn(w, subject, s); err != nil {
+		past, err := p.past(w, s, subject)
+		if err != nil {
+			return err
+		}
+		if t := w.track(s); past.version == 0 && (t == nil || len(t.events) == 0) {
+			continue // Somebody has looked for it, and it is not there.
+		}
+		if err := w.forgetIn(past, subject, claims[s]); err != nil {
 			return err
 		}
 	}
@@ -102,40 +171,41 @@ func (p *Privacy) forget(w *Work, subject privacy.SubjectID) error {
 	return nil
 }
 
-// forgetIn has a stream say that the person is forgotten, unless it does, and be what it is without the person.
-func (p *Privacy) forgetIn(w *Work, subject privacy.SubjectID, s domain.Stream) error {
-	fact := privacy.SubjectForgotten{SubjectID: subject}
-	past, err := p.past(w, s, subject)
-	if err != nil {
-		return err
-	}
-	t := w.track(s)
+func (w *Work) forgetIn(past past, subject privacy.SubjectID, claims []eventstore.Claim) error {
+	t := w.track(past.stream)
 	if t == nil {
-		t = &track{stream: s, version: past.version, last: past.last, before: past.before, holds: past.holds, realm: past.realm}
+		t = &track{stream: past.stream, version: past.version, last: past.last, before: past.without, holds: past.holds}
 		w.tracks = append(w.tracks, t)
 	}
 	if t.version != past.version {
 		return w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, reread: true})
 	}
-	if !past.forgotten && !slices.Contains(t.events, domain.Event(fact)) {
+	t.realm = cmp.Or(past.realm, t.realm)
+	fact := domain.Event(privacy.SubjectForgotten{SubjectID: subject})
+	if !past.forgotten && !slices.Contains(t.events, fact) {
 		t.events = append(t.events, fact)
 	}
 	t.after = past.without
 	for _, e := range t.events {
-		t.after = past.of.Evolve(t.after, e, w.At())
+		if domain.IsOf(t.stream, e) {
+			t.after = past.of.Evolve(t.after, e, w.At())
+		}
 	}
+	still := w.x.Claims.HashAll(domain.ClaimsOf(t.after))
+	t.drop = slices.DeleteFunc(claims, func(c eventstore.Claim) bool { return slices.Contains(still, c) })
 	return nil
 }
 
-// past is what a stream's events come to, with a person and without.
+// past is what a stream's events come to without a person.
 type past struct {
-	of              domain.Aggregate
-	version         int64
-	last            id.Event
-	before, without any
-	holds           *holds
-	forgotten       bool   // the stream says so
-	realm           string // of its first event
+	stream    domain.Stream
+	of        domain.Aggregate
+	version   int64
+	last      id.Event
+	without   any
+	holds     *holds
+	forgotten bool   // the stream says so
+	realm     string // of its first event
 }
 
 // ErrClear refuses to forget what was written before personal data was sealed: it would stay readable.
@@ -148,7 +218,7 @@ func (p *Privacy) past(w *Work, s domain.Stream, subject privacy.SubjectID) (f p
 	if !known {
 		return f, fmt.Errorf("commands: nobody here knows what %s is", s.Kind)
 	}
-	f = past{of: of, before: of.Zero, without: of.Zero, holds: &holds{}}
+	f = past{stream: s, of: of, without: of.Zero, holds: &holds{}}
 	for {
 		events, err := w.x.Store.ReadStream(w.ctx, s, f.version, page)
 		if err == nil {
@@ -161,28 +231,22 @@ func (p *Privacy) past(w *Work, s domain.Stream, subject privacy.SubjectID) (f p
 }
 
 func (f *past) fold(w *Work, subject privacy.SubjectID, events []eventstore.Recorded) error {
-	with, err1 := w.x.Vault.Decode(w.ctx, events...)
-	without, err2 := w.x.Vault.DecodeWithout(w.ctx, subject.ID, events...)
-	if err1 != nil || err2 != nil {
-		return errors.Join(err1, err2)
+	opened, err := w.x.Vault.DecodeWithout(w.ctx, subject.ID, events...)
+	if err != nil {
+		return err
 	}
 	for i, r := range events {
-		closed, err := w.x.Vault.Catalogue.Parse(r.Type, r.Schema, r.Data, r.Secret)
-		if err != nil {
-			return err
-		}
-		if closed.IsClear(subject.ID) {
+		o := opened[i]
+		switch {
+		case o.Err != nil:
+			return o.Err
+		case slices.Contains(o.Clear, subject.ID):
 			return ErrClear
+		case domain.IsOf(r.Stream, o.Event):
+			f.without = f.of.Evolve(f.without, o.Event, r.OccurredAt)
 		}
-		if err := without[i].Err; err != nil {
-			return err
-		}
-		if with[i].Err == nil { // The key may be lost.
-			f.before = f.of.Evolve(f.before, with[i].Event, r.OccurredAt)
-		}
-		f.without = f.of.Evolve(f.without, without[i].Event, r.OccurredAt)
-		f.holds.add(without[i].Subjects...)
-		who, is := without[i].Event.(domain.Forgetter)
+		f.holds.add(o.Subjects...)
+		who, is := o.Event.(domain.Forgetter)
 		f.forgotten = f.forgotten || is && who.Forgets() == subject.ID
 		f.version, f.last = r.Version, r.ID
 		if f.realm == "" {

@@ -147,7 +147,7 @@ func (w *PolicyWorker) due(ctx context.Context, p Policy, r eventstore.Recorded)
 }
 
 func (w *PolicyWorker) decode(ctx context.Context, r eventstore.Recorded) (domain.Event, error) {
-	opened, err := w.Vault.Decode(ctx, r)
+	opened, err := w.Vault.DecodePublished(ctx, r)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -40,6 +41,7 @@ type track struct {
 	before, after any
 	events        []domain.Event
 	take, release []domain.Claim
+	drop          []eventstore.Claim // released as well, whatever they stand for
 	holds         *holds
 	subjects      []id.ID // that the stream holds from now on
 	realm         string  // of its events, where it is not that of the work
@@ -221,7 +223,7 @@ func (w *Work) commit() error {
 	w.spend()
 	w.seals.Kept()
 	for _, f := range w.forget {
-		w.x.Vault.Keys.Forgotten(f.Subject)
+		w.x.Vault.Keys.Drop(f.Subject)
 	}
 	w.keep()
 	w.unlock() // Waiting for readers is no reason to hold up other writers.
@@ -264,6 +266,11 @@ func (w *Work) append() (a eventstore.Append, err error) {
 		}
 		t.take, t.release = domain.ClaimChanges(t.before, t.after)
 		write.Take, write.Release = w.x.Claims.HashAll(t.take), w.x.Claims.HashAll(t.release)
+		for _, c := range t.drop {
+			if !slices.Contains(write.Release, c) {
+				write.Release = append(write.Release, c)
+			}
+		}
 		a.Writes = append(a.Writes, write)
 	}
 	a.Keys, a.Forget = w.seals.Keys, w.forget
@@ -345,6 +352,9 @@ func (w *Work) refusedSubject(err error) error {
 	case errors.As(err, &exists):
 		w.x.Vault.Keys.Drop(exists.Subject)
 	case errors.As(err, &gone):
+		if w.seals.Brings(gone.Subject) {
+			return fmt.Errorf("%w: the key of %s is lost", err, gone.Subject)
+		}
 		w.x.Vault.Keys.Drop(gone.Subject)
 	case !errors.As(err, &moved):
 		return err

@@ -165,25 +165,24 @@ func (p *part) take(from, whole reflect.Value, shapes bool) error {
 	return nil
 }
 
-// AddSubjects adds to all those whose data is in the event, each once, sealed or not.
-func (r read) AddSubjects(all []id.ID) []id.ID {
+// AddSubjects adds to all those whose data is sealed in the event, each once.
+func (r read) AddSubjects(all []id.ID) []id.ID { return r.add(all, true) }
+
+// AddClear adds to all those of whom the event says something that was written before it was sealed, each once.
+func (r read) AddClear(all []id.ID) []id.ID { return r.add(all, false) }
+
+func (r read) add(all []id.ID, sealed bool) []id.ID {
 	before := len(all)
 	_ = r.each(func(f *field, in scope, text string, _ reflect.Value) error {
-		if subject := f.subjectIn(in); text != "" && !subject.IsZero() && !slices.Contains(all[before:], subject) {
+		if text == "" || isSealed(text) != sealed {
+			return nil
+		}
+		if subject := f.subjectIn(in); !subject.IsZero() && !slices.Contains(all[before:], subject) {
 			all = append(all, subject)
 		}
 		return nil
 	})
 	return all
-}
-
-// IsClear tells whether anything of a person's was written before it was sealed.
-func (r read) IsClear(subject id.ID) (is bool) {
-	_ = r.each(func(f *field, in scope, text string, _ reflect.Value) error {
-		is = is || text != "" && !isSealed(text) && f.owned() && f.subjectIn(in) == subject
-		return nil
-	})
-	return is
 }
 
 func (r read) open(s Opener) (any, error) {

@@ -61,11 +61,15 @@ func From[Old any, New Event](today func(Old) New) Upcast {
 func TypeOf[E Event](older ...Upcast) Type {
 	var zero E
 	_, forgets := Event(zero).(Forgetter)
-	return Type{
+	t := Type{
 		Name: zero.EventType(), Schema: len(older) + 1,
 		New:   func() Event { return zero },
 		codec: newCodec[E](), older: older, forgets: forgets,
 	}
+	if forgets && !t.codec.plain {
+		panic("domain: " + t.Name + " forgets somebody, and must be readable by everybody")
+	}
+	return t
 }
 
 // ErrUnknownType is answered for an event of a type, or of a schema, that this program has never

@@ -47,3 +47,10 @@ var ErrForgotten = &Fault{Kind: Conflict, Code: "forgotten", Text: "this person 
 // Forgetter is an event that says that somebody is forgotten: whatever is kept of the stream's past before it is
 // dropped, since that may know what must not be known any more.
 type Forgetter interface{ Forgets() id.ID }
+
+// IsOf tells whether an event means anything for the state of a stream. That somebody is forgotten is said in all
+// streams that hold the person, and means something in its own alone.
+func IsOf(s Stream, e Event) bool {
+	_, forgets := e.(Forgetter)
+	return !forgets || strings.HasPrefix(e.EventType(), s.Kind+".")
+}

@@ -184,8 +184,8 @@ func TestClearValuesAreRead(t *testing.T) {
 	if got, _ := e.(invited); err != nil || got.Note != "hello" || string(got.Door) != "key" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if !closed.IsClear(host.ID) || closed.IsClear(ann.ID) {
-		t.Error("it is not known whose data is clear")
+	if clear, sealed := closed.AddClear(nil), closed.AddSubjects(nil); !slices.Equal(clear, []id.ID{host.ID}) || len(sealed) > 0 {
+		t.Errorf("clear is what is said of %v, sealed of %v", clear, sealed)
 	}
 }
 

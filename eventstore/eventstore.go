@@ -24,9 +24,9 @@ const (
 // twice, so that whoever reads "after the last position I saw" can't skip an event, and a missing
 // number is damage. RecordedAt never decreases with the position.
 type Store interface {
-	// Append commits the whole of a or nothing of it. It refuses with *Conflict, *ClaimTaken,
-	// *KeyExists, *KeyGone, *SubjectMoved, *Repeated, ErrTooLarge, ErrMalformed or ErrUnavailable. After ErrUnavailable the
-	// append may still be there, whole: ask for its streams before trying again.
+	// Append commits the whole of a or nothing of it. It refuses with *Conflict, *ClaimTaken, *KeyExists,
+	// *KeyGone, *SubjectMoved, *Repeated, ErrTooLarge, ErrMalformed or ErrUnavailable. After ErrUnavailable
+	// the append may still be there, whole: ask for its streams before trying again.
 	Append(ctx context.Context, a Append) (Receipt, error)
 
 	// Read answers at most limit events with positions greater than after, in order.
@@ -40,6 +40,9 @@ type Store interface {
 
 	// Holder answers the stream that holds a claim, if any does.
 	Holder(ctx context.Context, c Claim) (s domain.Stream, held bool, err error)
+
+	// ClaimsOf answers the claims that streams hold. It may take long.
+	ClaimsOf(ctx context.Context, streams []domain.Stream) (map[domain.Stream][]Claim, error)
 
 	// Holders answers every stream that holds a claim in the scope, in the order of streams.
 	Holders(ctx context.Context, scope Hash) ([]domain.Stream, error)

@@ -69,6 +69,9 @@ func (f *Facts) judgeSubjects(a Append) error {
 		if _, has := f.Subjects[SubjectID(k.Subject)]; has {
 			return &KeyExists{Subject: k.Subject}
 		}
+		if f.Streams[SubjectID(k.Subject)] > 0 {
+			return &KeyGone{Subject: k.Subject}
+		}
 		brought[k.Subject] = true
 	}
 	for _, w := range a.Writes {

@@ -30,7 +30,8 @@ type ClaimTaken struct {
 // KeyExists refuses an append that brings a key for a subject that has one.
 type KeyExists struct{ Subject id.ID }
 
-// KeyGone refuses an append that has a stream hold a subject whose key was destroyed, or who has none.
+// KeyGone refuses an append that has a stream hold a subject whose key was destroyed, or who has none, and one that
+// brings a new key for a subject that streams hold: then the key is lost.
 type KeyGone struct{ Subject id.ID }
 
 // SubjectMoved refuses to forget a subject that other streams hold than were read.

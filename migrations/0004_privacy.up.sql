@@ -7,6 +7,10 @@ create table subject_streams (
 	primary key (subject, stream_id, stream_kind)
 );
 
+-- Where everything is sealed from: up to there, what was written in clear was looked for and is in the table above.
+-- Null until that was done.
+alter table head add sealed_after bigint;
+
 -- The key of somebody who was forgotten is empty, and stays so: nobody gets another one.
 do $$
 begin

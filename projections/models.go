@@ -134,7 +134,7 @@ func (m *models) advance(batch *pgx.Batch, to eventstore.Mark) {
 // write lets every rule have its say about each of the events, for all of which keys are asked at once. Of streams
 // that are held, only what must not wait is written.
 func (m *models) write(ctx context.Context, batch *pgx.Batch, held map[domain.Stream]bool, events ...eventstore.Recorded) error {
-	opened, err := m.vault.Decode(ctx, events...)
+	opened, err := m.vault.DecodePublished(ctx, events...)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type app struct {
 	metrics    *prometheus.Registry
 	catalogue  domain.Catalogue
 	aggregates domain.Aggregates
+	sealed     bool        // everything is sealed from some position on
 	vault      *seal.Vault // nil until it is opened
 	hasher     commands.Hasher
 	handoff    *eventstore.Handoff
@@ -104,6 +105,7 @@ func (a *app) openCommands(ctx context.Context) error {
 	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
 	a.privacy = &commands.Privacy{
 		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
+		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
 	}
 	a.openSurfaces()
 	return nil

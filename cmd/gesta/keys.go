@@ -46,15 +46,28 @@ func (keysRotate) Run(ctx context.Context, s *Settings, std streams) error {
 		if err := a.openVault(ctx); err != nil {
 			return err
 		}
-		all, replaced, err := a.store.RewrapKeys(ctx, a.vault.Keys.Rewrap)
-		if err == nil && ofDev {
-			err = endNextMasterKey(s.Data)
+		if err := a.rotate(ctx, std); err != nil || !ofDev {
+			return err
 		}
-		if err == nil {
-			fmt.Fprintf(std.out, "%d of %d keys are wrapped anew; no event was rewritten\n", replaced, all)
-		}
-		return err
+		return endNextMasterKey(s.Data)
 	})
+}
+
+// rotate is done when no key is left that the new master key does not wrap: somebody may have added one meanwhile.
+func (a *app) rotate(ctx context.Context, std streams) error {
+	all, replaced, err := a.store.RewrapKeys(ctx, a.vault.Keys.Rewrap)
+	if err != nil {
+		return err
+	}
+	left, err := a.store.KeysBeside(ctx, a.vault.Keys.Heads()[0])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "%d of %d keys are wrapped anew; no event was rewritten\n", replaced, all)
+	if left > 0 {
+		return fmt.Errorf("%d keys are still wrapped by the old master key: some process adds them, or they are damaged; run this again", left)
+	}
+	return nil
 }
 
 // masterKeyFile is where `gesta dev` keeps its master key, and beside it the next one while keys are wrapped anew.

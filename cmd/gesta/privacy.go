@@ -10,7 +10,6 @@ import (
 	"gesta/commands"
 	"gesta/domain/id"
 	"gesta/domain/privacy"
-	"gesta/eventstore"
 )
 
 // privacyCmd is about one person's data.
@@ -136,36 +135,17 @@ func (a *app) printReceipt(ctx context.Context, std streams, receipt commands.Si
 // Run walks the history.
 func (privacyReindex) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
-		var all, added int64
-		for after := int64(0); ; {
-			events, err := a.store.Read(ctx, after, exportPage)
-			if err != nil {
-				return err
-			}
-			n, err := a.store.IndexSubjects(ctx, a.holdings(events))
-			if err != nil {
-				return err
-			}
-			all, added = all+int64(len(events)), added+n
-			if len(events) < exportPage {
-				fmt.Fprintf(std.out, "%d events, %d streams that were not known to hold somebody\n", all, added)
-				return nil
-			}
-			after = events[len(events)-1].Position
+		if err := a.openVault(ctx); err != nil {
+			return err
 		}
-	})
-}
-
-// holdings are whom the events are about. What can't be read here is about nobody.
-func (a *app) holdings(events []eventstore.Recorded) (all []eventstore.Holding) {
-	for _, r := range events {
-		closed, err := a.catalogue.Parse(r.Type, r.Schema, r.Data, r.Secret)
+		head, err := a.store.Head(ctx)
 		if err != nil {
-			continue
+			return err
 		}
-		for _, s := range closed.AddSubjects(nil) {
-			all = append(all, eventstore.Holding{Subject: eventstore.SubjectID(s), Stream: r.Stream})
+		added, err := a.reindex(ctx, head.Position)
+		if err == nil {
+			fmt.Fprintf(std.out, "%d events, %d streams that were not known to hold somebody\n", head.Position, added)
 		}
-	}
-	return all
+		return err
+	})
 }

@@ -406,12 +406,23 @@ func TestAStoreThatWasBegunInClearGoesOn(t *testing.T) {
 			'{"user_id":"%s","realm":"accounts","role":"CU","email":"ann@example.com","phone":"4711"}', '{"password_hash":"$2a$04$Ro0CUfOqk6cXEKf3dyaM7OhSCvnwM9s4wIX9JeLapehKK5YdLxKcm"}',
 			'{"realm":"accounts"}', now(), now());
 		insert into gesta.claims values ('%x', '%x', 'identity.user', '%[2]s')`, hasher.Fingerprint(), ann, ulid(t, ann), claim.Scope, claim.Name))
-	_, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector")
 	api.expect(409, "POST", "/users", "", registration("ann@example.com"))
 	i.level(t, api)
-	i.verify(t, "--only", "history,claims,projections")
-	mustGesta(t, i.env, "privacy", "reindex")
 	i.verify(t)
 	refuses(t, i.env, "was written before personal data was sealed", "privacy", "forget", "--subject", ann)
+	boss := api.expect(201, "POST", "/users", "", with(registration("boss@example.com"), "role", "BO"))
+	token := api.expect(200, "POST", "/auth/login", "", credentials("boss@example.com")).field("access_token")
+	api.expect(200, "PUT", "/users/"+ann, token, map[string]string{"phone": "marker-phone"})
+	i.level(t, api)
+	i.verify(t)
+	refuses(t, i.env, "was written before personal data was sealed", "privacy", "forget", "--subject", ann)
+	if rows := pgtest.Rows(t, i.owner, `select data::text from gesta.events where data::text like '%marker-phone%'`); len(rows) > 0 {
+		t.Errorf("%s is not sealed", rows)
+	}
+	api.expect(200, "GET", "/users/"+boss.field("id"), token, nil)
 	refuses(t, append(slices.Clone(i.env), "GESTA_MASTER_KEY=YW5vdGhlciBrZXkgb2YgdGhpcnR5LXR3byBieXRlcy4="), "not the master key", "verify")
+	p.stop()
+	i.exec(t, `delete from gesta_keys.subject_keys`)
+	refuses(t, i.env, "the keys of this store are not there", "serve", "--listen", "127.0.0.1:0")
 }

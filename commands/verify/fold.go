@@ -57,7 +57,9 @@ func (f *fold) evolve(a domain.Aggregate, e domain.Event, r eventstore.Recorded)
 		f.opaque = true
 		f.wrong = append(f.wrong, "version "+number(r.Version)+" can't be folded: its state "+domain.Panicked(p))
 	}()
-	f.state = a.Evolve(f.state, e, r.OccurredAt)
+	if domain.IsOf(r.Stream, e) {
+		f.state = a.Evolve(f.state, e, r.OccurredAt)
+	}
 }
 
 // claims are those that the stream ought to hold. Of a stream that has lost an event nothing is known.

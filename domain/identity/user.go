@@ -138,8 +138,6 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		u.Active = false
 	case UserReactivated:
 		u.Active = true
-	default:
-		return u
 	}
 	u.UpdatedAt = at
 	return u

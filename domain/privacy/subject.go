@@ -41,6 +41,9 @@ func (SubjectForgotten) EventType() string { return "privacy.subject.forgotten" 
 // Forgets says who it is.
 func (e SubjectForgotten) Forgets() id.ID { return e.SubjectID.ID }
 
+// Kind is that of the streams in which the facts about persons' data are.
+const Kind = "privacy.subject"
+
 // Types are the events of this context.
 var Types = []domain.Type{
 	domain.TypeOf[SubjectHeld](),
@@ -49,7 +52,7 @@ var Types = []domain.Type{
 }
 
 // Aggregates are how its streams are folded.
-var Aggregates = []domain.Aggregate{domain.AggregateOf[Subject]("privacy.subject")}
+var Aggregates = []domain.Aggregate{domain.AggregateOf[Subject](Kind)}
 
 // Subject is what was decided about a person's data.
 type Subject struct {
@@ -61,7 +64,7 @@ type Subject struct {
 
 // SubjectStream is where the facts about a person's data are.
 func SubjectStream(s SubjectID) domain.Stream {
-	return domain.Stream{Kind: "privacy.subject", ID: s.ID}
+	return domain.Stream{Kind: Kind, ID: s.ID}
 }
 
 // Evolve is what each fact means for the person.

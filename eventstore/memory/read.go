@@ -54,6 +54,19 @@ func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, 
 	return holder, held, awaited(ctx, "holder")
 }
 
+// ClaimsOf walks all claims there are.
+func (s *Store) ClaimsOf(ctx context.Context, streams []domain.Stream) (map[domain.Stream][]eventstore.Claim, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := map[domain.Stream][]eventstore.Claim{}
+	for c, holder := range s.facts.Holders {
+		if slices.Contains(streams, holder) {
+			all[holder] = append(all[holder], c)
+		}
+	}
+	return all, awaited(ctx, "claims of")
+}
+
 // Holders walks all claims there are.
 func (s *Store) Holders(ctx context.Context, scope eventstore.Hash) ([]domain.Stream, error) {
 	s.mu.RLock()

@@ -28,7 +28,8 @@ func (s *Store) ForgottenSince(ctx context.Context, t time.Time) (subjects []id.
 }
 
 // RewrapKeys goes through all keys that there are, and replaces those that rewrap changes. Nobody gets a key back that
-// was destroyed meanwhile. It answers how many there are, and how many of them it has replaced.
+// was destroyed meanwhile. It answers how many there are, and how many of them it has replaced; KeysBeside tells how
+// many are left.
 func (s *Store) RewrapKeys(
 	ctx context.Context, rewrap func(eventstore.SubjectKey) (eventstore.SubjectKey, bool, error),
 ) (all, replaced int64, err error) {
@@ -65,7 +66,7 @@ func (s *Store) replaceKeys(
 	for _, k := range keys {
 		now, changed, err := rewrap(k)
 		if err != nil {
-			return 0, err
+			continue // It is left as it is.
 		}
 		if changed {
 			subjects, before, after = append(subjects, k.Subject), append(before, k.Wrapped), append(after, now.Wrapped)
@@ -80,12 +81,53 @@ func (s *Store) replaceKeys(
 	return done.RowsAffected(), wrap("keys", err)
 }
 
-// IndexSubjects adds what is missing of which streams hold whom, as events say. It answers how many were.
-func (s *Store) IndexSubjects(ctx context.Context, held []eventstore.Holding) (added int64, err error) {
+// IndexSubjects adds what is missing of which streams hold whom, as events say, and gives those a key who have none.
+// It answers how many streams were not known to hold somebody. Meanwhile nobody is forgotten.
+func (s *Store) IndexSubjects(ctx context.Context, held []eventstore.Holding, keys []eventstore.SubjectKey) (added int64, err error) {
 	subjects, kinds, ids := columnsOf(held)
-	done, err := s.pool.Exec(ctx, `insert into subject_streams (subject, stream_kind, stream_id)
-		select * from unnest($1::uuid[], $2::text[], $3::uuid[]) on conflict do nothing`, subjects, kinds, ids)
-	return done.RowsAffected(), wrap("index subjects", err)
+	var whose []id.ID
+	var wrapped [][]byte
+	for _, k := range keys {
+		whose, wrapped = append(whose, k.Subject), append(wrapped, k.Wrapped)
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, appending("lock")); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "insert into "+s.keysTable+` (subject, wrapped)
+			select * from unnest($1::uuid[], $2::bytea[]) on conflict do nothing`, uuids(whose), wrapped)
+		if err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, `insert into subject_streams (subject, stream_kind, stream_id)
+			select * from unnest($1::uuid[], $2::text[], $3::uuid[]) on conflict do nothing`, subjects, kinds, ids)
+		added = done.RowsAffected()
+		return err
+	})
+	return added, wrap("index subjects", err)
+}
+
+// SealedAfter is the position from which everything is sealed; sealed is false in a store where that has not begun.
+func (s *Store) SealedAfter(ctx context.Context) (position int64, sealed bool, err error) {
+	var after *int64
+	err = s.pool.QueryRow(ctx, `select sealed_after from head`).Scan(&after)
+	if after != nil {
+		position, sealed = *after, true
+	}
+	return position, sealed, wrap("sealed after", err)
+}
+
+// BeginSealing says that everything up to a position was looked through, unless somebody else has said so.
+func (s *Store) BeginSealing(ctx context.Context, position int64) error {
+	_, err := s.pool.Exec(ctx, `update head set sealed_after = $1 where sealed_after is null`, position)
+	return wrap("begin sealing", err)
+}
+
+// KeysBeside counts the keys that begin otherwise than any of the heads.
+func (s *Store) KeysBeside(ctx context.Context, heads ...[]byte) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, "select count(*) from "+s.keysTable+
+		" where wrapped <> '' and not substr(wrapped, 1, $2) = any($1)", heads, len(heads[0])).Scan(&n)
+	return n, wrap("keys", err)
 }
 
 func columnsOf(held []eventstore.Holding) (subjects [][16]byte, kinds []string, ids [][16]byte) {

@@ -21,6 +21,7 @@ var (
 	headSQL, answerSQL    = reading("head"), reading("answer")
 	holderSQL, holdersSQL = reading("holder"), reading("holders")
 	streamsOfSQL          = reading("streams_of")
+	claimsOfSQL           = reading("claims_of")
 )
 
 func reading(name string) string {
@@ -104,6 +105,24 @@ func (s *Store) Holder(ctx context.Context, c eventstore.Claim) (domain.Stream, 
 		return domain.Stream{}, false, wrap("holder", err)
 	}
 	return holders[0], true, nil
+}
+
+// ClaimsOf reads the whole table of claims.
+func (s *Store) ClaimsOf(ctx context.Context, streams []domain.Stream) (map[domain.Stream][]eventstore.Claim, error) {
+	ids, kinds := streamColumns(streams)
+	held, err := rowsOf(ctx, through(s.pool), scanHeld, claimsOfSQL, ids, kinds)
+	all := map[domain.Stream][]eventstore.Claim{}
+	for _, h := range held {
+		all[h.Holder] = append(all[h.Holder], h.Claim)
+	}
+	return all, wrap("claims of", err)
+}
+
+func streamColumns(streams []domain.Stream) (ids [][16]byte, kinds []string) {
+	for _, s := range streams {
+		ids, kinds = append(ids, s.ID), append(kinds, s.Kind)
+	}
+	return ids, kinds
 }
 
 // Holders asks by the leading column of the primary key.

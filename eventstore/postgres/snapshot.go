@@ -88,10 +88,7 @@ func (s Snapshot) ByStream(ctx context.Context, of domain.Stream, after int64, l
 // OfStreams hands over every event of some streams, one stream after the other, in order, at most a page at a time:
 // meanwhile the snapshot can be asked for more.
 func (s Snapshot) OfStreams(ctx context.Context, of []domain.Stream, page int, each func([]eventstore.Recorded) error) error {
-	ids, kinds := make([][16]byte, len(of)), make([]string, len(of))
-	for i, stream := range of {
-		ids[i], kinds[i] = stream.ID, stream.Kind
-	}
+	ids, kinds := streamColumns(of)
 	if _, err := s.tx.Exec(ctx, "declare of_streams no scroll cursor for "+ofStreamsSQL, ids, kinds); err != nil {
 		return wrap("read", err)
 	}
@@ -153,8 +150,10 @@ func (s Snapshot) held(ctx context.Context, sql string, args ...any) ([]Held, er
 	if err != nil {
 		return nil, wrap("claims", err)
 	}
-	held, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h Held, err error) {
-		return h, row.Scan((*[16]byte)(&h.Scope), (*[16]byte)(&h.Name), &h.Holder.Kind, (*[16]byte)(&h.Holder.ID))
-	})
+	held, err := pgx.CollectRows(rows, scanHeld)
 	return held, wrap("claims", err)
+}
+
+func scanHeld(row pgx.CollectableRow) (h Held, err error) {
+	return h, row.Scan((*[16]byte)(&h.Scope), (*[16]byte)(&h.Name), &h.Holder.Kind, (*[16]byte)(&h.Holder.ID))
 }

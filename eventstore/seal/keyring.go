@@ -25,8 +25,6 @@ const (
 	generation = 15 * time.Second
 	crowd      = 5000
 
-	rememberedAtMost = 1 << 16
-
 	bulk = 100 // Who needs more at once reads the history, and must not push out those whom requests need.
 )
 
@@ -49,11 +47,10 @@ type Keyring struct {
 	masters masters
 	house
 
-	mu          sync.Mutex
-	young, old  map[id.ID]entry // what came since the last change of generations, and before that
-	changed     time.Time       // when that was
-	forgotten   map[id.ID]bool  // by what the history says
-	forgettings int             // how often that was news
+	mu         sync.Mutex
+	young, old map[id.ID]entry // what came since the last change of generations, and before that
+	changed    time.Time       // when that was
+	drops      int
 }
 
 // entry is what is known of a subject's key; the zero entry is that there is none.
@@ -105,7 +102,7 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 }
 
 func newKeyring(s Source, all masters) *Keyring {
-	return &Keyring{Now: time.Now, source: s, masters: all, young: map[id.ID]entry{}, forgotten: map[id.ID]bool{}}
+	return &Keyring{Now: time.Now, source: s, masters: all, young: map[id.ID]entry{}}
 }
 
 // Over is a keyring of its own over other keys of the same store, such as those of one moment.
@@ -156,13 +153,18 @@ func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {
 	if len(missing) == 0 {
 		return known, nil
 	}
-	before := k.Forgettings()
+	before := k.Drops()
 	stored, err := k.source.Keys(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
-	fetched := k.unwrapped(stored)
-	k.keep(fetched, before, len(missing) <= bulk)
+	fetched, err := k.unwrapped(stored)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) <= bulk {
+		k.keep(fetched, before)
+	}
 	for i, s := range subjects {
 		if e, is := fetched[s]; is {
 			known[i] = e
@@ -193,9 +195,6 @@ func (k *Keyring) remembered(subjects []id.ID, known []entry) (missing []id.ID) 
 }
 
 func (k *Keyring) get(s id.ID) (e entry, is bool) {
-	if k.forgotten[s] {
-		return entry{forgotten: true}, true
-	}
 	if e, is = k.young[s]; !is {
 		e, is = k.old[s]
 	}
@@ -221,18 +220,26 @@ func (k *Keyring) Tidy() {
 	k.age()
 }
 
-// Learn takes over keys that somebody has asked for beside something else; before is what Forgettings answered
-// before that.
+// Learn takes over keys that somebody has asked for beside something else; before is what Drops answered before that.
 func (k *Keyring) Learn(stored []eventstore.SubjectKey, before int) {
-	k.keep(k.unwrapped(stored), before, true)
+	if fetched, err := k.unwrapped(stored); err == nil { // Whoever needs one of them is told.
+		k.keep(fetched, before)
+	}
 }
 
-func (k *Keyring) unwrapped(stored []eventstore.SubjectKey) map[id.ID]entry {
+// ErrUnknownMaster says that a key is wrapped by a master key that was not given: that is nobody's damage.
+var ErrUnknownMaster = errors.New("seal: some keys are wrapped by another master key")
+
+// unwrapped fails where a master key is missing, as if the store were away: it must be tried again with it.
+func (k *Keyring) unwrapped(stored []eventstore.SubjectKey) (map[id.ID]entry, error) {
 	fetched := make(map[id.ID]entry, len(stored))
 	for _, one := range stored {
+		if len(one.Wrapped) > 0 && !k.masters.know(one) {
+			return nil, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, ErrUnknownMaster)
+		}
 		fetched[one.Subject] = k.opened(one)
 	}
-	return fetched
+	return fetched, nil
 }
 
 func (k *Keyring) opened(one eventstore.SubjectKey) entry {
@@ -246,53 +253,42 @@ func (k *Keyring) opened(one eventstore.SubjectKey) entry {
 	return entry{key: sealing(key)}
 }
 
-// keep corrects what was fetched by who is known to be forgotten, and keeps it if it is to. Where somebody was found
-// to be forgotten meanwhile it may be older than that, and is not kept.
-func (k *Keyring) keep(fetched map[id.ID]entry, before int, wanted bool) {
+// keep keeps what was fetched, unless a key was dropped meanwhile: then it may be older than that.
+func (k *Keyring) keep(fetched map[id.ID]entry, before int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.age(); before != k.drops {
+		return
+	}
 	for s, e := range fetched {
-		switch {
-		case k.forgotten[s]:
-			fetched[s] = entry{forgotten: true}
-		case wanted && e.err == nil && before == k.forgettings:
+		if e.err == nil {
 			k.young[s] = e
 		}
 	}
 }
 
-// Forgotten takes note that somebody is forgotten for ever, since the history says so.
-func (k *Keyring) Forgotten(subject id.ID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.forgotten[subject] {
-		return
-	}
-	if len(k.forgotten) == rememberedAtMost { // The store knows of them.
-		clear(k.forgotten)
-	}
-	k.forgotten[subject] = true
-	k.forgettings++
-	k.remove(subject)
-}
-
-// Drop lets the store be asked again for somebody's key.
+// Drop lets the store be asked again for somebody's key: it may have been destroyed.
 func (k *Keyring) Drop(subject id.ID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.remove(subject)
-}
-
-func (k *Keyring) remove(subject id.ID) {
+	k.drops++
 	delete(k.young, subject)
 	delete(k.old, subject)
 }
 
-// Forgettings counts how often somebody was found to be forgotten: what was opened before it grows may know too much.
-func (k *Keyring) Forgettings() int {
+// Gone has whoever asks find a key destroyed that the store does not have, for as long as keys are kept.
+func (k *Keyring) Gone(subject id.ID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.forgettings
+	k.age()
+	k.young[subject] = entry{forgotten: true}
+}
+
+// Drops counts them: what was asked for before one may be older.
+func (k *Keyring) Drops() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.drops
 }
 
 // Cached counts the keys that are in memory.
@@ -309,7 +305,20 @@ func (k *Keyring) Rewrap(one eventstore.SubjectKey) (wrapped eventstore.SubjectK
 	}
 	key, err := k.masters.unwrap(one)
 	if err != nil {
-		return one, false, fmt.Errorf("seal: subject %s: %w", one.Subject, err)
+		return one, false, err
 	}
 	return k.masters[0].wrap(one.Subject, key), true, nil
+}
+
+// New is a new key for somebody.
+func (k *Keyring) New(subject id.ID) eventstore.SubjectKey {
+	return k.masters[0].wrap(subject, newKey())
+}
+
+// Heads are how the keys begin that each master wraps, the first one's first.
+func (k *Keyring) Heads() (all [][]byte) {
+	for _, m := range k.masters {
+		all = append(all, m.head())
+	}
+	return all
 }

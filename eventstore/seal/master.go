@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -8,6 +9,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gesta/domain/id"
 	"gesta/eventstore"
@@ -65,18 +67,23 @@ const (
 )
 
 func (m Master) wrap(subject id.ID, key []byte) eventstore.SubjectKey {
-	wrapped := append([]byte{wrappedForm}, m.name[:]...)
-	return eventstore.SubjectKey{Subject: subject, Wrapped: m.aead.Seal(wrapped, nil, key, subject[:])}
+	return eventstore.SubjectKey{Subject: subject, Wrapped: m.aead.Seal(m.head(), nil, key, subject[:])}
 }
+
+func (m Master) head() []byte { return append([]byte{wrappedForm}, m.name[:]...) }
 
 func (m Master) wraps(k eventstore.SubjectKey) bool {
-	return len(k.Wrapped) > wrappedHead && k.Wrapped[0] == wrappedForm && [4]byte(k.Wrapped[1:wrappedHead]) == m.name
+	return bytes.HasPrefix(k.Wrapped, m.head())
 }
 
-var errNotWrapped = errors.New("its key was not wrapped by this master key")
+var errNotWrapped = errors.New("its key does not open")
 
 // masters are the one that wraps, and those that still unwrap.
 type masters []Master
+
+func (all masters) know(k eventstore.SubjectKey) bool {
+	return slices.ContainsFunc(all, func(m Master) bool { return m.wraps(k) })
+}
 
 func (all masters) unwrap(k eventstore.SubjectKey) ([]byte, error) {
 	for _, m := range all {

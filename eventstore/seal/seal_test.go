@@ -14,6 +14,7 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
+	"gesta/domain/privacy"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
 	"gesta/eventstore/seal"
@@ -176,7 +177,6 @@ func flip(value string) string {
 	return string(b)
 }
 
-// Secrets that are nobody's stay when their person goes: they say nothing of the person.
 func TestWhoIsForgottenCanNotBeReadAnyMore(t *testing.T) {
 	s := newSafe(t)
 	r, other := s.says(registered(ann), ann, 0), s.says(registered(bob), bob, 0)
@@ -196,27 +196,23 @@ func TestWhoIsForgottenCanNotBeReadAnyMore(t *testing.T) {
 	}
 }
 
-// The history says for ever that somebody is forgotten, whatever keys a backup brings.
-func TestWhoIsKnownToBeForgottenStaysSo(t *testing.T) {
+// Who reads that somebody is forgotten asks for the key anew.
+func TestWhoReadsOfAForgettingHasNoKeyAnyMore(t *testing.T) {
 	s := newSafe(t)
+	s.Vault.Catalogue = domain.NewCatalogue(identity.Types, privacy.Types)
 	r := s.says(registered(ann), ann, 0)
-	before := s.Vault.Keys.Forgettings()
-	s.Vault.Keys.Forgotten(ann.ID)
-	if e, err := s.reads(r); err != nil || e.(identity.UserRegistered).Email != "" {
-		t.Errorf("%v, %v", e, err)
+	s.forget(ann, 1)
+	if e, err := s.reads(r); err != nil || e.(identity.UserRegistered).Email == "" {
+		t.Fatalf("the key was not known: %v", err)
 	}
-	keys, err := s.Store.Keys(t.Context(), []id.ID{ann.ID})
-	if err != nil || len(keys) != 1 {
-		t.Fatal(keys, err)
-	}
-	s.Vault.Keys.Learn(keys, before)
-	s.Vault.Keys.Learn(keys, s.Vault.Keys.Forgettings())
-	if e, err := s.reads(r); err != nil || e.(identity.UserRegistered).Email != "" {
-		t.Errorf("a key is back: %v, %v", e, err)
+	said := s.says(privacy.SubjectForgotten{SubjectID: privacy.SubjectID(ann)}, ann, 2)
+	opened, err := s.Decode(t.Context(), r, said)
+	if err != nil || opened[0].Err != nil || opened[0].Event.(identity.UserRegistered).Email != "" {
+		t.Errorf("%+v, %v", opened, err)
 	}
 }
 
-// What was asked for before somebody was found to be forgotten is not kept.
+// What was asked for before a key was dropped is not kept.
 func TestAKeyThatComesLateIsNotKept(t *testing.T) {
 	s := newSafe(t)
 	r := s.says(registered(ann), ann, 0)
@@ -225,14 +221,32 @@ func TestAKeyThatComesLateIsNotKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Vault.Keys.Drop(ann.ID)
-	before := s.Vault.Keys.Forgettings()
-	s.Vault.Keys.Forgotten(bob.ID)
+	before := s.Vault.Keys.Drops()
+	s.Vault.Keys.Drop(bob.ID)
 	s.Vault.Keys.Learn(keys, before)
 	if s.asked = 0; len(s.Vault.Keys.Missing(ann.ID)) != 1 {
 		t.Error("it was kept")
 	}
 	if _, err := s.reads(r); err != nil || s.asked != 1 {
 		t.Errorf("asked %d times, %v", s.asked, err)
+	}
+	s.Vault.Keys.Learn(keys, s.Vault.Keys.Drops())
+	if len(s.Vault.Keys.Missing(ann.ID)) != 0 {
+		t.Error("nothing is kept")
+	}
+}
+
+// Whose key is wrapped by a master key that is not there is not damaged: it has to be tried again.
+func TestAnUnknownMasterKeyIsNoDamage(t *testing.T) {
+	s := newSafe(t)
+	r := s.says(registered(ann), ann, 0)
+	other, err := seal.Open(t.Context(), &memory.Store{}, nil, master(t, "the other key of thirty-two byte"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &seal.Vault{Catalogue: s.Catalogue, Keys: other.Over(s.Store)}
+	if _, err := v.Decode(t.Context(), r); !errors.Is(err, eventstore.ErrUnavailable) || !errors.Is(err, seal.ErrUnknownMaster) {
+		t.Errorf("%v", err)
 	}
 }
 

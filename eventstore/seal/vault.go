@@ -24,14 +24,26 @@ func (v *Vault) Over(s Source) *Vault { return &Vault{Catalogue: v.Catalogue, Ke
 // Opened is an event that was decoded.
 type Opened struct {
 	Event    domain.Event
-	Subjects []id.ID // whose data is in it
+	Subjects []id.ID // whose data is sealed in it
+	Clear    []id.ID // by DecodeWithout: of whom it says something that was written before it was sealed
 	Err      error   // why it can't be read: domain.ErrUnknownType, or damage. It says nothing of what the event says
 }
 
 // Decode opens events, for all of which it asks for keys at once. It fails only where the store is away; an event
-// that can't be read has an Err of its own. Of whom one of the events says that he is forgotten, none says any more.
+// that can't be read has an Err of its own. For the key of whom one of them
+// says that he is forgotten it asks anew.
 func (v *Vault) Decode(ctx context.Context, events ...eventstore.Recorded) ([]Opened, error) {
 	return v.decode(ctx, events, nil)
+}
+
+// DecodePublished is Decode for those who must see the same whether an event comes from the store or by NATS: no
+// secrets.
+func (v *Vault) DecodePublished(ctx context.Context, events ...eventstore.Recorded) ([]Opened, error) {
+	without := make([]eventstore.Recorded, len(events))
+	for i, r := range events {
+		without[i], without[i].Secret = r, nil
+	}
+	return v.decode(ctx, without, nil)
 }
 
 // DecodeWithout opens events as they will be once the subject is forgotten.
@@ -74,6 +86,9 @@ func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, shut f
 		}
 		o.begin(r.Stream, r.ID, subjects[from:ends[i]], keys[from:ends[i]])
 		opened[i].Subjects = o.subjects
+		if shut != nil {
+			opened[i].Clear = closed[i].AddClear(nil)
+		}
 		opened[i].Event, opened[i].Err = closed[i].Open(&o)
 	}
 	return opened, nil
@@ -81,7 +96,7 @@ func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, shut f
 
 func (v *Vault) forget(c domain.Closed) {
 	if e, err := c.Open(nil); err == nil {
-		v.Keys.Forgotten(e.(domain.Forgetter).Forgets())
+		v.Keys.Drop(e.(domain.Forgetter).Forgets())
 	}
 }
 
@@ -218,6 +233,11 @@ func (s *Sealing) keyOf(subject id.ID) (e entry, err error) {
 	return e, nil
 }
 
+// Brings tells whether there is a new key of a subject among Keys.
+func (s *Sealing) Brings(subject id.ID) bool {
+	return slices.ContainsFunc(s.Keys, func(k eventstore.SubjectKey) bool { return k.Subject == subject })
+}
+
 // Kept takes note that the append was made: the keys that it brought are the subjects'.
 func (s *Sealing) Kept() {
 	if len(s.Keys) == 0 {
@@ -227,5 +247,5 @@ func (s *Sealing) Kept() {
 	for _, k := range s.Keys {
 		fresh[k.Subject] = s.keys[slices.Index(s.subjects, k.Subject)]
 	}
-	s.vault.Keys.keep(fresh, s.vault.Keys.Forgettings(), true)
+	s.vault.Keys.keep(fresh, s.vault.Keys.Drops())
 }

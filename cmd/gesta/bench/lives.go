@@ -88,7 +88,7 @@ func (f *filler) learn(ctx context.Context, step, from, to int) error {
 	for _, l := range f.lives[from:to] {
 		users = append(users, l.user.ID)
 	}
-	before := f.Vault.Keys.Forgettings()
+	before := f.Vault.Keys.Drops()
 	keys, err := f.store.Keys(ctx, f.Vault.Keys.Missing(users...))
 	if err == nil {
 		f.Vault.Keys.Learn(keys, before)

@@ -26,6 +26,9 @@ func vaultOf(ctx context.Context, s seal.Store, i Installation) (*seal.Vault, er
 		return nil, err
 	}
 	keys, err := seal.Open(ctx, s, nil, master)
+	if p, real := s.(*postgres.Store); real && err == nil {
+		err = p.BeginSealing(ctx, 0)
+	}
 	return &seal.Vault{Catalogue: domain.NewCatalogue(identity.Types, eventstore.Types), Keys: keys}, err
 }
 
