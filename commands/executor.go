@@ -42,6 +42,7 @@ type folded struct {
 	last    id.Event
 	state   any
 	holds   *holds
+	closed  bool // it is somebody's who was forgotten
 }
 
 // How many folded states are kept, some hundred bytes each, and how many events of a stream are read at once.
@@ -196,6 +197,7 @@ func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream
 			}
 			if who, is := e.(domain.Forgetter); is {
 				n.forgotten = append(n.forgotten, who.Forgets())
+				f.closed = f.closed || closes(who, s)
 			}
 			if domain.IsOf(s, e) {
 				state = state.Evolve(e, r.OccurredAt)
@@ -207,6 +209,11 @@ func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream
 			return f, n, nil
 		}
 	}
+}
+
+// closes tells whether nothing more is to happen on a stream, since it is that of somebody who is forgotten.
+func closes(e domain.Forgetter, s domain.Stream) bool {
+	return e.Forgets() == s.ID && !domain.IsOf(s, e.(domain.Event))
 }
 
 // keep keeps a state that was read, unless another has been kept since: who reads need not hold the stream's lock.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -28,6 +29,9 @@ type Leaving func(w *Work, subject id.ID) (realm string, err error)
 
 // Hold keeps somebody's data from being forgotten, for a reason that is about that person too.
 func (p *Privacy) Hold(ctx context.Context, subject privacy.SubjectID, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return privacy.ErrNoReason
+	}
 	is, _, err := p.isKnown(ctx, subject)
 	if err != nil {
 		return err
@@ -185,6 +189,7 @@ func (w *Work) forgetIn(past past, subject privacy.SubjectID, claims []eventstor
 	if !past.forgotten && !slices.Contains(t.events, fact) {
 		t.events = append(t.events, fact)
 	}
+	t.closed = closes(fact.(domain.Forgetter), t.stream)
 	t.after = past.without
 	for _, e := range t.events {
 		if domain.IsOf(t.stream, e) {

@@ -36,6 +36,7 @@ type track struct {
 	stream        domain.Stream
 	begun         bool // the stream must be new
 	trusted       bool // its state was kept, and not read on
+	closed        bool // nothing more is decided on it
 	version       int64
 	last          id.Event // of the stream, if it has any
 	before, after any
@@ -75,6 +76,9 @@ func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 	}
 	state := t.after.(S)
 	events, err := cmd.Decide(state)
+	if err == nil && t.closed && len(events) > 0 {
+		err = domain.ErrForgotten
+	}
 	if err != nil {
 		return none, err
 	}
@@ -116,7 +120,7 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state, holds: f.holds}
+	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state, holds: f.holds, closed: f.closed}
 	w.tracks = append(w.tracks, t)
 	return t, nil
 }
@@ -236,7 +240,7 @@ func (w *Work) keep() {
 	defer w.x.mu.Unlock()
 	for _, t := range w.tracks {
 		t.holds.add(t.subjects...)
-		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after, t.holds})
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after, t.holds, t.closed})
 	}
 }
 

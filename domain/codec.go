@@ -185,6 +185,20 @@ func (r read) add(all []id.ID, sealed bool) []id.ID {
 	return all
 }
 
+// IsSealed tells whether all that is private in the event is sealed: nothing of it is in clear, or was taken away.
+func (r read) IsSealed() bool {
+	if r.codec.secret != nil && !r.secret.IsValid() {
+		return false
+	}
+	return r.each(func(f *field, in scope, text string, _ reflect.Value) error {
+		missing := text == "" && !f.optional && (!f.owned() || !f.subjectIn(in).IsZero())
+		if missing || text != "" && !isSealed(text) {
+			return &notOpened{in.path + f.name, "is not sealed"}
+		}
+		return nil
+	}) == nil
+}
+
 func (r read) open(s Opener) (any, error) {
 	err := r.each(func(f *field, in scope, text string, to reflect.Value) error {
 		return f.open(s, Place{Subject: f.subjectIn(in), Path: in.path + f.name}, text, to)

@@ -129,6 +129,28 @@ func TestWhatIsPrivateIsSealedWhereverItStands(t *testing.T) {
 	}
 }
 
+func TestWhatOughtToBeSealedIs(t *testing.T) {
+	enc, err := parties.Encode(party(), locked{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(data, secret string) bool {
+		closed, err := parties.Parse(enc.Type, 1, []byte(data), []byte(secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return closed.IsSealed()
+	}
+	data, secret := string(enc.Data), string(enc.Secret)
+	if !is(data, secret) {
+		t.Error("what is sealed is not")
+	}
+	if is(data, "") || is(strings.Replace(data, "sealed:1:", "", 1), secret) || is(strings.Replace(data, `"phone":"sealed`, `"phone":null,"x":"`, 1), secret) ||
+		is(data, strings.Replace(secret, `"door"`, `"x"`, 1)) {
+		t.Error("what was taken away or is clear is sealed")
+	}
+}
+
 func TestWhoIsForgottenIsZeroAndNobodyElse(t *testing.T) {
 	enc, err := parties.Encode(party(), locked{})
 	if err != nil {

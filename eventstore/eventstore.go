@@ -50,6 +50,11 @@ type Store interface {
 	// Keys answers the keys of those of the subjects that have, or had, one.
 	Keys(ctx context.Context, subjects []id.ID) ([]SubjectKey, error)
 
+	// HouseKeys answers the wrapped keys that are nobody's but the store's, by name; KeepHouseKey keeps one
+	// unless there is one of that name.
+	HouseKeys(ctx context.Context) (map[string][]byte, error)
+	KeepHouseKey(ctx context.Context, name string, wrapped []byte) error
+
 	// StreamsOf answers every stream that holds the subject, in the order of streams.
 	StreamsOf(ctx context.Context, subject id.ID) ([]domain.Stream, error)
 

@@ -14,7 +14,13 @@ alter table head add sealed_after bigint;
 -- The key of somebody who was forgotten is empty, and stays so: nobody gets another one.
 do $$
 begin
+	execute format('create table if not exists %I.house_keys (
+		name       text        not null primary key,
+		wrapped    bytea       not null,
+		created_at timestamptz not null default now()
+	)', current_schema() || '_keys');
 	execute format('alter table %I.subject_keys add forgotten_at timestamptz', current_schema() || '_keys');
+	execute format('update %I.subject_keys set forgotten_at = now() where wrapped = %L', current_schema() || '_keys', '');
 	execute format('create index subject_keys_forgotten on %I.subject_keys (forgotten_at) where forgotten_at is not null', current_schema() || '_keys');
 end $$;
 

@@ -21,6 +21,7 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "rebuilds", "select, insert, update"},
 	{"", "schema_migrations", "select"},
 	{keys, "subject_keys", "select, insert, update"},
+	{keys, "house_keys", "select, insert, update"},
 }
 
 // keys follows a schema's name to name the schema of its keys.

@@ -27,22 +27,23 @@ import (
 // app is the one place where the parts meet.
 type app struct {
 	*Settings
-	sys        *system
-	log        *slog.Logger
-	metrics    *prometheus.Registry
-	catalogue  domain.Catalogue
-	aggregates domain.Aggregates
-	sealed     bool        // everything is sealed from some position on
-	vault      *seal.Vault // nil until it is opened
-	hasher     commands.Hasher
-	handoff    *eventstore.Handoff
-	store      *postgres.Store
-	reads      *pgxpool.Pool
-	executor   *commands.Executor
-	identity   *commands.Identity
-	privacy    *commands.Privacy
-	realms     map[string]identity.Realm
-	surfaces   []web.Surface
+	sys         *system
+	log         *slog.Logger
+	metrics     *prometheus.Registry
+	catalogue   domain.Catalogue
+	aggregates  domain.Aggregates
+	sealed      bool        // everything is sealed
+	sealedAfter int64       // this position
+	vault       *seal.Vault // nil until it is opened
+	hasher      commands.Hasher
+	handoff     *eventstore.Handoff
+	store       *postgres.Store
+	reads       *pgxpool.Pool
+	executor    *commands.Executor
+	identity    *commands.Identity
+	privacy     *commands.Privacy
+	realms      map[string]identity.Realm
+	surfaces    []web.Surface
 }
 
 // How long a request waits until readers see what it wrote.
@@ -86,13 +87,30 @@ func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, r
 	return a, nil
 }
 
-// openCommands adds what decides, and the surfaces on top of it.
-func (a *app) openCommands(ctx context.Context) error {
+// openExecutor adds what decides, but for what needs a password or a token.
+func (a *app) openExecutor(ctx context.Context) error {
 	if err := a.openVault(ctx); err != nil {
 		return err
 	}
+	realm := accounts.Realm(a.signUp())
+	realm.FailedSignIns = a.Accounts.FailedSignIns
+	a.realms = map[string]identity.Realm{realm.Name: realm}
+	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
+	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms}
+	a.privacy = &commands.Privacy{
+		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
+		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
+	}
+	return nil
+}
+
+// openCommands adds all that decides, and the surfaces on top of it.
+func (a *app) openCommands(ctx context.Context) error {
+	if err := a.openExecutor(ctx); err != nil {
+		return err
+	}
 	secrets, err := a.sys.secrets()
-	if err != nil {
+	if err := errors.Join(err, secrets.noJWT); err != nil {
 		return err
 	}
 	tokens, err1 := commands.NewTokens(a.lifetimes(), time.Now, secrets.jwt[0], secrets.jwt[1:]...)
@@ -101,21 +119,13 @@ func (a *app) openCommands(ctx context.Context) error {
 		return err
 	}
 	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
-	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
-	a.identity = &commands.Identity{Executor: a.executor, Passwords: passwords, Tokens: tokens}
-	a.privacy = &commands.Privacy{
-		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
-		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
-	}
+	a.identity.Passwords, a.identity.Tokens = passwords, tokens
 	a.openSurfaces()
 	return nil
 }
 
 func (a *app) openSurfaces() {
-	realm := accounts.Realm(a.signUp())
-	realm.FailedSignIns = a.Accounts.FailedSignIns
-	a.realms = map[string]identity.Realm{realm.Name: realm}
-	a.identity.Realms = a.realms
+	realm := a.realms["accounts"]
 	a.surfaces = []web.Surface{accounts.New(accounts.App{
 		Identity: a.identity,
 		Users:    projections.Users{DB: &postgres.Lookups{Pool: a.reads}, Realm: realm.Name},

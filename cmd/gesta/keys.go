@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -125,14 +126,26 @@ func (c keysReapply) Run(ctx context.Context, s *Settings, std streams) error {
 }
 
 func (a *app) reapply(ctx context.Context, std streams, path string) error {
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	var receipt commands.SignedForgetting
-	if err := json.Unmarshal(text, &receipt); err != nil {
-		return commands.ErrReceipt
+	defer file.Close()
+	for all, n := json.NewDecoder(file), 0; ; n++ {
+		var receipt commands.SignedForgetting
+		switch err := all.Decode(&receipt); {
+		case errors.Is(err, io.EOF) && n > 0:
+			return nil
+		case err != nil:
+			return commands.ErrReceipt
+		}
+		if err := a.reapplyOne(ctx, std, path, receipt); err != nil {
+			return err
+		}
 	}
+}
+
+func (a *app) reapplyOne(ctx context.Context, std streams, path string, receipt commands.SignedForgetting) error {
 	again, err := a.privacy.Reapply(ctx, receipt)
 	if errors.Is(err, privacy.ErrSubjectUnknown) {
 		fmt.Fprintf(std.err, "%s: nothing is kept about this person\n", path)

@@ -54,7 +54,7 @@ func (s *subject) UnmarshalText(text []byte) (err error) {
 // withPrivacy opens what decides about persons' data.
 func (s *Settings) withPrivacy(ctx context.Context, std streams, do func(context.Context, *app) error) error {
 	return s.with(ctx, std, func(a *app) error {
-		if err := a.openCommands(ctx); err != nil {
+		if err := a.openExecutor(ctx); err != nil {
 			return err
 		}
 		return do(as(ctx, "", "cli"), a)

@@ -40,8 +40,8 @@ func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 	if c.Drain < 0 || c.Wait < 0 {
 		return errors.New("GESTA_DRAIN and GESTA_WAIT must be 0 or more")
 	}
-	if _, err := s.secrets(); err != nil && decides(c.Roles) {
-		return err
+	if has, err := s.secrets(); decides(c.Roles) && errors.Join(has.noJWT, err) != nil {
+		return errors.Join(has.noJWT, err)
 	}
 	sys, err := s.system(ctx)
 	if err != nil {

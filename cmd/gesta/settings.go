@@ -168,6 +168,7 @@ func checkURL(database string) error {
 // secrets are what nobody else may know.
 type secrets struct {
 	jwt    []string // the first one signs
+	noJWT  error    // why there is none; only who signs or verifies tokens needs it
 	master [][]byte // 32 bytes each; the first one wraps
 }
 
@@ -175,9 +176,7 @@ var errNoMasterKey = errors.New("GESTA_MASTER_KEY or GESTA_MASTER_KEY_FILE must 
 
 // secrets reads them from the settings; their values never stand in an error.
 func (s *Settings) secrets() (out secrets, err error) {
-	if out.jwt, err = s.jwtSecrets(); err != nil {
-		return out, err
-	}
+	out.jwt, out.noJWT = s.jwtSecrets()
 	out.master, err = s.masterKeys()
 	return out, err
 }
@@ -200,7 +199,7 @@ func (s *Settings) masterKeys() ([][]byte, error) {
 	}
 	previous, err := parseMasterKey(s.MasterKeyPrevious)
 	if err != nil {
-		return nil, fmt.Errorf("GESTA_MASTER_KEY_PREVIOUS: %w", err)
+		return nil, fmt.Errorf("GESTA_MASTER_KEY_PREVIOUS %w", err)
 	}
 	return [][]byte{key, previous}, nil
 }
@@ -214,13 +213,22 @@ func (s *Settings) masterKey() ([]byte, error) {
 		}
 		text = string(file)
 	}
-	return parseMasterKey(text)
+	if text == "" {
+		return nil, errNoMasterKey
+	}
+	key, err := parseMasterKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("GESTA_MASTER_KEY %w", err)
+	}
+	return key, nil
 }
+
+var errMasterKey = errors.New("must be 32 bytes in base64 (openssl rand -base64 32)")
 
 func parseMasterKey(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err != nil || len(key) != seal.KeyBytes {
-		return nil, errNoMasterKey
+		return nil, errMasterKey
 	}
 	return key, nil
 }

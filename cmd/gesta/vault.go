@@ -91,7 +91,7 @@ func (a *app) masters(ctx context.Context) (all []seal.Master, claims []byte, er
 		}
 		all = append(all, m)
 	}
-	if _, a.sealed, err = a.store.SealedAfter(ctx); err != nil {
+	if a.sealedAfter, a.sealed, err = a.store.SealedAfter(ctx); err != nil {
 		return nil, nil, err
 	}
 	claims, err = a.begunWith(ctx, secrets.master)
@@ -99,10 +99,10 @@ func (a *app) masters(ctx context.Context) (all []seal.Master, claims []byte, er
 }
 
 func (a *app) begunWith(ctx context.Context, masters [][]byte) (claims []byte, err error) {
-	has, err1 := seal.HasHouse(ctx, a.store)
+	house, err1 := a.store.HouseKeys(ctx)
 	begun, err2 := a.store.Fingerprint(ctx)
 	switch err := errors.Join(err1, err2); {
-	case err != nil || has:
+	case err != nil || len(house) > 0:
 		return nil, err
 	case a.sealed:
 		return nil, errNoKeys

@@ -210,5 +210,5 @@ func (c check) print(ctx context.Context, a *app, out io.Writer) bool {
 }
 
 func (a *app) verifier() verify.Verifier {
-	return verify.Verifier{Store: a.store, Vault: a.vault, Aggregates: a.aggregates, Claims: a.hasher}
+	return verify.Verifier{Store: a.store, Vault: a.vault, Sealed: a.sealedAfter, Aggregates: a.aggregates, Claims: a.hasher}
 }

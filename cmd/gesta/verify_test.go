@@ -77,7 +77,12 @@ var damages = []damage{
 		"an address was written in clear", keep("events", "position = 1") +
 			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', '"other@example.com"')::json where position = 1`,
 		restore("events", "position = 1"),
-		[]string{"states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+		[]string{"history: WRONG: position 1 has something personal or secret in clear", "states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+	},
+	{
+		"a secret is taken away", keep("events", "position = 1") + `update gesta.events set secret = null where position = 1`,
+		restore("events", "position = 1"),
+		[]string{"history: WRONG: position 1 has something personal or secret in clear, or lacks it"},
 	},
 	{
 		"a key is lost", `create table kept as select * from gesta_keys.subject_keys where subject = (select stream_id from gesta.events where position = 1); delete from gesta_keys.subject_keys where subject = (select subject from kept)`,

@@ -41,6 +41,7 @@ func (v Verifier) History(ctx context.Context, report Report) (checked string, e
 		}
 		for i, r := range events {
 			h.look(r, opened[i].Err)
+			h.sealed(r)
 		}
 		if len(events) == 0 {
 			break // Somebody is taking it away.
@@ -81,6 +82,17 @@ func (h *history) read(r eventstore.Recorded, err error) {
 		h.unknown++
 	case err != nil:
 		h.report.say("position %d can't be read: %v", r.Position, err)
+	}
+}
+
+// sealed finds what others have written in clear, or taken away, since everything is sealed.
+func (h *history) sealed(r eventstore.Recorded) {
+	if r.Position <= h.Sealed {
+		return
+	}
+	closed, err := h.Vault.Catalogue.Parse(r.Type, r.Schema, r.Data, r.Secret)
+	if err == nil && !closed.IsSealed() {
+		h.report.say("position %d has something personal or secret in clear, or lacks it", r.Position)
 	}
 }
 

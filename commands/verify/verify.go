@@ -21,7 +21,8 @@ type Verifier struct {
 	Vault      *seal.Vault
 	Aggregates domain.Aggregates
 	Claims     commands.Hasher
-	Page       int // how many events or claims are read at once; 0 for 500
+	Sealed     int64 // the position from which on everything is sealed
+	Page       int   // how many events or claims are read at once; 0 for 500
 }
 
 func (v Verifier) page() int {

@@ -15,6 +15,8 @@ type SubjectID = id.Subject
 // Refusals.
 var (
 	ErrSubjectUnknown = &domain.Fault{Kind: domain.NotFound, Code: "subject_unknown", Text: "nothing is kept about this person"}
+	ErrNoReason       = &domain.Fault{Kind: domain.Invalid, Code: "no_reason", Text: "a legal hold needs a reason"}
+	ErrHeldAlready    = &domain.Fault{Kind: domain.Conflict, Code: "held_already", Text: "a legal hold keeps this person's data already, for another reason"}
 	ErrHeld           = &domain.Fault{Kind: domain.Conflict, Code: "legal_hold", Text: "a legal hold keeps this person's data: release it first"}
 )
 
@@ -58,6 +60,7 @@ var Aggregates = []domain.Aggregate{domain.AggregateOf[Subject](Kind)}
 type Subject struct {
 	ID        SubjectID
 	Held      bool
+	Reason    string
 	Forgotten bool
 	At        time.Time // of the last of this
 }
@@ -71,9 +74,9 @@ func SubjectStream(s SubjectID) domain.Stream {
 func (s Subject) Evolve(e domain.Event, at time.Time) Subject {
 	switch e := e.(type) {
 	case SubjectHeld:
-		s.ID, s.Held = e.SubjectID, true
+		s.ID, s.Held, s.Reason = e.SubjectID, true, e.Reason
 	case SubjectReleased:
-		s.Held = false
+		s.Held, s.Reason = false, ""
 	case SubjectForgotten:
 		s.ID, s.Forgotten = e.SubjectID, true
 	default:
@@ -103,11 +106,13 @@ func (c HoldSubject) Target() domain.Stream    { return SubjectStream(c.Subject)
 func (c ReleaseSubject) Target() domain.Stream { return SubjectStream(c.Subject) }
 func (c ForgetSubject) Target() domain.Stream  { return SubjectStream(c.Subject) }
 
-// Decide holds somebody who was not forgotten, once.
+// Decide holds somebody who was not forgotten, once: one release would end two holds.
 func (c HoldSubject) Decide(s Subject) ([]domain.Event, error) {
 	switch {
 	case s.Forgotten:
 		return nil, domain.ErrForgotten
+	case s.Held && s.Reason != c.Reason:
+		return nil, ErrHeldAlready
 	case s.Held:
 		return nil, nil
 	}

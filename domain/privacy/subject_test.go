@@ -32,6 +32,7 @@ func TestEvents(t *testing.T) {
 func TestAHoldBeginsAndEndsOnce(t *testing.T) {
 	given().When(hold).Then(t, held)
 	given(held).When(hold).Nothing(t)
+	given(held).When(privacy.HoldSubject{Subject: ann, Reason: "another case"}).Refused(t, privacy.ErrHeldAlready)
 	given(held).When(release).Then(t, released)
 	given().When(release).Nothing(t)
 	given(held, released).When(hold).Then(t, held)

@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"slices"
 
 	"gesta/domain"
@@ -91,6 +93,24 @@ func (s *Store) Keys(ctx context.Context, subjects []id.ID) (keys []eventstore.S
 		}
 	}
 	return keys, awaited(ctx, "keys")
+}
+
+// HouseKeys answers a copy; the bytes in it are the store's own.
+func (s *Store) HouseKeys(ctx context.Context) (map[string][]byte, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.house), awaited(ctx, "house keys")
+}
+
+// KeepHouseKey keeps a key unless there is one of the name.
+func (s *Store) KeepHouseKey(ctx context.Context, name string, wrapped []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin()
+	if _, there := s.house[name]; !there {
+		s.house[name] = bytes.Clone(wrapped)
+	}
+	return awaited(ctx, "house keys")
 }
 
 // StreamsOf walks all there are.

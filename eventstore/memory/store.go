@@ -25,6 +25,7 @@ type Store struct {
 	events  []eventstore.Recorded
 	streams map[domain.Stream][]eventstore.Recorded
 	keys    map[id.ID][]byte // wrapped; empty for who was forgotten
+	house   map[string][]byte
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -58,7 +59,7 @@ func (s *Store) begin() {
 	if s.streams == nil {
 		s.facts = *eventstore.NewFacts()
 		s.streams = map[domain.Stream][]eventstore.Recorded{}
-		s.keys = map[id.ID][]byte{}
+		s.keys, s.house = map[id.ID][]byte{}, map[string][]byte{}
 	}
 }
 

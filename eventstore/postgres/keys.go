@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -27,12 +28,52 @@ func (s *Store) ForgottenSince(ctx context.Context, t time.Time) (subjects []id.
 	return subjects, now, wrap("forgotten", err)
 }
 
-// RewrapKeys goes through all keys that there are, and replaces those that rewrap changes. Nobody gets a key back that
-// was destroyed meanwhile. It answers how many there are, and how many of them it has replaced; KeysBeside tells how
-// many are left.
-func (s *Store) RewrapKeys(
-	ctx context.Context, rewrap func(eventstore.SubjectKey) (eventstore.SubjectKey, bool, error),
-) (all, replaced int64, err error) {
+// HouseKeys answers the wrapped keys of the whole store, by name.
+func (s *Store) HouseKeys(ctx context.Context) (map[string][]byte, error) {
+	rows, err := s.pool.Query(ctx, "select name, wrapped from "+s.houseTable)
+	if err != nil {
+		return nil, wrap("house keys", err)
+	}
+	keys := map[string][]byte{}
+	var name string
+	var wrapped []byte
+	_, err = pgx.ForEachRow(rows, []any{&name, &wrapped}, func() error {
+		keys[name] = bytes.Clone(wrapped)
+		return nil
+	})
+	return keys, wrap("house keys", err)
+}
+
+// KeepHouseKey keeps a key unless there is one of the name.
+func (s *Store) KeepHouseKey(ctx context.Context, name string, wrapped []byte) error {
+	_, err := s.pool.Exec(ctx, "insert into "+s.houseTable+" (name, wrapped) values ($1, $2) on conflict do nothing", name, wrapped)
+	return wrap("house keys", err)
+}
+
+// Rewrap answers a key as it is to be wrapped from now on; nil to leave it. Whose is the id of a person, or the name of
+// a key of the house.
+type Rewrap func(whose, wrapped []byte) ([]byte, error)
+
+// RewrapKeys goes through all keys that there are, those of the house first, and replaces those that rewrap changes.
+// Nobody gets a key back that was destroyed meanwhile, and what can't be unwrapped stays as it is. It answers how many
+// there are, and how many of them it has replaced; KeysBeside tells how many are left.
+func (s *Store) RewrapKeys(ctx context.Context, rewrap Rewrap) (all, replaced int64, err error) {
+	house, err := s.HouseKeys(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for name, wrapped := range house {
+		all++
+		now, err := rewrap([]byte(name), wrapped)
+		if err != nil || now == nil {
+			continue
+		}
+		done, err := s.pool.Exec(ctx, "update "+s.houseTable+" set wrapped = $3 where name = $1 and wrapped = $2", name, wrapped, now)
+		if err != nil {
+			return all, replaced, wrap("house keys", err)
+		}
+		replaced += done.RowsAffected()
+	}
 	const page = 1000
 	for last := (id.ID{}); ; {
 		keys, err := s.keysAfter(ctx, last, page)
@@ -58,18 +99,12 @@ func (s *Store) keysAfter(ctx context.Context, last id.ID, limit int) ([]eventst
 	return keys, wrap("keys", err)
 }
 
-func (s *Store) replaceKeys(
-	ctx context.Context, keys []eventstore.SubjectKey, rewrap func(eventstore.SubjectKey) (eventstore.SubjectKey, bool, error),
-) (int64, error) {
+func (s *Store) replaceKeys(ctx context.Context, keys []eventstore.SubjectKey, rewrap Rewrap) (int64, error) {
 	var subjects []id.ID
 	var before, after [][]byte
 	for _, k := range keys {
-		now, changed, err := rewrap(k)
-		if err != nil {
-			continue // It is left as it is.
-		}
-		if changed {
-			subjects, before, after = append(subjects, k.Subject), append(before, k.Wrapped), append(after, now.Wrapped)
+		if now, err := rewrap(k.Subject[:], k.Wrapped); err == nil && now != nil {
+			subjects, before, after = append(subjects, k.Subject), append(before, k.Wrapped), append(after, now)
 		}
 	}
 	if len(subjects) == 0 {

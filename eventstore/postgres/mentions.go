@@ -10,7 +10,7 @@ import (
 type mentions struct {
 	streams map[domain.Stream]bool // whether it is given events
 	names   map[eventstore.Claim]struct{}
-	persons map[id.ID]bool // whether the person is forgotten
+	persons map[id.ID]bool // whether the person's key comes or goes
 }
 
 func newMentions() mentions {
@@ -18,8 +18,8 @@ func newMentions() mentions {
 }
 
 // clash reports whether the appends must be judged in their order: a stream is written that another
-// of them mentions, a name changes hands more than once, or something is said about somebody who is forgotten. Within
-// one statement these would meet themselves.
+// of them mentions, a name changes hands more than once, or somebody is spoken of whose key comes or goes with
+// another. Within one statement these would meet themselves.
 func (m mentions) clash(jobs []*job) bool {
 	clear(m.streams)
 	clear(m.names)
@@ -29,25 +29,35 @@ func (m mentions) clash(jobs []*job) bool {
 			if m.stream(w) || m.claims(w.Release) || m.claims(w.Take) {
 				return true
 			}
-			for _, s := range w.Subjects {
-				if m.person(s, false) {
-					return true
-				}
-			}
 		}
-		for _, g := range j.append.Forget {
-			if m.person(g.Subject, true) {
-				return true
-			}
+		if m.people(j.append) {
+			return true
 		}
 	}
 	return false
 }
 
-func (m mentions) person(s id.ID, forgotten bool) (clash bool) {
-	gone, before := m.persons[s]
-	m.persons[s] = gone || forgotten
-	return before && (gone || forgotten)
+// people reports whether somebody's key comes or goes whom an earlier append speaks of, or the other way round.
+func (m mentions) people(a eventstore.Append) (clash bool) {
+	each := func(visit func(s id.ID, changes bool)) {
+		for _, w := range a.Writes {
+			for _, s := range w.Subjects {
+				visit(s, false)
+			}
+		}
+		for _, k := range a.Keys {
+			visit(k.Subject, true)
+		}
+		for _, g := range a.Forget {
+			visit(g.Subject, true)
+		}
+	}
+	each(func(s id.ID, changes bool) {
+		changed, before := m.persons[s]
+		clash = clash || before && (changed || changes)
+	})
+	each(func(s id.ID, changes bool) { m.persons[s] = m.persons[s] || changes })
+	return clash
 }
 
 func (m mentions) stream(w eventstore.Write) (clash bool) {

@@ -40,8 +40,9 @@ type Store struct {
 	lookups   *Lookups
 	appender  *appender
 	isHeldSQL string // says whether a claim is held, on whatever pool
-	keysTable string // lies in a schema of its own
 	keysSQL   string // reads keys
+
+	keysTable, houseTable string // lie in a schema of their own
 }
 
 var (
@@ -68,9 +69,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	go a.run()
-	keys := quote(o.Schema+"_keys") + ".subject_keys"
+	keys, house := quote(o.Schema+"_keys")+".subject_keys", quote(o.Schema+"_keys")+".house_keys"
 	return &Store{
-		keysTable: keys, pool: pool, lookups: &Lookups{Pool: pool}, appender: a,
+		keysTable: keys, houseTable: house, pool: pool, lookups: &Lookups{Pool: pool}, appender: a,
 		isHeldSQL: "select from " + quote(o.Schema) + ".claims where scope = $1 and name = $2",
 		keysSQL:   "select subject, wrapped from " + keys + " where subject = any($1)",
 	}, nil

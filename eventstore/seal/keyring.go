@@ -28,10 +28,11 @@ const (
 	bulk = 100 // Who needs more at once reads the history, and must not push out those whom requests need.
 )
 
-// Store is where wrapped keys are kept.
+// Store is where wrapped keys are kept: those of persons, and by name those of the house.
 type Store interface {
 	Source
-	Append(context.Context, eventstore.Append) (eventstore.Receipt, error)
+	HouseKeys(context.Context) (map[string][]byte, error)
+	KeepHouseKey(ctx context.Context, name string, wrapped []byte) error // unless there is one
 }
 
 // Source is where wrapped keys are read.
@@ -60,18 +61,12 @@ type entry struct {
 	err       error // why it can't be unwrapped
 }
 
-// house are the keys of the whole store, which are kept as those of subjects are.
+// house are the keys of the whole store.
 type house struct {
 	claims   []byte             // that names are hashed with
 	secrets  cipher.AEAD        // of secrets that are nobody's
 	receipts ed25519.PrivateKey // that signs what was forgotten
 }
-
-var (
-	claimsID   = id.Named("gesta/house/claims")
-	secretsID  = id.Named("gesta/house/secrets")
-	receiptsID = id.Named("gesta/house/receipts")
-)
 
 // ErrMasterKey refuses a master key that is not the store's.
 var ErrMasterKey = errors.New("seal: not the master key that wraps this store's keys")
@@ -83,20 +78,25 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 	if claims == nil {
 		claims = newKey()
 	}
-	for _, one := range []struct {
-		name  id.ID
-		fresh []byte
-		use   func(key []byte)
-	}{
-		{claimsID, claims, func(key []byte) { k.house.claims = key }},
-		{secretsID, newKey(), func(key []byte) { k.house.secrets = sealing(key) }},
-		{receiptsID, newKey(), func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) }},
-	} {
-		key, err := k.houseKey(ctx, s, one.name, one.fresh)
-		if err != nil {
+	for name, fresh := range map[string][]byte{"claims": claims, "secrets": newKey(), "receipts": newKey()} {
+		if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh)); err != nil {
 			return nil, err
 		}
-		one.use(key)
+	}
+	stored, err := s.HouseKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for name, use := range map[string]func([]byte){
+		"claims":   func(key []byte) { k.house.claims = key },
+		"secrets":  func(key []byte) { k.house.secrets = sealing(key) },
+		"receipts": func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) },
+	} {
+		key, err := k.masters.open([]byte(name), stored[name])
+		if err != nil {
+			return nil, ErrMasterKey
+		}
+		use(key)
 	}
 	return k, nil
 }
@@ -110,34 +110,6 @@ func (k *Keyring) Over(s Source) *Keyring {
 	over := newKeyring(s, k.masters)
 	over.house = k.house
 	return over
-}
-
-// HasHouse tells whether the store has keys at all: an older one, or one without a backup of its keys, has none.
-func HasHouse(ctx context.Context, s Source) (bool, error) {
-	keys, err := s.Keys(ctx, []id.ID{claimsID})
-	return len(keys) > 0, err
-}
-
-// houseKey answers the key that is there, whoever was faster.
-func (k *Keyring) houseKey(ctx context.Context, s Store, name id.ID, fresh []byte) ([]byte, error) {
-	stored, err := s.Keys(ctx, []id.ID{name})
-	if err == nil && len(stored) == 0 {
-		_, err = s.Append(ctx, eventstore.Append{Keys: []eventstore.SubjectKey{k.masters[0].wrap(name, fresh)}})
-		if other := (*eventstore.KeyExists)(nil); err == nil || errors.As(err, &other) {
-			stored, err = s.Keys(ctx, []id.ID{name})
-		}
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case len(stored) == 0:
-		return nil, fmt.Errorf("seal: the key %s was not kept", name)
-	}
-	key, err := k.masters.unwrap(stored[0])
-	if err != nil {
-		return nil, ErrMasterKey
-	}
-	return key, nil
 }
 
 // Claims is the key that names are hashed with.
@@ -234,7 +206,7 @@ var ErrUnknownMaster = errors.New("seal: some keys are wrapped by another master
 func (k *Keyring) unwrapped(stored []eventstore.SubjectKey) (map[id.ID]entry, error) {
 	fetched := make(map[id.ID]entry, len(stored))
 	for _, one := range stored {
-		if len(one.Wrapped) > 0 && !k.masters.know(one) {
+		if len(one.Wrapped) > 0 && !k.masters.know(one.Wrapped) {
 			return nil, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, ErrUnknownMaster)
 		}
 		fetched[one.Subject] = k.opened(one)
@@ -246,7 +218,7 @@ func (k *Keyring) opened(one eventstore.SubjectKey) entry {
 	if len(one.Wrapped) == 0 {
 		return entry{forgotten: true}
 	}
-	key, err := k.masters.unwrap(one)
+	key, err := k.masters.open(one.Subject[:], one.Wrapped)
 	if err != nil {
 		return entry{err: err}
 	}
@@ -298,21 +270,22 @@ func (k *Keyring) Cached() int {
 	return len(k.young) + len(k.old)
 }
 
-// Rewrap wraps a key by the first master; ok is false where that is so already, or there is nothing to wrap.
-func (k *Keyring) Rewrap(one eventstore.SubjectKey) (wrapped eventstore.SubjectKey, ok bool, err error) {
-	if len(one.Wrapped) == 0 || k.masters[0].wraps(one) {
-		return one, false, nil
+// Rewrap wraps a key by the first master, of a person or, by its name, of the house. It answers nil where that is so
+// already, or there is nothing to wrap.
+func (k *Keyring) Rewrap(whose, wrapped []byte) ([]byte, error) {
+	if len(wrapped) == 0 || k.masters[0].wraps(wrapped) {
+		return nil, nil
 	}
-	key, err := k.masters.unwrap(one)
+	key, err := k.masters.open(whose, wrapped)
 	if err != nil {
-		return one, false, err
+		return nil, err
 	}
-	return k.masters[0].wrap(one.Subject, key), true, nil
+	return k.masters[0].seal(whose, key), nil
 }
 
 // New is a new key for somebody.
 func (k *Keyring) New(subject id.ID) eventstore.SubjectKey {
-	return k.masters[0].wrap(subject, newKey())
+	return k.wrap(subject, newKey())
 }
 
 // Heads are how the keys begin that each master wraps, the first one's first.
@@ -321,4 +294,8 @@ func (k *Keyring) Heads() (all [][]byte) {
 		all = append(all, m.head())
 	}
 	return all
+}
+
+func (k *Keyring) wrap(subject id.ID, key []byte) eventstore.SubjectKey {
+	return eventstore.SubjectKey{Subject: subject, Wrapped: k.masters[0].seal(subject[:], key)}
 }

@@ -10,9 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"gesta/domain/id"
-	"gesta/eventstore"
 )
 
 // KeyBytes is the length of every key: AES-256.
@@ -66,29 +63,26 @@ const (
 	wrappedHead = 1 + len(Master{}.name)
 )
 
-func (m Master) wrap(subject id.ID, key []byte) eventstore.SubjectKey {
-	return eventstore.SubjectKey{Subject: subject, Wrapped: m.aead.Seal(m.head(), nil, key, subject[:])}
-}
+// seal wraps a key for whoever it is: it opens for nobody else.
+func (m Master) seal(whose, key []byte) []byte { return m.aead.Seal(m.head(), nil, key, whose) }
 
 func (m Master) head() []byte { return append([]byte{wrappedForm}, m.name[:]...) }
 
-func (m Master) wraps(k eventstore.SubjectKey) bool {
-	return bytes.HasPrefix(k.Wrapped, m.head())
-}
+func (m Master) wraps(wrapped []byte) bool { return bytes.HasPrefix(wrapped, m.head()) }
 
 var errNotWrapped = errors.New("its key does not open")
 
 // masters are the one that wraps, and those that still unwrap.
 type masters []Master
 
-func (all masters) know(k eventstore.SubjectKey) bool {
-	return slices.ContainsFunc(all, func(m Master) bool { return m.wraps(k) })
+func (all masters) know(wrapped []byte) bool {
+	return slices.ContainsFunc(all, func(m Master) bool { return m.wraps(wrapped) })
 }
 
-func (all masters) unwrap(k eventstore.SubjectKey) ([]byte, error) {
+func (all masters) open(whose, wrapped []byte) ([]byte, error) {
 	for _, m := range all {
-		if m.wraps(k) {
-			if key, err := m.aead.Open(nil, nil, k.Wrapped[wrappedHead:], k.Subject[:]); err == nil && len(key) == KeyBytes {
+		if m.wraps(wrapped) {
+			if key, err := m.aead.Open(nil, nil, wrapped[wrappedHead:], whose); err == nil && len(key) == KeyBytes {
 				return key, nil
 			}
 		}

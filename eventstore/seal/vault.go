@@ -227,7 +227,7 @@ func (s *Sealing) keyOf(subject id.ID) (e entry, err error) {
 	case e.key == nil:
 		key := newKey()
 		e.key = sealing(key)
-		s.Keys = append(s.Keys, s.vault.Keys.masters[0].wrap(subject, key))
+		s.Keys = append(s.Keys, s.vault.Keys.wrap(subject, key))
 	}
 	s.subjects, s.keys = append(s.subjects, subject), append(s.keys, e)
 	return e, nil

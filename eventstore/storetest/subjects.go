@@ -51,6 +51,43 @@ var subjects = []question{
 			t.Errorf("nobody's keys are %v, %v", none, err)
 		}
 	}},
+	{"a key of the house is kept once", func(t *testing.T, s eventstore.Store) {
+		for _, key := range []string{"first", "second"} {
+			if err := s.KeepHouseKey(t.Context(), "name", []byte(key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		keys, err := s.HouseKeys(t.Context())
+		if err != nil || len(keys) != 1 || string(keys["name"]) != "first" {
+			t.Errorf("%q, %v", keys, err)
+		}
+		subject := newStream().ID
+		commit(t, s, forgetting(subject, 0, write(newStream(), 0, 1)))
+		if again, err := s.HouseKeys(t.Context()); err != nil || len(again) != 1 {
+			t.Errorf("%q, %v", again, err)
+		}
+	}},
+	{"whom streams hold gets no other key", func(t *testing.T, s eventstore.Store) {
+		a, subject := newStream(), newStream().ID
+		commit(t, s, keyed(subject, holding(a, 0, subject)))
+		if err := s.KeepHouseKey(t.Context(), "n", []byte("k")); err != nil {
+			t.Fatal(err)
+		}
+		refuse[*eventstore.KeyExists](t, s, keyed(subject, write(a, 1, 1)))
+	}},
+	{"claims are known by who holds them", func(t *testing.T, s eventstore.Store) {
+		a, b := newStream(), newStream()
+		one, two, three := newClaim(), newClaim(), newClaim()
+		for of, claims := range map[domain.Stream][]eventstore.Claim{a: {one, two}, b: {three}} {
+			w := write(of, 0, 1)
+			w.Take = claims
+			commit(t, s, eventstore.Append{Writes: []eventstore.Write{w}})
+		}
+		got, err := s.ClaimsOf(t.Context(), []domain.Stream{a, newStream()})
+		if err != nil || len(got) != 1 || len(got[a]) != 2 || !slices.Contains(got[a], one) || !slices.Contains(got[a], two) {
+			t.Errorf("%v, %v", got, err)
+		}
+	}},
 	{"a stream holds nobody without a key", func(t *testing.T, s eventstore.Store) {
 		a, subject := newStream(), newStream().ID
 		if gone := refuse[*eventstore.KeyGone](t, s, of(holding(a, 0, subject))); gone.Subject != subject {

@@ -186,6 +186,7 @@ var (
 	everyServer = []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=128MB",
 		"timezone=UTC", "log_timezone=UTC", "log_checkpoints=off",
+		"log_error_verbosity=terse", // Its details name the values of a row that is refused.
 	}
 	durableServer   = []string{"max_connections=100"}
 	throwAwayServer = []string{
