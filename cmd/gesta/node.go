@@ -15,6 +15,7 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
 	"gesta/eventstore/relay"
+	"gesta/eventstore/seal"
 	"gesta/http/server"
 	"gesta/http/web"
 	"gesta/projections"
@@ -55,7 +56,7 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	}
 	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
-	n.projector.Feed = &feed.Feed{Store: a.store, NC: nc, Handoff: a.handoff, Log: a.log}
+	n.projector.Feed = &feed.Feed{Store: seal.Ahead{Store: a.store, Vault: a.vault}, NC: nc, Handoff: a.handoff, Log: a.log}
 	n.policies = n.newPolicies()
 	n.observe()
 	return n, nil
@@ -79,7 +80,7 @@ func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(projections.Standing)) *projections.Projector {
 	return &projections.Projector{
 		URL: a.sys.url, Schema: a.sys.schema, Vault: a.vault, Projections: projections.All,
-		Feed: &feed.Feed{Store: a.store, Log: a.log}, Store: a.store, Lead: lead, Passed: passed, Log: a.log,
+		Feed: &feed.Feed{Store: seal.Ahead{Store: a.store, Vault: a.vault}, Log: a.log}, Store: seal.Ahead{Store: a.store, Vault: a.vault}, Lead: lead, Passed: passed, Log: a.log,
 	}
 }
 

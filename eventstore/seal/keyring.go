@@ -48,10 +48,11 @@ type Keyring struct {
 	masters masters
 	house
 
-	mu         sync.Mutex
-	young, old map[id.ID]entry // what came since the last change of generations, and before that
-	changed    time.Time       // when that was
-	drops      int
+	mu            sync.Mutex
+	young, old    map[id.ID]entry // what came since the last change of generations, and before that
+	changed       time.Time       // when that was
+	ahead, behind map[id.ID]entry // of the last two pages of the history that were read ahead
+	drops         int
 }
 
 // entry is what is known of a subject's key; the zero entry is that there is none.
@@ -167,8 +168,10 @@ func (k *Keyring) remembered(subjects []id.ID, known []entry) (missing []id.ID) 
 }
 
 func (k *Keyring) get(s id.ID) (e entry, is bool) {
-	if e, is = k.young[s]; !is {
-		e, is = k.old[s]
+	for _, some := range []map[id.ID]entry{k.young, k.old, k.ahead, k.behind} {
+		if e, is = some[s]; is {
+			break
+		}
 	}
 	return e, is
 }
@@ -190,6 +193,7 @@ func (k *Keyring) Tidy() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.age()
+	k.ahead, k.behind = nil, nil
 }
 
 // Learn takes over keys that somebody has asked for beside something else; before is what Drops answered before that.
@@ -244,8 +248,9 @@ func (k *Keyring) Drop(subject id.ID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.drops++
-	delete(k.young, subject)
-	delete(k.old, subject)
+	for _, some := range []map[id.ID]entry{k.young, k.old, k.ahead, k.behind} {
+		delete(some, subject)
+	}
 }
 
 // Gone has whoever asks find a key destroyed that the store does not have, for as long as keys are kept.
@@ -267,7 +272,7 @@ func (k *Keyring) Drops() int {
 func (k *Keyring) Cached() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.young) + len(k.old)
+	return len(k.young) + len(k.old) + len(k.ahead) + len(k.behind)
 }
 
 // Rewrap wraps a key by the first master, of a person or, by its name, of the house. It answers nil where that is so

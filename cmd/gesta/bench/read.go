@@ -59,7 +59,7 @@ func (l *lab) reads(ctx context.Context) error {
 func reading(s eventstore.Store, v *seal.Vault) contestant {
 	return whole(func(ctx context.Context) (n int, err error) {
 		pages := feed.Pages{Read: func(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
-			return checkpoint.After(ctx, s, last, limit)
+			return checkpoint.After(ctx, seal.Ahead{Store: s, Vault: v}, last, limit)
 		}}
 		for last := (eventstore.Mark{}); ; {
 			events, err := pages.After(ctx, last, readPage)

@@ -11,6 +11,7 @@ import (
 
 	"gesta/eventstore/feed"
 	"gesta/eventstore/postgres"
+	"gesta/eventstore/seal"
 	"gesta/projections"
 )
 
@@ -78,7 +79,7 @@ func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bo
 	}
 	c.projector = &projections.Projector{
 		URL: i.App, Schema: schema, Vault: vault, Projections: projections.All,
-		Feed: &feed.Feed{Store: s}, Store: s, Log: slog.New(slog.DiscardHandler), Passed: c.note,
+		Feed: &feed.Feed{Store: seal.Ahead{Store: s, Vault: vault}}, Store: s, Log: slog.New(slog.DiscardHandler), Passed: c.note,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	if err := fill(ctx, s, ink{vault, clear}, 1); err != nil {

@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
 	"time"
 
+	"gesta/commands"
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -160,6 +164,11 @@ func (l *lab) sealed(ctx context.Context) error {
 		l.rates("seal", clients(many, "writer")+", each registering a user and changing the phone number 19 times, against the same in clear", "events",
 			took[0], took[1], atLeast(.8))
 	}
+	took, err = turns(ctx, rounds, turn, writers(8, 1, both[0].folding()), writers(8, 1, both[1].folding()))
+	if err != nil {
+		return err
+	}
+	l.rates("seal", "replay: the state of a user from 20 events, by a process that knows neither them nor the key, 8 readers, against the same in clear", "users", took[0], took[1], atLeast(.8))
 	return nil
 }
 
@@ -169,6 +178,8 @@ type sealedOrClear struct {
 	ink
 	store   *postgres.Store
 	catchUp *catchUp
+	mu      sync.Mutex
+	users   []identity.UserID // whose streams are full
 }
 
 func (l *lab) sealedOrClear(ctx context.Context, clear bool) (*sealedOrClear, error) {
@@ -184,6 +195,28 @@ func (l *lab) sealedOrClear(ctx context.Context, clear bool) (*sealedOrClear, er
 	return &sealedOrClear{Installation: i, ink: ink{v, clear}, store: s}, err
 }
 
+func (s *sealedOrClear) full(u identity.UserID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !u.IsZero() {
+		s.users = append(s.users, u)
+	}
+}
+
+// folding replays one user after the other.
+func (s *sealedOrClear) folding() func() func(context.Context) error {
+	return func() func(context.Context) error {
+		return func(ctx context.Context) error {
+			u := s.users[rand.IntN(len(s.users))]
+			x := commands.NewExecutor(s.store, s.Over(s.store), commands.Hasher{})
+			if state, err := commands.State[identity.User](ctx, x, identity.UserStream(u)); err != nil || state.Phone == "" {
+				return errors.Join(err, fmt.Errorf("the user is %+v", state))
+			}
+			return nil
+		}
+	}
+}
+
 // changing fills one user's stream of twenty events after the other.
 func (s *sealedOrClear) changing() func() func(context.Context) error {
 	return func() func(context.Context) error {
@@ -191,6 +224,7 @@ func (s *sealedOrClear) changing() func() func(context.Context) error {
 		version := int64(0)
 		return func(ctx context.Context) error {
 			if version%20 == 0 {
+				s.full(user)
 				user, version = identity.UserID{ID: id.New(time.Now())}, 0
 			}
 			w := newWriting(ctx, s.ink, version == 0)
