@@ -148,7 +148,9 @@ func (o *office) has(effects int) {
 	wait.Until(o.t, fmt.Sprint(effects, " effects"), func() bool { return o.effects() >= effects })
 	o.level()
 	wait.Until(o.t, "nothing is left", func() bool { return o.status().Waiting == 0 })
-	if n := o.effects(); n != effects {
+	n := -1
+	wait.Until(o.t, "the store is there", func() bool { n = o.effects(); return n >= 0 })
+	if n != effects {
 		o.t.Errorf("%d effects, not %d", n, effects)
 	}
 }

@@ -273,6 +273,39 @@ func TestKeysAreKeptForAWhile(t *testing.T) {
 	}
 }
 
+// Keys that come with a page of the history are there when it is opened, and go with the next but one.
+func TestKeysAreReadAhead(t *testing.T) {
+	s := newSafe(t)
+	const page = 150
+	for range 3 * page {
+		u := identity.UserID{ID: id.New(time.Now())}
+		s.says(registered(u), u, 0)
+	}
+	reader := &safe{Store: s.Store, t: t}
+	reader.Vault = sealtest.Vault(t, reader, s.Catalogue)
+	ahead, asked := seal.Ahead{Store: s.Store, Vault: reader.Vault}, reader.asked
+	for after := int64(0); after < 3*page; after += page {
+		events, err := ahead.Read(t.Context(), after, page)
+		if err != nil || len(events) != page {
+			t.Fatal(len(events), err)
+		}
+		opened, err := reader.Decode(t.Context(), events...)
+		if asked++; err != nil || opened[0].Err != nil || reader.asked != asked {
+			t.Errorf("asked %d times, not %d: %v %v", reader.asked, asked, err, opened[0].Err)
+		}
+	}
+	if n := reader.Vault.Keys.Cached(); n != 2*page {
+		t.Errorf("%d keys are kept", n)
+	}
+	reader.Vault.Keys.Tidy()
+	if n := reader.Vault.Keys.Cached(); n != 0 {
+		t.Errorf("%d keys are kept for later", n)
+	}
+	if few, err := ahead.Read(t.Context(), 0, 10); err != nil || len(few) != 10 || reader.asked != asked {
+		t.Errorf("for a few it asks: %v", err)
+	}
+}
+
 func TestMemoryForKeysIsBounded(t *testing.T) {
 	s := newSafe(t)
 	const many = 25_000
