@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,98 +23,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/seal"
-	"gesta/eventstore/wait"
 )
-
-// A team is a stream that holds several persons: each has a badge, whose name nobody else in the world has, and the
-// team has a number.
-type (
-	teamFounded struct {
-		Number string `json:"number" privacy:"public"`
-	}
-	memberJoined struct {
-		UserID identity.UserID `json:"user_id" privacy:"public"`
-		Name   string          `json:"name" privacy:"personal:user_id"`
-		Badge  string          `json:"badge" privacy:"personal:user_id"`
-		Shoe   int             `json:"shoe" privacy:"public"`
-	}
-	team struct {
-		Number         string
-		Names, Badges  []string
-		Shoes, Evolved int
-	}
-	found struct {
-		Team   domain.Stream
-		Number string
-	}
-	join struct {
-		Team domain.Stream
-		memberJoined
-	}
-)
-
-func (teamFounded) EventType() string  { return "test.team.founded" }
-func (memberJoined) EventType() string { return "test.team.member_joined" }
-
-var (
-	teamTypes      = []domain.Type{domain.TypeOf[teamFounded](), domain.TypeOf[memberJoined]()}
-	teamAggregates = []domain.Aggregate{domain.AggregateOf[team]("test.team")}
-	errBadge       = &domain.Fault{Kind: domain.Conflict, Code: "badge_taken", Text: "badge is taken"}
-)
-
-func (s team) Evolve(e domain.Event, _ time.Time) team {
-	switch e := e.(type) {
-	case teamFounded:
-		s.Number = e.Number
-	case memberJoined:
-		s.Names, s.Badges = append(slices.Clone(s.Names), e.Name), append(slices.Clone(s.Badges), e.Badge)
-		s.Shoes += e.Shoe
-	}
-	s.Evolved++
-	return s
-}
-
-func (s team) Claims() (all []domain.Claim) {
-	if s.Number != "" {
-		all = append(all, domain.Claim{Scope: "team", Name: s.Number})
-	}
-	for _, b := range s.Badges {
-		all = append(all, domain.Claim{Scope: "badge", Name: b})
-	}
-	return all
-}
-
-func (team) Refuse(domain.Claim) error { return errBadge }
-
-func (c found) Target() domain.Stream { return c.Team }
-func (c join) Target() domain.Stream  { return c.Team }
-
-func (c found) Decide(team) ([]domain.Event, error) {
-	return []domain.Event{teamFounded{c.Number}}, nil
-}
-func (c join) Decide(team) ([]domain.Event, error) { return []domain.Event{c.memberJoined}, nil }
-
-func teamStream(name string) domain.Stream {
-	return domain.Stream{Kind: "test.team", ID: id.Named(name)}
-}
-
-func (p *population) found(name string) {
-	p.t.Helper()
-	_, err := commands.Execute(p.t.Context(), p.Executor, found{teamStream(name), name})
-	must(p.t, err)
-}
-
-func (p *population) join(name string, u identity.UserID, badge string) error {
-	_, err := commands.Execute(p.t.Context(), p.Executor, join{teamStream(name), memberJoined{u, "Name of " + badge, badge, 40}})
-	return err
-}
-
-func (p *population) team(name string) team {
-	p.t.Helper()
-	s, err := commands.State[team](p.t.Context(), p.Executor, teamStream(name))
-	must(p.t, err)
-	return s
-}
 
 func (p *population) privacy() *commands.Privacy {
 	return &commands.Privacy{
@@ -472,124 +379,4 @@ func TestForgettingUnderARace(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A key that comes back with a backup, and a person who does, are forgotten again by the receipt, and by no other.
-func TestAReceiptForgetsAgain(t *testing.T) {
-	t.Parallel()
-	s, older := &memory.Store{}, &memory.Store{}
-	p := populate(t, s)
-	ann := p.member("ann@example.com")
-	signed, err := p.privacy().Forget(t.Context(), privacy.SubjectID(ann))
-	must(t, err)
-	old := populate(t, older)
-	old.Executor.Vault.Keys = p.Executor.Vault.Keys.Over(older) // The house is the same.
-	_, err = old.Register(t.Context(), commands.Registration{User: ann, Realm: realm, Role: "member", Email: "ann@example.com", Phone: "1", Password: "password"})
-	must(t, err)
-	again, err := old.privacy().Reapply(t.Context(), signed)
-	must(t, err)
-	if f := old.reads(again); f.Subject != ann.String() || old.get(ann).Email != "" {
-		t.Errorf("%+v", f)
-	}
-	for what, change := range map[string]func(s *commands.SignedForgetting){
-		"another subject": func(s *commands.SignedForgetting) {
-			s.Receipt = []byte(strings.ReplaceAll(string(s.Receipt), ann.String(), id.Named("bob").String()))
-		},
-		"no signature":      func(s *commands.SignedForgetting) { s.Signature = "" },
-		"another signature": func(s *commands.SignedForgetting) { s.Signature = strings.Repeat("A", 86) + "==" },
-		"no receipt":        func(s *commands.SignedForgetting) { s.Receipt = nil },
-	} {
-		forged := signed
-		change(&forged)
-		if _, err := old.privacy().Reapply(t.Context(), forged); !errors.Is(err, commands.ErrReceipt) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if _, err := populate(t, &memory.Store{}).privacy().Reapply(t.Context(), signed); !errors.Is(err, commands.ErrReceipt) {
-		t.Errorf("another store takes it: %v", err)
-	}
-	var indented commands.SignedForgetting
-	text, err := json.MarshalIndent(signed, "", "    ")
-	must(t, errors.Join(err, json.Unmarshal(text, &indented)))
-	p.reads(indented)
-}
-
-func TestAllThatIsKeptAboutOnePersonIsExported(t *testing.T) {
-	t.Parallel()
-	p := populate(t, &memory.Store{})
-	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
-	p.signIn("ann@example.com")
-	p.found("red")
-	must(t, p.join("red", ann, "ann"))
-	must(t, p.join("red", bob, "bob"))
-	x, err := p.privacy().Export(t.Context(), privacy.SubjectID(ann))
-	must(t, err)
-	text, err := json.Marshal(x)
-	must(t, err)
-	for _, marker := range []string{"ann@example.com", "Name of ann", "identity.user.signed_in", "identity.session.opened", ann.UUID()} {
-		if !strings.Contains(string(text), marker) {
-			t.Errorf("%s is missing: %s", marker, text)
-		}
-	}
-	for _, marker := range []string{"bob@example.com", "Name of bob", bob.String(), "password", "sealed:"} {
-		if strings.Contains(string(text), marker) {
-			t.Errorf("%s is there: %s", marker, text)
-		}
-	}
-}
-
-// What was written before anything was sealed would stay readable: that is said, and nothing is done by halves.
-func TestWhatWasWrittenInClearIsNotForgotten(t *testing.T) {
-	t.Parallel()
-	s := &memory.Store{}
-	p := populate(t, s)
-	ann := p.member("ann@example.com")
-	_, err := s.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{{
-		Stream: identity.UserStream(ann), Expect: 1, Events: []eventstore.NewEvent{{
-			ID: id.Event{ID: id.New(time.Now())}, Type: "identity.user.phone_changed", Schema: 1, OccurredAt: time.Now(), Meta: []byte(`{}`),
-			Data: []byte(`{"user_id":"` + ann.String() + `","phone":"4711"}`),
-		}},
-	}}})
-	must(t, err)
-	if _, err := p.privacy().Forget(t.Context(), privacy.SubjectID(ann)); !errors.Is(err, commands.ErrClear) {
-		t.Errorf("%v", err)
-	}
-	if u := p.get(ann); u.Phone != "4711" || u.Email != "ann@example.com" {
-		t.Errorf("%+v", u)
-	}
-}
-
-// What other processes keep in memory is dropped when they hear of it, and when they ask.
-func TestOtherProcessesDropWhatTheyKeep(t *testing.T) {
-	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
-	p := populate(t, s)
-	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
-	other := populate(t, s)
-	told := make(chan eventstore.Recorded)
-	f := &commands.Forgotten{Vault: other.Executor.Vault, Executor: other.Executor, Store: s, Told: told, Log: slog.New(slog.DiscardHandler)}
-	go func() { _ = f.Run(t.Context()) }()
-	for _, u := range []identity.UserID{ann, bob} {
-		other.get(u)
-		if len(other.Executor.Vault.Keys.Missing(u.ID)) != 0 || !other.Executor.Keeps(identity.UserStream(u)) {
-			t.Error("nothing is kept")
-		}
-	}
-	p.forget(ann)
-	events, err := s.ReadStream(t.Context(), identity.UserStream(ann), 0, 10)
-	must(t, err)
-	for _, r := range events {
-		told <- r
-	}
-	wait.Until(t, "the state is dropped", func() bool { return !other.Executor.Keeps(identity.UserStream(ann)) })
-	if len(other.Executor.Vault.Keys.Missing(ann.ID)) == 0 {
-		t.Error("the key is kept")
-	}
-	p.forget(bob)
-	now := f.Ask(t.Context(), time.Now().Add(-time.Hour))
-	if other.Executor.Keeps(identity.UserStream(bob)) || len(other.Executor.Vault.Keys.Missing(bob.ID)) == 0 || now.Before(time.Now().Add(-2*time.Minute)) {
-		t.Errorf("after asking for what there is until %s", now)
-	}
 }

@@ -79,11 +79,22 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 	if claims == nil {
 		claims = newKey()
 	}
-	for name, fresh := range map[string][]byte{"claims": claims, "secrets": newKey(), "receipts": newKey()} {
-		if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh)); err != nil {
-			return nil, err
+	fresh := map[string][]byte{"claims": claims, "secrets": newKey(), "receipts": newKey()}
+	for {
+		missing, err := k.openHouse(ctx, s)
+		if err != nil || len(missing) == 0 {
+			return k, err
+		}
+		for _, name := range missing { // Somebody else may be as fast: then it is theirs.
+			if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh[name])); err != nil {
+				return nil, err
+			}
 		}
 	}
+}
+
+// openHouse answers which keys of the house are not there. With another master key it opens none, and so makes none.
+func (k *Keyring) openHouse(ctx context.Context, s Store) (missing []string, err error) {
 	stored, err := s.HouseKeys(ctx)
 	if err != nil {
 		return nil, err
@@ -93,13 +104,18 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 		"secrets":  func(key []byte) { k.house.secrets = sealing(key) },
 		"receipts": func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) },
 	} {
-		key, err := k.masters.open([]byte(name), stored[name])
+		wrapped, there := stored[name]
+		if !there {
+			missing = append(missing, name)
+			continue
+		}
+		key, err := k.masters.open([]byte(name), wrapped)
 		if err != nil {
 			return nil, ErrMasterKey
 		}
 		use(key)
 	}
-	return k, nil
+	return missing, nil
 }
 
 func newKeyring(s Source, all masters) *Keyring {
