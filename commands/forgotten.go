@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -43,10 +44,10 @@ func (f *Forgotten) Run(ctx context.Context) error {
 			return nil
 		case c := <-f.Commits:
 			for _, r := range c.Events {
-				f.see(r)
+				f.see(ctx, r)
 			}
 		case r := <-f.Told:
-			f.see(r)
+			f.see(ctx, r)
 		case <-tick.C:
 			f.Vault.Keys.Tidy()
 			since = f.ask(ctx, since)
@@ -54,15 +55,36 @@ func (f *Forgotten) Run(ctx context.Context) error {
 	}
 }
 
-// see drops what one event makes unknowable: that is said in each stream that holds the person.
-func (f *Forgotten) see(r eventstore.Recorded) {
+// askTime is how long a store that does not answer is waited for: there is more to do.
+const askTime = seal.TidyEvery / 2
+
+// see drops what one event makes unknowable. It is said in each stream that holds the person, but for those that have
+// said so before: of these the person's own stream tells.
+func (f *Forgotten) see(ctx context.Context, r eventstore.Recorded) {
 	if !f.Vault.Catalogue.Forgets(r.Type) {
 		return
 	}
 	e, err := f.Vault.Catalogue.Decode(r.Type, r.Schema, r.Data, nil, nil)
-	if err == nil {
-		f.drop(e.(domain.Forgetter).Forgets(), r.Stream)
+	if err != nil {
+		return
 	}
+	subject := e.(domain.Forgetter).Forgets()
+	f.drop(subject, r.Stream)
+	if domain.IsOf(r.Stream, e) {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		_ = f.dropAll(ctx, subject) // Whom it overlooks is asked for.
+	}
+}
+
+// dropAll drops all that is known about somebody.
+func (f *Forgotten) dropAll(ctx context.Context, subject id.ID) error {
+	streams, err := f.Store.StreamsOf(ctx, subject)
+	if f.Executor != nil {
+		streams = append(streams, f.Executor.keptBy(subject)...)
+	}
+	f.drop(subject, streams...)
+	return err
 }
 
 func (f *Forgotten) drop(subject id.ID, streams ...domain.Stream) {
@@ -76,31 +98,38 @@ func (f *Forgotten) drop(subject id.ID, streams ...domain.Stream) {
 
 // ask finds out about those that nothing was heard of, and answers from when on to ask the next time.
 func (f *Forgotten) ask(ctx context.Context, since time.Time) time.Time {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	subjects, now, err := f.Store.ForgottenSince(ctx, since)
 	for _, s := range subjects {
-		streams, failed := f.Store.StreamsOf(ctx, s)
-		if failed != nil {
-			err = failed
-			break
-		}
-		f.drop(s, streams...)
+		err = errors.Join(err, f.dropAll(ctx, s))
 	}
 	if err == nil {
 		f.failing = time.Time{}
 		return now.Add(-overlap)
 	}
-	if f.failing.IsZero() && ctx.Err() == nil {
+	if f.failing.IsZero() {
 		f.failing = time.Now()
 		f.Log.Warn("it can't be found out who was forgotten", "error", err)
 	}
 	if f.Executor != nil && time.Since(f.failing) > seal.MaxAge-2*seal.TidyEvery {
-		f.Executor.dropAll()
+		f.Executor.forgetAll()
 	}
 	return since
 }
 
-// dropAll lets all states be folded anew.
-func (x *Executor) dropAll() {
+// keptBy are the streams with an id of which a state is kept.
+func (x *Executor) keptBy(subject id.ID) (streams []domain.Stream) {
+	for _, s := range x.states.Keys() {
+		if s.ID == subject {
+			streams = append(streams, s)
+		}
+	}
+	return streams
+}
+
+// forgetAll lets all states be folded anew.
+func (x *Executor) forgetAll() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.states.Purge()

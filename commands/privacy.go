@@ -111,14 +111,14 @@ func (p *Privacy) decide(w *Work, subject privacy.SubjectID, held bool) error {
 	if err != nil {
 		return err
 	}
-	is, _, err := p.isKnown(w.ctx, subject) // After the look: whoever destroys it meanwhile moves the stream.
+	is, was, err := p.isKnown(w.ctx, subject) // After the look: whoever destroys it meanwhile moves the stream.
 	if err != nil {
 		return err
 	}
 	if !is && !before.Forgotten && !held {
 		return privacy.ErrSubjectUnknown
 	}
-	if _, err := Decide(w, privacy.ForgetSubject{Subject: subject, Known: is}); err != nil {
+	if _, err := Decide(w, privacy.ForgetSubject{Subject: subject, Known: is || !was}); err != nil {
 		return err
 	}
 	if before.Forgotten && !is {

@@ -17,6 +17,8 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/wait"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A key that comes back with a backup, and a person who does, are forgotten again by the receipt, and by no other.
@@ -136,5 +138,37 @@ func TestOtherProcessesDropWhatTheyKeep(t *testing.T) {
 	now := f.Ask(t.Context(), time.Now().Add(-time.Hour))
 	if other.Executor.Keeps(identity.UserStream(bob)) || len(other.Executor.Vault.Keys.Missing(bob.ID)) == 0 || now.Before(time.Now().Add(-2*time.Minute)) {
 		t.Errorf("after asking for what there is until %s", now)
+	}
+}
+
+// Whose key is lost altogether, after being destroyed, is forgotten again: the receipt says so.
+func TestWhoWasForgottenAndHasNoKeyAtAllIsForgottenAgain(t *testing.T) {
+	t.Parallel()
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
+	must(t, err)
+	t.Cleanup(s.Close)
+	p := populate(t, s)
+	ann := p.member("ann@example.com")
+	subject := privacy.SubjectID(ann)
+	must(t, p.privacy().Hold(t.Context(), subject, "a case"))
+	must(t, p.privacy().Release(t.Context(), subject))
+	signed, err := p.privacy().Forget(t.Context(), subject)
+	must(t, err)
+	_, err = s.Pool().Exec(t.Context(), `delete from gesta_keys.subject_keys where subject = $1`, [16]byte(ann.ID))
+	must(t, err)
+	q := populate(t, s)
+	q.Executor.Vault.Keys = p.Executor.Vault.Keys.Over(s)
+	again, err := q.privacy().Reapply(t.Context(), signed)
+	must(t, err)
+	if f := q.reads(again); len(f.Events) != 3 {
+		t.Errorf("%+v", f)
+	}
+	if u := populate(t, s).get(ann); u.Email != "" {
+		t.Errorf("%+v", u)
+	}
+	third, err := populate(t, s).privacy().Forget(t.Context(), subject)
+	must(t, err)
+	if diff := cmp.Diff(again, third); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -35,7 +35,9 @@ type (
 	privacyExport struct {
 		Subject subject `required:"" help:"The person's id, as a UUID or a ULID."`
 	}
-	privacyReindex struct{}
+	privacyReindex struct {
+		Sealed bool `help:"Say that whatever follows is sealed, since the last process has ended that wrote in clear: 'gesta verify' finds what is not."`
+	}
 )
 
 // subject is a person's id in either spelling.
@@ -133,7 +135,7 @@ func (a *app) printReceipt(ctx context.Context, std streams, receipt commands.Si
 }
 
 // Run walks the history.
-func (privacyReindex) Run(ctx context.Context, s *Settings, std streams) error {
+func (c privacyReindex) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
 		if err := a.openVault(ctx); err != nil {
 			return err
@@ -143,6 +145,9 @@ func (privacyReindex) Run(ctx context.Context, s *Settings, std streams) error {
 			return err
 		}
 		added, err := a.reindex(ctx, head.Position)
+		if err == nil && c.Sealed {
+			err = a.store.BeginSealing(ctx, head.Position, true)
+		}
 		if err == nil {
 			fmt.Fprintf(std.out, "%d events, %d streams that were not known to hold somebody\n", head.Position, added)
 		}

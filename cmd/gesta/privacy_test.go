@@ -406,6 +406,7 @@ func TestAStoreThatWasBegunInClearGoesOn(t *testing.T) {
 			'{"user_id":"%s","realm":"accounts","role":"CU","email":"ann@example.com","phone":"4711"}', '{"password_hash":"$2a$04$Ro0CUfOqk6cXEKf3dyaM7OhSCvnwM9s4wIX9JeLapehKK5YdLxKcm"}',
 			'{"realm":"accounts"}', now(), now());
 		insert into gesta.claims values ('%x', '%x', 'identity.user', '%[2]s')`, hasher.Fingerprint(), ann, ulid(t, ann), claim.Scope, claim.Name))
+	i.verify(t, "--only", "history")
 	p, api := i.serve(t, "api,relay,projector")
 	api.expect(409, "POST", "/users", "", registration("ann@example.com"))
 	i.level(t, api)
@@ -417,6 +418,12 @@ func TestAStoreThatWasBegunInClearGoesOn(t *testing.T) {
 	i.level(t, api)
 	i.verify(t)
 	refuses(t, i.env, "was written before personal data was sealed", "privacy", "forget", "--subject", ann)
+	i.exec(t, `update gesta.head set sealed_after = 0`) // As if a process of the older version had gone on.
+	if out, err := gesta(t, i.env, "", "verify", "--only", "history"); err == nil || !strings.Contains(out, "position 1 has something personal or secret in clear") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	mustGesta(t, i.env, "privacy", "reindex", "--sealed")
+	i.verify(t, "--only", "history")
 	if rows := pgtest.Rows(t, i.owner, `select data::text from gesta.events where data::text like '%marker-phone%'`); len(rows) > 0 {
 		t.Errorf("%s is not sealed", rows)
 	}

@@ -38,7 +38,7 @@ func (a *app) openVault(ctx context.Context) error {
 	if _, err := a.reindex(ctx, head.Position); err != nil {
 		return err
 	}
-	return a.store.BeginSealing(ctx, head.Position)
+	return a.store.BeginSealing(ctx, head.Position, false)
 }
 
 // lookVault is openVault for who changes nothing.
@@ -102,7 +102,7 @@ func (a *app) begunWith(ctx context.Context, masters [][]byte) (claims []byte, e
 	house, err1 := a.store.HouseKeys(ctx)
 	begun, err2 := a.store.Fingerprint(ctx)
 	switch err := errors.Join(err1, err2); {
-	case err != nil || len(house) > 0:
+	case err != nil || house[seal.ClaimsKey] != nil:
 		return nil, err
 	case a.sealed:
 		return nil, errNoKeys

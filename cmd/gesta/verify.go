@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -210,5 +211,9 @@ func (c check) print(ctx context.Context, a *app, out io.Writer) bool {
 }
 
 func (a *app) verifier() verify.Verifier {
-	return verify.Verifier{Store: a.store, Vault: a.vault, Sealed: a.sealedAfter, Aggregates: a.aggregates, Claims: a.hasher}
+	sealed := a.sealedAfter
+	if !a.sealed {
+		sealed = math.MaxInt64
+	}
+	return verify.Verifier{Store: a.store, Vault: a.vault, Sealed: sealed, Aggregates: a.aggregates, Claims: a.hasher}
 }

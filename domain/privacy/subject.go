@@ -94,8 +94,8 @@ type (
 		Reason  string
 	}
 	ReleaseSubject struct{ Subject SubjectID }
-	// ForgetSubject forgets somebody. Known says that a key of the person is there: it may have come back with a
-	// backup.
+	// ForgetSubject forgets somebody. Known says that the person's key is not known to be destroyed: it may have come
+	// back with a backup, or one from before the person.
 	ForgetSubject struct {
 		Subject SubjectID
 		Known   bool

@@ -116,8 +116,8 @@ func (s *Store) replaceKeys(ctx context.Context, keys []eventstore.SubjectKey, r
 	return done.RowsAffected(), wrap("keys", err)
 }
 
-// IndexSubjects adds what is missing of which streams hold whom, as events say, and gives those a key who have none.
-// It answers how many streams were not known to hold somebody. Meanwhile nobody is forgotten.
+// IndexSubjects adds what is missing of which streams hold whom, as events say, and gives those a key whom none was
+// known to hold: of others it may be lost. It answers how many streams were not known to hold somebody. Meanwhile nobody is forgotten.
 func (s *Store) IndexSubjects(ctx context.Context, held []eventstore.Holding, keys []eventstore.SubjectKey) (added int64, err error) {
 	subjects, kinds, ids := columnsOf(held)
 	var whose []id.ID
@@ -130,7 +130,9 @@ func (s *Store) IndexSubjects(ctx context.Context, held []eventstore.Holding, ke
 			return err
 		}
 		_, err := tx.Exec(ctx, "insert into "+s.keysTable+` (subject, wrapped)
-			select * from unnest($1::uuid[], $2::bytea[]) on conflict do nothing`, uuids(whose), wrapped)
+			select k.subject, k.wrapped from unnest($1::uuid[], $2::bytea[]) as k (subject, wrapped)
+			where not exists (select from subject_streams as s where s.subject = k.subject)
+			on conflict do nothing`, uuids(whose), wrapped)
 		if err != nil {
 			return err
 		}
@@ -152,9 +154,9 @@ func (s *Store) SealedAfter(ctx context.Context) (position int64, sealed bool, e
 	return position, sealed, wrap("sealed after", err)
 }
 
-// BeginSealing says that everything up to a position was looked through, unless somebody else has said so.
-func (s *Store) BeginSealing(ctx context.Context, position int64) error {
-	_, err := s.pool.Exec(ctx, `update head set sealed_after = $1 where sealed_after is null`, position)
+// BeginSealing says that everything after a position is sealed, unless that was said; anew says it all the same.
+func (s *Store) BeginSealing(ctx context.Context, position int64, anew bool) error {
+	_, err := s.pool.Exec(ctx, `update head set sealed_after = $1 where sealed_after is null or $2`, position, anew)
 	return wrap("begin sealing", err)
 }
 

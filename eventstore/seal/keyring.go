@@ -52,6 +52,7 @@ type Keyring struct {
 	young, old    map[id.ID]entry // what came since the last change of generations, and before that
 	changed       time.Time       // when that was
 	ahead, behind map[id.ID]entry // of the last two pages of the history that were read ahead
+	gone          map[id.ID]bool  // whose keys are to be taken for destroyed
 	drops         int
 }
 
@@ -69,6 +70,9 @@ type house struct {
 	receipts ed25519.PrivateKey // that signs what was forgotten
 }
 
+// ClaimsKey names the first key of the house that a store gets.
+const ClaimsKey = "claims"
+
 // ErrMasterKey refuses a master key that is not the store's.
 var ErrMasterKey = errors.New("seal: not the master key that wraps this store's keys")
 
@@ -79,13 +83,13 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 	if claims == nil {
 		claims = newKey()
 	}
-	fresh := map[string][]byte{"claims": claims, "secrets": newKey(), "receipts": newKey()}
+	fresh := map[string][]byte{ClaimsKey: claims, "secrets": newKey(), "receipts": newKey()}
 	for {
 		missing, err := k.openHouse(ctx, s)
 		if err != nil || len(missing) == 0 {
 			return k, err
 		}
-		for _, name := range missing { // Somebody else may be as fast: then it is theirs.
+		for _, name := range missing { // The claims' first: whoever finds it has been begun. Somebody else may be as fast: then it is theirs.
 			if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh[name])); err != nil {
 				return nil, err
 			}
@@ -99,21 +103,24 @@ func (k *Keyring) openHouse(ctx context.Context, s Store) (missing []string, err
 	if err != nil {
 		return nil, err
 	}
-	for name, use := range map[string]func([]byte){
-		"claims":   func(key []byte) { k.house.claims = key },
-		"secrets":  func(key []byte) { k.house.secrets = sealing(key) },
-		"receipts": func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) },
+	for _, one := range []struct {
+		name string
+		use  func(key []byte)
+	}{
+		{ClaimsKey, func(key []byte) { k.house.claims = key }},
+		{"secrets", func(key []byte) { k.house.secrets = sealing(key) }},
+		{"receipts", func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) }},
 	} {
-		wrapped, there := stored[name]
+		wrapped, there := stored[one.name]
 		if !there {
-			missing = append(missing, name)
+			missing = append(missing, one.name)
 			continue
 		}
-		key, err := k.masters.open([]byte(name), wrapped)
+		key, err := k.masters.open([]byte(one.name), wrapped)
 		if err != nil {
 			return nil, ErrMasterKey
 		}
-		use(key)
+		one.use(key)
 	}
 	return missing, nil
 }
@@ -184,6 +191,9 @@ func (k *Keyring) remembered(subjects []id.ID, known []entry) (missing []id.ID) 
 }
 
 func (k *Keyring) get(s id.ID) (e entry, is bool) {
+	if k.gone[s] {
+		return entry{forgotten: true}, true
+	}
 	for _, some := range []map[id.ID]entry{k.young, k.old, k.ahead, k.behind} {
 		if e, is = some[s]; is {
 			break
@@ -202,6 +212,7 @@ func (k *Keyring) age() {
 		k.old = nil
 	}
 	k.young, k.changed = map[id.ID]entry{}, now
+	k.ahead, k.behind, k.gone = nil, nil, map[id.ID]bool{}
 }
 
 // Tidy drops keys that were kept for long enough.
@@ -274,7 +285,7 @@ func (k *Keyring) Gone(subject id.ID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.age()
-	k.young[subject] = entry{forgotten: true}
+	k.gone[subject] = true
 }
 
 // Drops counts them: what was asked for before one may be older.

@@ -456,6 +456,35 @@ func TestManyBeginAtOnce(t *testing.T) {
 	}
 }
 
+// interrupted is a store that takes one key of the house.
+type interrupted struct {
+	*memory.Store
+	kept int
+}
+
+func (s *interrupted) KeepHouseKey(ctx context.Context, name string, wrapped []byte) error {
+	if s.kept++; s.kept > 1 {
+		return eventstore.ErrUnavailable
+	}
+	return s.Store.KeepHouseKey(ctx, name, wrapped)
+}
+
+// Who is cut off while a house is made has made the claims' key first: by it a store is known to be begun.
+func TestAHouseThatWasCutOffIsMadeWhole(t *testing.T) {
+	s := &interrupted{Store: &memory.Store{}}
+	given := bytes.Repeat([]byte("c"), seal.KeyBytes)
+	if _, err := seal.Open(t.Context(), s, given, sealtest.Master(t)); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	if keys, err := s.HouseKeys(t.Context()); err != nil || len(keys) != 1 || keys[seal.ClaimsKey] == nil {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+	k, err := seal.Open(t.Context(), s.Store, nil, sealtest.Master(t))
+	if err != nil || !bytes.Equal(k.Claims(), given) {
+		t.Errorf("%v", err)
+	}
+}
+
 // What is about others stays closed to who may see one person alone.
 func TestOnePersonIsShownWithoutTheOthers(t *testing.T) {
 	s := newSafe(t)

@@ -31,7 +31,7 @@ func vaultOf(ctx context.Context, s seal.Store, i Installation) (*seal.Vault, er
 	}
 	keys, err := seal.Open(ctx, s, nil, master)
 	if p, real := s.(*postgres.Store); real && err == nil {
-		err = p.BeginSealing(ctx, 0)
+		err = p.BeginSealing(ctx, 0, false)
 	}
 	return &seal.Vault{Catalogue: domain.NewCatalogue(identity.Types, eventstore.Types), Keys: keys}, err
 }
