@@ -155,19 +155,22 @@ func (w *Work) happensIn(realm string) {
 
 // forgetIn has streams say that the person is forgotten, unless they do, and be what they are without the person.
 func (p *Privacy) forgetIn(w *Work, subject privacy.SubjectID, streams []domain.Stream, held int) error {
-	claims, err := w.x.Store.ClaimsOf(w.ctx, streams)
-	if err != nil {
-		return err
-	}
+	var pasts []past
 	for _, s := range streams {
 		past, err := p.past(w, s, subject)
 		if err != nil {
 			return err
 		}
-		if t := w.track(s); past.version == 0 && (t == nil || len(t.events) == 0) {
-			continue // Somebody has looked for it, and it is not there.
+		if t := w.track(s); past.version > 0 || t != nil && len(t.events) > 0 { // Others were looked for, and are not there.
+			pasts = append(pasts, past)
 		}
-		if err := w.forgetIn(past, subject, claims[s]); err != nil {
+	}
+	claims, err := w.x.Store.ClaimsOf(w.ctx, streams) // After the pasts: who takes another one meanwhile moves the stream.
+	if err != nil {
+		return err
+	}
+	for _, past := range pasts {
+		if err := w.forgetIn(past, subject, claims[past.stream]); err != nil {
 			return err
 		}
 	}
