@@ -102,9 +102,12 @@ func (a *app) beginNextMasterKey() error {
 		return err
 	}
 	kept, err := a.sys.secrets()
+	if err != nil {
+		return err
+	}
 	kept.master = append(next, kept.master[0])
 	a.sys.secrets = func() (secrets, error) { return kept, nil }
-	return err
+	return nil
 }
 
 func endNextMasterKey(dir string) error {

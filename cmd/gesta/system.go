@@ -196,7 +196,8 @@ type devKeys struct {
 
 func devSecrets(dir string) (k devKeys, err error) {
 	jwt, err1 := keptSecret(filepath.Join(dir, "jwt-secret"))
-	master, err2 := keptSecret(filepath.Join(dir, "master-key"))
+	this, _ := masterKeyFile(dir)
+	master, err2 := keptSecret(this)
 	next, err4 := nextMasterKey(dir)
 	login, err3 := keptSecret(filepath.Join(dir, "app-password"))
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
