@@ -35,12 +35,10 @@ func (a Ahead) Read(ctx context.Context, after int64, limit int) ([]eventstore.R
 
 func (k *Keyring) readAhead(ctx context.Context, persons []id.ID) {
 	missing := k.Missing(persons...)
-	before := k.Drops()
-	stored, err := k.source.Keys(ctx, missing)
-	if err != nil {
+	if len(missing) == 0 {
 		return
 	}
-	fetched, err := k.unwrapped(stored)
+	fetched, before, err := k.fetch(ctx, missing)
 	if err != nil {
 		return
 	}

@@ -89,7 +89,8 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 		if err != nil || len(missing) == 0 {
 			return k, err
 		}
-		for _, name := range missing { // The claims' first: whoever finds it has been begun. Somebody else may be as fast: then it is theirs.
+		// The claims' first: a store that has it was begun. Somebody else may be as fast: then it is theirs.
+		for _, name := range missing {
 			if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh[name])); err != nil {
 				return nil, err
 			}
@@ -149,12 +150,7 @@ func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {
 	if len(missing) == 0 {
 		return known, nil
 	}
-	before := k.Drops()
-	stored, err := k.source.Keys(ctx, missing)
-	if err != nil {
-		return nil, err
-	}
-	fetched, err := k.unwrapped(stored)
+	fetched, before, err := k.fetch(ctx, missing)
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +163,16 @@ func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {
 		}
 	}
 	return known, nil
+}
+
+// fetch asks the store; before is what Drops answered before that.
+func (k *Keyring) fetch(ctx context.Context, subjects []id.ID) (fetched map[id.ID]entry, before int, err error) {
+	before = k.Drops()
+	stored, err := k.source.Keys(ctx, subjects)
+	if err == nil {
+		fetched, err = k.unwrapped(stored)
+	}
+	return fetched, before, err
 }
 
 // Missing answers those of the subjects of whose keys nothing is known here.

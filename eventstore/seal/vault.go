@@ -30,8 +30,7 @@ type Opened struct {
 }
 
 // Decode opens events, for all of which it asks for keys at once. It fails only where the store is away; an event
-// that can't be read has an Err of its own. For the key of whom one of them
-// says that he is forgotten it asks anew.
+// that can't be read has an Err of its own. It asks anew for the keys of those whom one of them forgets.
 func (v *Vault) Decode(ctx context.Context, events ...eventstore.Recorded) ([]Opened, error) {
 	return v.decode(ctx, events, nil)
 }
@@ -146,9 +145,7 @@ func (o *opener) Open(at domain.Place, text string) (clear []byte, err error) {
 	switch {
 	case key.forgotten, o.shut != nil && o.shut(at.Subject):
 		return nil, domain.ErrForgotten
-	case key.err != nil:
-		return nil, errNoKey
-	case key.key == nil:
+	case key.key == nil: // There is none, or it can't be unwrapped.
 		return nil, errNoKey
 	}
 	o.text = append(o.text[:0], text[len(domain.SealedPrefix):]...)
