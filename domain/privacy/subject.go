@@ -62,7 +62,6 @@ type Subject struct {
 	Held      bool
 	Reason    string
 	Forgotten bool
-	At        time.Time // of the last of this
 }
 
 // SubjectStream is where the facts about a person's data are.
@@ -71,7 +70,7 @@ func SubjectStream(s SubjectID) domain.Stream {
 }
 
 // Evolve is what each fact means for the person.
-func (s Subject) Evolve(e domain.Event, at time.Time) Subject {
+func (s Subject) Evolve(e domain.Event, _ time.Time) Subject {
 	switch e := e.(type) {
 	case SubjectHeld:
 		s.ID, s.Held, s.Reason = e.SubjectID, true, e.Reason
@@ -79,10 +78,7 @@ func (s Subject) Evolve(e domain.Event, at time.Time) Subject {
 		s.Held, s.Reason = false, ""
 	case SubjectForgotten:
 		s.ID, s.Forgotten = e.SubjectID, true
-	default:
-		return s
 	}
-	s.At = at
 	return s
 }
 
