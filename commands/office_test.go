@@ -42,10 +42,17 @@ func newOffice(t *testing.T) *office {
 // newPostgresOffice has its history and its timers in a database.
 func newPostgresOffice(t *testing.T) *office {
 	handoff := &eventstore.Handoff{}
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t), Handoff: handoff})
-	must(t, err)
-	t.Cleanup(store.Close)
+	store := postgresStore(t, handoff)
 	return furnish(t, store, timers.Table{DB: store.Pool(), Follower: "policies"}, handoff)
+}
+
+// postgresStore is a store in a database of its own.
+func postgresStore(t *testing.T, h *eventstore.Handoff) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t), Handoff: h})
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
 }
 
 func furnish(t *testing.T, s eventstore.Store, all commands.Timers, h *eventstore.Handoff) *office {

@@ -20,8 +20,6 @@ import (
 	"gesta/domain/value"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
-	"gesta/eventstore/postgres"
-	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/seal"
 )
 
@@ -62,9 +60,7 @@ func stores(t *testing.T, f func(t *testing.T, s eventstore.Store, one, two *pop
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-		must(t, err)
-		t.Cleanup(s.Close)
+		s := postgresStore(t, nil)
 		f(t, s, populate(t, s), populate(t, s))
 	})
 }
@@ -216,14 +212,12 @@ func TestManyForgetOnce(t *testing.T) {
 // A stream that was not known to hold the person is told when it is known.
 func TestWhatIsFoundLaterIsForgottenLater(t *testing.T) {
 	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
+	s := postgresStore(t, nil)
 	p := populate(t, s)
 	ann := p.member("ann@example.com")
 	p.found("red")
 	must(t, p.join("red", ann, "ann"))
-	_, err = s.Pool().Exec(t.Context(), `delete from subject_streams where stream_kind = 'test.team'`)
+	_, err := s.Pool().Exec(t.Context(), `delete from subject_streams where stream_kind = 'test.team'`)
 	must(t, err)
 	p.forget(ann)
 	if _, held, err := p.Executor.Holder(t.Context(), domain.Claim{Scope: "badge", Name: "ann"}); !held || err != nil {
@@ -242,16 +236,14 @@ func TestWhatIsFoundLaterIsForgottenLater(t *testing.T) {
 // The truth comes back from a backup, and the keys are those of now: the names that she held there are free again.
 func TestNamesThatComeBackAreFreeAgain(t *testing.T) {
 	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
+	s := postgresStore(t, nil)
 	p := populate(t, s)
 	for what, sql := range map[string]string{
 		"destroyed": `update gesta_keys.subject_keys set wrapped = '' where subject = $1`,
 		"lost":      `delete from gesta_keys.subject_keys where subject = $1`,
 	} {
 		ann := p.member("ann@example.com")
-		_, err = s.Pool().Exec(t.Context(), sql, [16]byte(ann.ID))
+		_, err := s.Pool().Exec(t.Context(), sql, [16]byte(ann.ID))
 		must(t, err)
 		p.Executor.Vault.Keys.Drop(ann.ID)
 		if f := populate(t, s).forget(ann); len(f.Events) != 2 {
@@ -275,13 +267,11 @@ func (p *population) find(email value.Email) identity.UserID {
 // Another key in the place of a lost one would be in the way of its backup.
 func TestALostKeyIsNotReplaced(t *testing.T) {
 	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
+	s := postgresStore(t, nil)
 	p := populate(t, s)
 	ann := p.member("ann@example.com")
 	p.found("red")
-	_, err = s.Pool().Exec(t.Context(), `delete from gesta_keys.subject_keys where subject = $1`, [16]byte(ann.ID))
+	_, err := s.Pool().Exec(t.Context(), `delete from gesta_keys.subject_keys where subject = $1`, [16]byte(ann.ID))
 	must(t, err)
 	p.Executor.Vault.Keys.Drop(ann.ID)
 	if err := p.join("red", ann, "ann"); err == nil || !strings.Contains(err.Error(), "is lost") {

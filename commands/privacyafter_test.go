@@ -14,8 +14,6 @@ import (
 	"gesta/domain/privacy"
 	"gesta/eventstore"
 	"gesta/eventstore/memory"
-	"gesta/eventstore/postgres"
-	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/wait"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,9 +107,7 @@ func TestWhatWasWrittenInClearIsNotForgotten(t *testing.T) {
 // What other processes keep in memory is dropped when they hear of it, and when they ask.
 func TestOtherProcessesDropWhatTheyKeep(t *testing.T) {
 	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
+	s := postgresStore(t, nil)
 	p := populate(t, s)
 	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
 	other := populate(t, s)
@@ -144,9 +140,7 @@ func TestOtherProcessesDropWhatTheyKeep(t *testing.T) {
 // Whose key is lost altogether, after being destroyed, is forgotten again: the receipt says so.
 func TestWhoWasForgottenAndHasNoKeyAtAllIsForgottenAgain(t *testing.T) {
 	t.Parallel()
-	s, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.Database(t)})
-	must(t, err)
-	t.Cleanup(s.Close)
+	s := postgresStore(t, nil)
 	p := populate(t, s)
 	ann := p.member("ann@example.com")
 	subject := privacy.SubjectID(ann)
