@@ -156,16 +156,16 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 	}
 	var forgotten []id.ID
 	for {
-		now, news, err := foldOn[S](ctx, x, s, f)
+		now, came, err := foldOn[S](ctx, x, s, f)
 		if err != nil {
 			return folded{}, err
 		}
-		fresh := slices.ContainsFunc(news.forgotten, func(s id.ID) bool { return !slices.Contains(forgotten, s) })
-		if !news.forked && !fresh {
+		fresh := slices.ContainsFunc(came.forgotten, func(s id.ID) bool { return !slices.Contains(forgotten, s) })
+		if !came.forked && !fresh {
 			x.keep(s, was, now)
 			return now, nil
 		}
-		f, forgotten = folded{}, append(forgotten, news.forgotten...)
+		f, forgotten = folded{}, append(forgotten, came.forgotten...)
 	}
 }
 

@@ -32,8 +32,8 @@ type app struct {
 	metrics     *prometheus.Registry
 	catalogue   domain.Catalogue
 	aggregates  domain.Aggregates
-	sealed      bool        // everything is sealed
-	sealedAfter int64       // this position
+	sealed      bool        // whether sealing has begun: everything after sealedAfter is sealed
+	sealedAfter int64       // position
 	vault       *seal.Vault // nil until it is opened
 	hasher      commands.Hasher
 	handoff     *eventstore.Handoff

@@ -56,7 +56,7 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	}
 	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
-	n.projector.Feed = &feed.Feed{Store: seal.Ahead{Store: a.store, Vault: a.vault}, NC: nc, Handoff: a.handoff, Log: a.log}
+	n.projector.Feed = &feed.Feed{Store: a.ahead(), NC: nc, Handoff: a.handoff, Log: a.log}
 	n.policies = n.newPolicies()
 	n.observe()
 	return n, nil
@@ -80,9 +80,12 @@ func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(projections.Standing)) *projections.Projector {
 	return &projections.Projector{
 		URL: a.sys.url, Schema: a.sys.schema, Vault: a.vault, Projections: projections.All,
-		Feed: &feed.Feed{Store: seal.Ahead{Store: a.store, Vault: a.vault}, Log: a.log}, Store: seal.Ahead{Store: a.store, Vault: a.vault}, Lead: lead, Passed: passed, Log: a.log,
+		Feed: &feed.Feed{Store: a.ahead(), Log: a.log}, Store: a.ahead(), Lead: lead, Passed: passed, Log: a.log,
 	}
 }
+
+// ahead is the store for who reads the history page by page.
+func (a *app) ahead() seal.Ahead { return seal.Ahead{Store: a.store, Vault: a.vault} }
 
 func (a *app) leader(role string) leader.Postgres {
 	return leader.Postgres{URL: a.sys.url, Name: a.sys.schema + "/" + role, Log: a.log}
