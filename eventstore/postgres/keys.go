@@ -117,7 +117,8 @@ func (s *Store) replaceKeys(ctx context.Context, keys []eventstore.SubjectKey, r
 }
 
 // IndexSubjects adds what is missing of which streams hold whom, as events say, and gives those a key whom none was
-// known to hold: of others it may be lost. It answers how many streams were not known to hold somebody. Meanwhile nobody is forgotten.
+// known to hold: of others it may be lost. It answers how many streams were not known to hold somebody. Meanwhile nobody
+// is forgotten.
 func (s *Store) IndexSubjects(ctx context.Context, held []eventstore.Holding, keys []eventstore.SubjectKey) (added int64, err error) {
 	subjects, kinds, ids := columnsOf(held)
 	var whose []id.ID
