@@ -53,6 +53,11 @@ func (i *Identity) Register(ctx context.Context, r Registration) (u identity.Use
 	return u, err
 }
 
+// Registered answers the user that a registration has made.
+func (i *Identity) Registered(ctx context.Context, r Registration, made Made) (identity.User, error) {
+	return i.Get(ctx, r.Realm.Name, identity.UserID{ID: made.ID("identity.user")})
+}
+
 // mayRegister refuses early what the append would refuse in the end, before a hash is paid for.
 func (i *Identity) mayRegister(ctx context.Context, r Registration) error {
 	first, err := r.Realm.MayRegister(r.Role, r.By)

@@ -16,6 +16,8 @@ const (
 	Forbidden            // somebody known may not
 	NotFound             // there is no such thing, or not for the one who asks
 	Conflict             // the thing is not in a state that allows it
+	Outdated             // the thing is not any more what the caller believes it to be
+	Unprocessable        // understood, and contradicts what the caller said before
 	TooLarge             // more than is taken at once
 	Unsupported          // said in a form that is not understood
 	NotAllowed           // the path has no such method

@@ -31,9 +31,10 @@ func Realm(signUp identity.SignUp) identity.Realm {
 // dialect answers things bare, and refusals as one key with one text.
 var dialect = web.Dialect{
 	Envelope: func(h http.Header, shown any) any {
-		if l, ok := shown.(web.List); ok {
-			h.Set("X-Total-Count", strconv.Itoa(l.Total))
-			return l.Items
+		if l, ok := shown.(web.Listed); ok {
+			items, _, total := l.Listing()
+			h.Set("X-Total-Count", strconv.Itoa(total))
+			return items
 		}
 		return shown
 	},
@@ -50,59 +51,58 @@ func textOf(f *domain.Fault) string {
 
 // refusal is how every refusal looks.
 type refusal struct {
+	// What is wrong, in lower case.
 	Error string `json:"error"`
 }
 
-// user is how a user looks.
+// user is somebody with an account.
 type user struct {
-	ID        string    `json:"id"`
-	Email     string    `json:"email"`
-	Phone     string    `json:"phone"`
-	Role      string    `json:"role"`
+	ID    string `json:"id" format:"uuid"`
+	Email string `json:"email" format:"email"`
+	// As it was given.
+	Phone string `json:"phone"`
+	// BO runs the realm, CU is a customer.
+	Role string `json:"role" enum:"BO,CU"`
+	// Whether the user may sign in.
 	IsActive  bool      `json:"is_active"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-func showUser(u projections.User) any { return userOf(u) }
-
 // showChanged shows what a command led to, as a GET would.
-func showChanged(u identity.User) any { return userOf(projections.UserOf(u)) }
+func showChanged(u identity.User) user { return showUser(projections.UserOf(u)) }
 
-func userOf(u projections.User) user {
+func showUser(u projections.User) user {
 	return user{
 		ID: web.UUID.Write(u.ID), Email: u.Email, Phone: u.Phone, Role: u.Role, IsActive: u.Active,
 		CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 	}
 }
 
-func showUsers(l projections.UserList) any {
-	users := make([]user, len(l.Users))
-	for i, u := range l.Users {
-		users[i] = userOf(u)
-	}
-	return web.List{Items: users, Page: l.Page, Total: l.Total}
+func showUsers(l projections.UserList) web.List[user] {
+	return web.ListOf(l.Users, l.Page, l.Total, showUser)
 }
 
-// tokens are what a sign-in or a refresh gives; the user comes with the sign-in only.
+// tokens are what a refresh gives.
 type tokens struct {
-	AccessToken  string `json:"access_token"`
+	// Good for a while, as the bearer of the Authorization header.
+	AccessToken string `json:"access_token"`
+	// Good once, for another pair of tokens.
 	RefreshToken string `json:"refresh_token"`
-	TokenType    string `json:"token_type"`
-	ExpiresIn    int    `json:"expires_in"` // seconds
-	User         *user  `json:"user,omitempty"`
+	TokenType    string `json:"token_type" enum:"Bearer"`
+	// Seconds until the access token expires.
+	ExpiresIn int `json:"expires_in"`
 }
 
-func showSignIn(g commands.Grant) any {
-	t := tokensOf(g)
-	u := userOf(projections.UserOf(g.User))
-	t.User = &u
-	return t
+// signedIn is what a sign-in gives.
+type signedIn struct {
+	tokens
+	User user `json:"user"`
 }
 
-func showTokens(g commands.Grant) any { return tokensOf(g) }
+func showSignIn(g commands.Grant) signedIn { return signedIn{showTokens(g), showChanged(g.User)} }
 
-func tokensOf(g commands.Grant) tokens {
+func showTokens(g commands.Grant) tokens {
 	return tokens{
 		AccessToken: g.Access, RefreshToken: g.Refresh,
 		TokenType: "Bearer", ExpiresIn: int(g.ExpiresIn.Seconds()),

@@ -26,7 +26,8 @@ type api struct {
 func New(app App, realm identity.Realm) web.Surface {
 	a := api{app, realm}
 	return web.Surface{
-		Name: "accounts", Realm: realm.Name, Prefixes: []string{"/users", "/auth"},
+		Name: "accounts", Realm: realm.Name, Title: "Users, sign-in and sessions",
+		Prefixes: []string{"/users", "/auth"}, IDs: web.UUID,
 		Dialect: dialect, Routes: a.routes(),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
@@ -36,33 +37,40 @@ func New(app App, realm identity.Realm) web.Surface {
 
 func (a api) routes() []web.Route {
 	staff := web.Only(BusinessOwner)
+	const user = "identity.user"
 	return []web.Route{
-		web.Post("/users", web.Anyone, web.Handle(a.registration, a.Identity.Register, showChanged)).
-			Refuses(400, 401, 403, 409).TakesCredential(),
-		web.Get("/users", staff, web.Handle(page, a.Users.List, showUsers)).Refuses(400, 401, 403),
-		web.Get("/users/by-email", web.SignedIn, web.Handle(a.address, a.byEmail, showUser)).Refuses(400, 401, 404),
-		web.Get("/users/:id", web.SignedIn, web.Handle(a.user, a.Users.Find, showUser)).Refuses(400, 401, 404),
-		web.Put("/users/:id", web.SignedIn, web.Handle(a.change, a.Identity.Change, showChanged)).
-			Refuses(400, 401, 403, 404, 409).TakesCredential(),
-		web.Delete("/users/:id", staff, web.Do(a.deactivation, a.Identity.Deactivate)).Refuses(401, 403, 404),
-		web.Post("/auth/login", web.Anyone, web.Handle(a.credentials, a.Identity.SignIn, showSignIn)).
-			Answers(200).Refuses(400, 401).TakesCredential(),
-		web.Post("/auth/refresh", web.Anyone, web.Handle(refreshToken, a.refresh, showTokens)).
-			Answers(200).Refuses(400, 401).TakesCredential(),
-		web.Post("/auth/logout", web.SignedIn, web.Do(caller, a.Identity.SignOut)).Answers(204).Refuses(401),
+		web.Post("/users", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.Register, a.Identity.Registered, showChanged)).
+			Does("Register a user").Refuses(400, 401, 403, 409).TakesCredential(),
+		web.Get("/users", staff, web.Handle(web.Pages(20, 100), a.Users.List, showUsers)).
+			Does("List users").Refuses(400, 401, 403),
+		web.Get("/users/by-email", web.SignedIn, web.Handle(web.Reads(a.address).Asks(address), a.byEmail, showUser)).
+			Does("Find a user by e-mail").Refuses(400, 401, 404),
+		web.Get("/users/:id", web.SignedIn, web.Handle(web.Reads(a.user), a.Users.Find, showUser)).
+			Does("Find a user").Refuses(400, 401, 404).Of(user),
+		web.Put("/users/:id", web.SignedIn, web.Handle(web.Takes(a.change), a.Identity.Change, showChanged)).
+			Does("Change a user").Refuses(400, 401, 403, 404, 409).TakesCredential().Of(user),
+		web.Delete("/users/:id", staff, web.Do(web.Reads(a.deactivation), a.Identity.Deactivate)).
+			Does("Deactivate a user").Refuses(401, 403, 404).Of(user),
+		web.Post("/auth/login", web.Anyone, web.Handle(web.Takes(a.credentials), a.Identity.SignIn, showSignIn)).
+			Does("Sign in").Answers(200).Refuses(400, 401).GivesTokens(),
+		web.Post("/auth/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
+			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
+		web.Post("/auth/logout", web.SignedIn, web.Do(web.Reads(caller), a.Identity.SignOut)).
+			Does("End the session").Answers(204).Refuses(401).OfSession(),
 	}
 }
 
-func (a api) registration(r *web.Request) (commands.Registration, error) {
-	var in struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-		Phone    string `json:"phone"`
-		Role     string `json:"role"`
-	}
-	if err := r.Body(&in); err != nil {
-		return commands.Registration{}, err
-	}
+// registration asks for an account.
+type registration struct {
+	Email string `json:"email" format:"email" required:"true"`
+	// At least 6 characters, at most 72 bytes.
+	Password string `json:"password" required:"true"`
+	Phone    string `json:"phone" required:"true"`
+	// BO runs the realm, CU is a customer.
+	Role string `json:"role" enum:"BO,CU" required:"true"`
+}
+
+func (a api) registration(r *web.Request, in registration) (commands.Registration, error) {
 	var f web.Fields
 	return commands.Registration{
 		Realm: a.realm, By: r.Caller,
@@ -73,15 +81,14 @@ func (a api) registration(r *web.Request) (commands.Registration, error) {
 	}, f.Err()
 }
 
+// credentials prove who somebody is.
+type credentials struct {
+	Email    string `json:"email" format:"email" required:"true"`
+	Password string `json:"password" required:"true"`
+}
+
 // credentials takes any password that anybody could have: whether it is right is all that counts.
-func (a api) credentials(r *web.Request) (commands.Credentials, error) {
-	var in struct {
-		Email    string `json:"email"`
-		Password string `json:"password"`
-	}
-	if err := r.Body(&in); err != nil {
-		return commands.Credentials{}, err
-	}
+func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, error) {
 	var f web.Fields
 	return commands.Credentials{
 		Realm:    a.realm,
@@ -90,13 +97,13 @@ func (a api) credentials(r *web.Request) (commands.Credentials, error) {
 	}, f.Err()
 }
 
-func refreshToken(r *web.Request) (string, error) {
-	var in struct {
-		Token string `json:"refresh_token"`
-	}
-	if err := r.Body(&in); err != nil {
-		return "", err
-	}
+// refresh asks for new tokens.
+type refresh struct {
+	// The latest one that the session was given.
+	Token string `json:"refresh_token" required:"true"`
+}
+
+func refreshToken(_ *web.Request, in refresh) (string, error) {
 	var f web.Fields
 	if in.Token == "" {
 		f.Refuse("refresh_token", "is required")
@@ -105,8 +112,6 @@ func refreshToken(r *web.Request) (string, error) {
 }
 
 func caller(r *web.Request) (identity.Caller, error) { return r.Caller, nil }
-
-func page(r *web.Request) (projections.Page, error) { return r.Page(20, 100) }
 
 // user reads whom a request is about. A customer sees only itself: of others it learns nothing, not
 // even that they exist.
@@ -125,10 +130,12 @@ type question struct {
 	by    identity.Caller
 }
 
+var address = web.Param{Name: "email", Text: "The user's address.", Format: "email", Required: true}
+
 func (a api) address(r *web.Request) (question, error) {
-	email, err := value.ParseEmail(r.Query("email"))
+	email, err := value.ParseEmail(r.Query(address.Name))
 	if err != nil {
-		return question{}, web.ErrQuery.In(web.Wrong("email", err))
+		return question{}, web.ErrQuery.In(web.Wrong(address.Name, err))
 	}
 	return question{email, r.Caller}, nil
 }
@@ -141,20 +148,22 @@ func (a api) byEmail(ctx context.Context, q question) (projections.User, error) 
 	return u, err
 }
 
-func (a api) change(r *web.Request) (commands.Change, error) {
+// change says what is to change about a user; what is left out stays.
+type change struct {
+	Email *string `json:"email" format:"email"`
+	Phone *string `json:"phone"`
+	// At least 6 characters, at most 72 bytes. It ends the user's other sessions.
+	Password *string `json:"password"`
+	// Needed with a new password.
+	CurrentPassword string `json:"current_password"`
+	// Whether the user may sign in; only a BO says so, about others.
+	IsActive *bool `json:"is_active"`
+}
+
+func (a api) change(r *web.Request, in change) (commands.Change, error) {
 	c := commands.Change{Realm: a.realm, By: r.Caller}
 	var err error
 	if c.User, err = a.user(r); err != nil {
-		return c, err
-	}
-	var in struct {
-		Email           *string `json:"email"`
-		Phone           *string `json:"phone"`
-		Password        *string `json:"password"`
-		CurrentPassword string  `json:"current_password"`
-		IsActive        *bool   `json:"is_active"`
-	}
-	if err := r.Body(&in); err != nil {
 		return c, err
 	}
 	var f web.Fields

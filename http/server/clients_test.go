@@ -126,7 +126,7 @@ func (r *running) metric(name string) float64 {
 }
 
 func post(row func(*web.Request) (any, error)) web.Route {
-	return web.Post("/things", web.Anyone, row)
+	return web.Post("/things", web.Anyone, does(row))
 }
 
 func readBody(r *web.Request) (any, error) {

@@ -36,7 +36,11 @@ func thing(rows ...web.Route) web.Surface {
 }
 
 func get(path string, f func(*web.Request) (any, error)) web.Route {
-	return web.Get(path, web.Anyone, f)
+	return web.Get(path, web.Anyone, does(f))
+}
+
+func does(f func(*web.Request) (any, error)) web.Handler {
+	return web.Handle(web.Reads(f), func(_ context.Context, v any) (any, error) { return v, nil }, func(v any) any { return v })
 }
 
 func serverOf(log io.Writer, rows ...web.Route) *server.Server {

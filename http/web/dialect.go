@@ -15,7 +15,7 @@ import (
 
 // Dialect is how a surface says things.
 type Dialect struct {
-	// Envelope wraps what a row shows, which may be a List; it may set headers. Nil shows it bare.
+	// Envelope wraps what a row shows, which may be Listed; it may set headers. Nil shows it bare.
 	Envelope func(h http.Header, shown any) any
 	// Fault says a refusal.
 	Fault func(f *domain.Fault) Body
@@ -36,10 +36,29 @@ const (
 )
 
 // List is one page of a list with the number of items on all pages.
-type List struct {
-	Items any
+type List[T any] struct {
+	Items []T
 	Page  projections.Page
 	Total int
+}
+
+// ListOf shows a page of a list, each item as show does.
+func ListOf[From, To any](items []From, p projections.Page, total int, show func(From) To) List[To] {
+	l := List[To]{Items: make([]To, len(items)), Page: p, Total: total}
+	for i, item := range items {
+		l.Items[i] = show(item)
+	}
+	return l
+}
+
+// Listed is a List of anything, for envelopes.
+type Listed interface {
+	Listing() (items any, p projections.Page, total int)
+}
+
+// Listing takes the list apart.
+func (l List[T]) Listing() (items any, p projections.Page, total int) {
+	return l.Items, l.Page, l.Total
 }
 
 // statuses are what the kinds of refusal are on HTTP.
@@ -50,6 +69,8 @@ var statuses = map[domain.Kind]int{
 	domain.Forbidden:       http.StatusForbidden,
 	domain.NotFound:        http.StatusNotFound,
 	domain.Conflict:        http.StatusConflict,
+	domain.Outdated:        http.StatusPreconditionFailed,
+	domain.Unprocessable:   http.StatusUnprocessableEntity,
 	domain.TooLarge:        http.StatusRequestEntityTooLarge,
 	domain.Unsupported:     http.StatusUnsupportedMediaType,
 	domain.NotAllowed:      http.StatusMethodNotAllowed,

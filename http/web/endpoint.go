@@ -14,36 +14,6 @@ import (
 	"gesta/domain"
 )
 
-// Handler answers a request with what is to be shown; nil for no body.
-type Handler func(r *Request) (shown any, err error)
-
-// Handle makes a handler of its three words: read the request into what is asked, act on it, show what
-// came of it.
-func Handle[In, Out any](read func(*Request) (In, error), act func(context.Context, In) (Out, error), show func(Out) any) Handler {
-	return func(r *Request) (any, error) {
-		in, err := read(r)
-		if err != nil {
-			return nil, err
-		}
-		out, err := act(r.Context(), in)
-		if err != nil {
-			return nil, err
-		}
-		return show(out), nil
-	}
-}
-
-// Do makes a handler of an act that leaves nothing to show.
-func Do[In any](read func(*Request) (In, error), act func(context.Context, In) error) Handler {
-	return func(r *Request) (any, error) {
-		in, err := read(r)
-		if err != nil {
-			return nil, err
-		}
-		return nil, act(r.Context(), in)
-	}
-}
-
 // Host is what the rows of all surfaces share.
 type Host struct {
 	Limits *Limiter
@@ -66,7 +36,7 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())
 		r := &Request{ctx: ctx, echo: c, surface: s, route: route}
-		shown, err := h.answer(r)
+		answer, err := h.answer(r)
 		if receipt.Position > 0 {
 			c.Response().Header().Set(eventPosition, strconv.FormatInt(receipt.Position, 10))
 		}
@@ -76,7 +46,7 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return s.Dialect.show(c.Response(), route.Status, shown)
+		return s.Dialect.show(c.Response(), route.Status, answer.Shown)
 	}
 }
 
@@ -85,26 +55,26 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 func hasSlash(param string) bool { return strings.Contains(param, "/") }
 
 // answer says nothing, whatever the row had to say, before the caller's proof has come out good.
-func (h Host) answer(r *Request) (any, error) {
+func (h Host) answer(r *Request) (Answer, error) {
 	if err := h.Limits.allow(r); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	r.ctx = commands.Proving(r.ctx)
-	shown, err := h.act(r)
+	answer, err := h.act(r)
 	if unproven := commands.Proven(r.ctx); unproven != nil {
-		return nil, unproven
+		return Answer{}, unproven
 	}
-	return shown, err
+	return answer, err
 }
 
-func (h Host) act(r *Request) (any, error) {
+func (h Host) act(r *Request) (Answer, error) {
 	if err := r.identify(); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
 	if err := h.awaitPosition(r); err != nil {
-		return nil, err
+		return Answer{}, err
 	}
-	return r.route.Handler(r)
+	return r.route.Handler.act(r)
 }
 
 // errPosition refuses a position that is none.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -134,21 +136,25 @@ func (r *Request) Param(name string) string {
 // Query answers a parameter of the query; "" when it is not given.
 func (r *Request) Query(name string) string { return r.echo.QueryParam(name) }
 
-// Page reads page and page_size, which default to the first page of the given size.
-func (r *Request) Page(size, maxSize int) (projections.Page, error) {
-	number, err1 := r.number("page", 1, 1<<31-1)
-	size, err2 := r.number("page_size", size, maxSize)
-	return projections.Page{Number: number, Size: size}, errors.Join(err1, err2)
+// Pages reads page and page_size, which default to the first page of the given size.
+func Pages(size, maxSize int) Reading[projections.Page] {
+	page := Param{Name: "page", Text: "The page, counted from 1.", Least: 1, Most: math.MaxInt32, Default: 1}
+	pageSize := Param{Name: "page_size", Text: "How many items a page has.", Least: 1, Most: maxSize, Default: size}
+	return Reads(func(r *Request) (projections.Page, error) {
+		number, err1 := r.number(page)
+		size, err2 := r.number(pageSize)
+		return projections.Page{Number: number, Size: size}, errors.Join(err1, err2)
+	}).Asks(page, pageSize)
 }
 
-func (r *Request) number(name string, byDefault, most int) (int, error) {
-	text := r.Query(name)
+func (r *Request) number(p Param) (int, error) {
+	text := r.Query(p.Name)
 	if text == "" {
-		return byDefault, nil
+		return p.Default, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, ErrQuery.In(domain.Field{Name: name, Text: "must be a number from 1 to " + strconv.Itoa(most)})
+	if err != nil || n < p.Least || n > p.Most {
+		return 0, ErrQuery.In(domain.Field{Name: p.Name, Text: fmt.Sprintf("must be a number from %d to %d", p.Least, p.Most)})
 	}
 	return n, nil
 }

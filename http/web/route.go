@@ -11,7 +11,9 @@ import (
 // Surface is one documented API: its words and its rows.
 type Surface struct {
 	Name, Realm string
+	Title       string   // what it is, for people
 	Prefixes    []string // the paths it owns, each with all that is below it
+	IDs         Spelling
 	Dialect     Dialect
 	Routes      []Route
 	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
@@ -22,11 +24,15 @@ type Surface struct {
 // Route is one row of a surface's table.
 type Route struct {
 	Method, Path string
+	Summary      string // what it does, for people
 	Access       Access
 	Handler      Handler
-	Status       int   // when all went well
-	Refusals     []int // the statuses it is documented to refuse with, beside those that every route has
-	Credential   bool  // takes a password or a token that somebody could guess at
+	Status       int    // when all went well
+	Refusals     []int  // the statuses it is documented to refuse with, beside those that every route has
+	Credential   bool   // takes a password or a token that somebody could guess at
+	Tokens       bool   // gives tokens, which are said once: it knows no idempotency keys
+	Session      bool   // is about the caller's session, not about the caller
+	Thing        string // the kind of stream that its :id names, as in "identity.user"; "" for no single thing
 }
 
 // Access says who may use a row.
@@ -69,6 +75,21 @@ func (r Route) Refuses(statuses ...int) Route { r.Refusals = statuses; return r 
 
 // TakesCredential marks a row that somebody could guess at.
 func (r Route) TakesCredential() Route { r.Credential = true; return r }
+
+// GivesTokens marks a sign-in or a refresh.
+func (r Route) GivesTokens() Route { r.Credential, r.Tokens = true, true; return r }
+
+// OfSession marks a row that is about the caller's session.
+func (r Route) OfSession() Route { r.Session = true; return r }
+
+// Of says what kind of stream the :id of the row names.
+func (r Route) Of(kind string) Route { r.Thing = kind; return r }
+
+// Does says in a few words what the row does.
+func (r Route) Does(summary string) Route { r.Summary = summary; return r }
+
+// Keyed tells whether a request may bring an idempotency key.
+func (r Route) Keyed() bool { return r.Method == http.MethodPost && !r.Tokens }
 
 // row is how a route is named in settings.
 func (s Surface) row(r Route) string { return s.Name + " " + r.Method + " " + r.Path }

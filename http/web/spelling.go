@@ -4,12 +4,13 @@ import "gesta/domain/id"
 
 // Spelling is how a surface writes ids.
 type Spelling struct {
-	Write func(id.ID) string
-	Read  func(string) (id.ID, error)
+	Write  func(id.ID) string
+	Read   func(string) (id.ID, error)
+	Format string // as JSON Schema names it
 }
 
 // UUID writes ids with hyphens, in lower case.
-var UUID = Spelling{Write: id.ID.UUID, Read: id.ParseUUID}
+var UUID = Spelling{Write: id.ID.UUID, Read: id.ParseUUID, Format: "uuid"}
 
 // ID reads an id from the path; what spells none refuses as unknown does.
 func (s Spelling) ID(r *Request, param string, unknown error) (id.ID, error) {

@@ -72,6 +72,11 @@ func TestDecodeNamesTheField(t *testing.T) {
 	}
 }
 
+// does makes a handler of one function.
+func does(f func(*web.Request) (any, error)) web.Handler {
+	return web.Handle(web.Reads(f), func(_ context.Context, v any) (any, error) { return v, nil }, func(v any) any { return v })
+}
+
 // serve answers one row of a surface under a limit.
 func serve(limits map[string]web.Limit, now func() time.Time) http.Handler {
 	e := echo.New()
@@ -79,7 +84,7 @@ func serve(limits map[string]web.Limit, now func() time.Time) http.Handler {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		_ = web.Problems.Refuse(c.Response(), web.FaultOf(err))
 	}
-	route := web.Post("/things", web.Anyone, func(*web.Request) (any, error) { return map[string]int{"n": 1}, nil })
+	route := web.Post("/things", web.Anyone, does(func(*web.Request) (any, error) { return map[string]int{"n": 1}, nil }))
 	host := web.Host{Limits: &web.Limiter{Limits: limits, Now: now}}
 	e.Add(route.Method, route.Path, host.Serve(web.Surface{Name: "s"}, route))
 	return e
@@ -88,7 +93,7 @@ func serve(limits map[string]web.Limit, now func() time.Time) http.Handler {
 func surfaceOf(paths ...string) web.Surface {
 	s := web.Surface{Name: "s"}
 	for _, p := range paths {
-		s.Routes = append(s.Routes, web.Post(p, web.Anyone, nil))
+		s.Routes = append(s.Routes, web.Post(p, web.Anyone, web.Handler{}))
 	}
 	return s
 }
@@ -117,7 +122,7 @@ func TestTheOwnerOfAPathHasTheLongestPrefix(t *testing.T) {
 
 func TestContentTypes(t *testing.T) {
 	e := echo.New()
-	route := web.Post("/things", web.Anyone, func(r *web.Request) (any, error) { return 1, r.Body(&body{}) })
+	route := web.Post("/things", web.Anyone, does(func(r *web.Request) (any, error) { return 1, r.Body(&body{}) }))
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = web.Problems.Refuse(c.Response(), web.FaultOf(err)) }
 	e.Add(route.Method, route.Path, web.Host{Limits: &web.Limiter{}}.Serve(web.Surface{Name: "s"}, route))
 	for given, status := range map[string]int{

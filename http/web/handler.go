@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"reflect"
+
+	"gesta/commands"
+	"gesta/domain/id"
+)
+
+// Handler is what a row does: what it reads of a request, how it acts on that, and what it shows of what came
+// of it.
+type Handler struct {
+	act   func(*Request) (Answer, error)
+	again func(*Request, commands.Made) (Answer, error) // nil where nothing is to be shown
+
+	Body  reflect.Type // the JSON object that is read; nil for none
+	Query []Param      // that are read of the query
+	Shown reflect.Type // what is shown, before its envelope; nil for no body
+}
+
+// Answer is what is to be shown, nil for nothing, and what it is a revision of.
+type Answer struct {
+	Shown    any
+	Revision Revision
+}
+
+// Revision is a thing as of a version of its stream; zero where it is none.
+type Revision struct {
+	ID      id.ID
+	Version int64
+}
+
+// Revised is something single that can be asked for again, or changed, on condition that it is still the same.
+type Revised interface{ Revision() (id.ID, int64) }
+
+func revisionOf(of any) Revision {
+	if r, ok := of.(Revised); ok {
+		i, version := r.Revision()
+		return Revision{i, version}
+	}
+	return Revision{}
+}
+
+// Reading makes of a request what is asked.
+type Reading[In any] struct {
+	read  func(*Request) (In, error)
+	body  reflect.Type
+	query []Param
+}
+
+// Param is a parameter of the query, as clients are told of it.
+type Param struct {
+	Name, Text string
+	Required   bool
+	Format     string // such as "email"; "" for any text
+	Least      int    // of a number, which it is if there is a greatest one
+	Most       int
+	Default    int
+}
+
+// Asks lists the parameters of the query that are read.
+func (r Reading[In]) Asks(query ...Param) Reading[In] { r.query = query; return r }
+
+// Reads reads all but the body.
+func Reads[In any](read func(*Request) (In, error)) Reading[In] { return Reading[In]{read: read} }
+
+// Takes reads the JSON object of the body into a B, whose doc comments and tags tell clients what it says, and
+// what is asked from both.
+func Takes[B, In any](read func(*Request, B) (In, error)) Reading[In] {
+	return Reading[In]{
+		body: reflect.TypeFor[B](),
+		read: func(r *Request) (in In, err error) {
+			var body B
+			if err := r.Body(&body); err != nil {
+				return in, err
+			}
+			return read(r, body)
+		},
+	}
+}
+
+// Handle makes a handler of its three words: read the request into what is asked, act on it, show what
+// came of it.
+func Handle[In, Out, Shown any](
+	reading Reading[In], act func(context.Context, In) (Out, error), show func(Out) Shown,
+) Handler {
+	return Handler{
+		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](),
+		act: handle(reading, act, show),
+	}
+}
+
+func handle[In, Out, Shown any](
+	reading Reading[In], act func(context.Context, In) (Out, error), show func(Out) Shown,
+) func(*Request) (Answer, error) {
+	return func(r *Request) (a Answer, err error) {
+		in, err := reading.read(r)
+		if err != nil {
+			return a, err
+		}
+		out, err := act(r.Context(), in)
+		if err != nil {
+			return a, err
+		}
+		return Answer{show(out), revisionOf(out)}, nil
+	}
+}
+
+// Make is Handle for an act that must happen once however often it is asked for under one key; again finds what
+// it has made, or changed, to show it anew.
+func Make[In, Out, Shown any](
+	reading Reading[In], act func(context.Context, In) (Out, error),
+	again func(context.Context, In, commands.Made) (Out, error), show func(Out) Shown,
+) Handler {
+	h := Handle(reading, act, show)
+	h.again = func(r *Request, made commands.Made) (Answer, error) {
+		return handle(reading, func(ctx context.Context, in In) (Out, error) { return again(ctx, in, made) }, show)(r)
+	}
+	return h
+}
+
+// Do makes a handler of an act that leaves nothing to show.
+func Do[In any](reading Reading[In], act func(context.Context, In) error) Handler {
+	return Handler{
+		Body: reading.body, Query: reading.query,
+		act: func(r *Request) (a Answer, err error) {
+			in, err := reading.read(r)
+			if err != nil {
+				return a, err
+			}
+			return a, act(r.Context(), in)
+		},
+		again: func(*Request, commands.Made) (a Answer, err error) { return a, nil },
+	}
+}
