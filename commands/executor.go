@@ -30,7 +30,8 @@ type Executor struct {
 	Settle func(ctx context.Context, position int64, streams []domain.Stream) bool
 	Now    func() time.Time
 
-	locks  locks
+	locks  locks[domain.Stream]
+	keys   locks[string]
 	mu     sync.Mutex // while states are kept
 	states *lru.Cache[domain.Stream, folded]
 	doubt  atomic.Int64 // until when kept states are read on before anything is decided; Unix nanoseconds
@@ -38,11 +39,12 @@ type Executor struct {
 
 // folded is a stream's state at a version, and the event that led to it.
 type folded struct {
-	version int64
-	last    id.Event
-	state   any
-	holds   *holds
-	closed  bool // it is somebody's who was forgotten
+	version  int64
+	revision int64 // the version of the last event that changed what is shown
+	last     id.Event
+	state    any
+	holds    *holds
+	closed   bool // it is somebody's who was forgotten
 }
 
 // How many folded states are kept, some hundred bytes each, and how many events of a stream are read at once.
@@ -101,6 +103,9 @@ func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream)
 	if err == nil {
 		memoryOf(ctx).remember(s, f.version)
 	}
+	if err == nil && memoryOf(ctx) == nil { // What a command reads on its way is not what it shows.
+		noteRevision(ctx, s, f.revision)
+	}
 	state, _ := f.state.(S)
 	return state, unavailable(err)
 }
@@ -117,6 +122,9 @@ func (x *Executor) Do(ctx context.Context, f func(*Work) error) error {
 		w := &Work{ctx: ctx, x: x, trust: trust, asked: asked}
 		err := w.run(need, f)
 		if w.again == nil {
+			if err == nil {
+				w.noteRevisions()
+			}
 			return unavailable(err)
 		}
 		need, trust, asked = w.again.need, trust && !w.again.reread, asked || w.again.asked
@@ -178,6 +186,7 @@ type news struct {
 // foldOn folds what follows f.
 func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream, f folded) (now folded, n news, err error) {
 	state, _ := f.state.(S)
+	revises := domain.Revises[S]()
 	if f.holds == nil {
 		f.holds = &holds{}
 	}
@@ -195,12 +204,16 @@ func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream
 			if err != nil {
 				return f, n, fmt.Errorf("commands: %s version %d: %w", s, r.Version, err)
 			}
-			if who, is := e.(domain.Forgetter); is {
+			who, forgets := e.(domain.Forgetter)
+			if forgets {
 				n.forgotten = append(n.forgotten, who.Forgets())
 				f.closed = f.closed || closes(who, s)
 			}
 			if domain.IsOf(s, e) {
 				state = state.Evolve(e, r.OccurredAt)
+			}
+			if forgets || revises(e) {
+				f.revision = r.Version
 			}
 			f.holds.add(opened[i].Subjects...)
 			f.version, f.last = r.Version, r.ID

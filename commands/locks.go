@@ -3,16 +3,14 @@ package commands
 import (
 	"context"
 	"sync"
-
-	"gesta/domain"
 )
 
-// locks serialises the writers of one stream within this process. Without it, many writers of one hot
+// locks lets one at a time in for each K: the writers of one stream within this process, say. Without it, many writers of one hot
 // stream spend their time on conflicts: measured with 64 of them, retries alone collapse to some
 // hundred appends a second, with waits of seconds.
-type locks struct {
+type locks[K comparable] struct {
 	mu   sync.Mutex
-	held map[domain.Stream]*lock
+	held map[K]*lock
 }
 
 type lock struct {
@@ -21,7 +19,7 @@ type lock struct {
 }
 
 // acquire waits for the lock on s, or for the end of ctx.
-func (l *locks) acquire(ctx context.Context, s domain.Stream) error {
+func (l *locks[K]) acquire(ctx context.Context, s K) error {
 	k := l.join(s)
 	select {
 	case <-k.free:
@@ -32,7 +30,7 @@ func (l *locks) acquire(ctx context.Context, s domain.Stream) error {
 	}
 }
 
-func (l *locks) release(s domain.Stream) {
+func (l *locks[K]) release(s K) {
 	l.mu.Lock()
 	k := l.held[s]
 	l.mu.Unlock()
@@ -40,13 +38,13 @@ func (l *locks) release(s domain.Stream) {
 	l.leave(s, k)
 }
 
-func (l *locks) join(s domain.Stream) *lock {
+func (l *locks[K]) join(s K) *lock {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k, ok := l.held[s]
 	if !ok {
 		if l.held == nil {
-			l.held = map[domain.Stream]*lock{}
+			l.held = map[K]*lock{}
 		}
 		k = &lock{free: make(chan struct{}, 1)}
 		k.free <- struct{}{}
@@ -56,7 +54,7 @@ func (l *locks) join(s domain.Stream) *lock {
 	return k
 }
 
-func (l *locks) leave(s domain.Stream, k *lock) {
+func (l *locks[K]) leave(s K, k *lock) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if k.waiters--; k.waiters == 0 {

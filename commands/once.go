@@ -2,8 +2,10 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
+	"gesta/domain"
 	"gesta/eventstore"
 )
 
@@ -11,15 +13,16 @@ type onceKey struct{}
 
 // once is the record that the one append under a context brings.
 type once struct {
-	scope, key string
-	spent      bool
+	scope, key  string
+	fingerprint []byte
+	spent       bool
 }
 
 // Once answers a context under which one append may be made, with a record of the scope and key in the
 // same commit: whoever comes a second time is refused with *eventstore.Repeated. Deciding nothing leaves
 // no record. The context is for one goroutine.
 func Once(ctx context.Context, scope, key string) context.Context {
-	return context.WithValue(ctx, onceKey{}, &once{scope: scope, key: key})
+	return context.WithValue(ctx, onceKey{}, &once{scope: scope, key: key, fingerprint: []byte{}})
 }
 
 // errTwice is a programmer's mistake: the second append would be taken for a repetition of the first.
@@ -34,7 +37,12 @@ func (w *Work) record() (*eventstore.Idempotency, error) {
 	case o.spent:
 		return nil, errTwice
 	}
-	return &eventstore.Idempotency{Scope: o.scope, Key: o.key, Fingerprint: []byte{}, Result: []byte("{}")}, nil
+	return o.record(w.written())
+}
+
+func (o *once) record(written []domain.Stream) (*eventstore.Idempotency, error) {
+	result, err := json.Marshal(Made{written})
+	return &eventstore.Idempotency{Scope: o.scope, Key: o.key, Fingerprint: o.fingerprint, Result: result}, err
 }
 
 // spend notes that the work was appended.

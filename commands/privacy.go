@@ -191,6 +191,7 @@ func (w *Work) forgetIn(past past, subject privacy.SubjectID, claims []eventstor
 	fact := domain.Event(privacy.SubjectForgotten{SubjectID: subject})
 	if !past.forgotten && !slices.Contains(t.events, fact) {
 		t.events = append(t.events, fact)
+		t.revision = t.version + int64(len(t.events))
 	}
 	t.closed = closes(fact.(domain.Forgetter), t.stream)
 	t.after = past.without

@@ -104,7 +104,7 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 		return errEarly
 	}
 	ctx = domain.WithMeta(ctx, causedBy(p, r))
-	return p.do(Aside(Once(ctx, "policy/"+p.Name, r.ID.String())), w.Contexts, r, e)
+	return p.do(Once(Aside(ctx), "policy/"+p.Name, r.ID.String()), w.Contexts, r, e)
 }
 
 // survive makes a panic an error.

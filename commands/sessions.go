@@ -203,5 +203,8 @@ func (i *Identity) Authenticate(ctx context.Context, realm, token string) (ident
 // hashed or appended under it before, and nothing may be answered before Proven has been asked.
 func Proving(ctx context.Context) context.Context { return eventstore.WithPrecondition(ctx) }
 
+// Unproven answers a context under which something is asked whatever becomes of the proof.
+func Unproven(ctx context.Context) context.Context { return eventstore.WithoutPrecondition(ctx) }
+
 // Proven refuses where the proof that was brought is not good.
 func Proven(ctx context.Context) error { return unavailable(eventstore.Met(ctx)) }

@@ -40,6 +40,7 @@ type track struct {
 	version       int64
 	last          id.Event // of the stream, if it has any
 	before, after any
+	was, revision int64 // the versions that before and after were last changed at, as far as that is shown
 	events        []domain.Event
 	take, release []domain.Claim
 	drop          []eventstore.Claim // released as well, whatever they stand for
@@ -82,10 +83,14 @@ func Decide[S domain.State[S]](w *Work, cmd domain.Command[S]) (S, error) {
 	if err != nil {
 		return none, err
 	}
+	revises := domain.Revises[S]()
 	for _, e := range events {
-		state = state.Evolve(e, w.At())
+		state, t.events = state.Evolve(e, w.At()), append(t.events, e)
+		if revises(e) {
+			t.revision = t.version + int64(len(t.events))
+		}
 	}
-	t.after, t.events = state, append(t.events, events...)
+	t.after = state
 	return state, nil
 }
 
@@ -120,7 +125,10 @@ func look[S domain.State[S]](w *Work, s domain.Stream) (*track, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &track{stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state, holds: f.holds, closed: f.closed}
+	t := &track{
+		stream: s, trusted: trusted, version: f.version, last: f.last, before: f.state, after: f.state, holds: f.holds, closed: f.closed,
+		was: f.revision, revision: f.revision,
+	}
 	w.tracks = append(w.tracks, t)
 	return t, nil
 }
@@ -209,6 +217,9 @@ func (w *Work) unlock() {
 }
 
 func (w *Work) commit() error {
+	if err := w.checkRevision(); err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 }) {
 		return nil
 	}
@@ -240,7 +251,7 @@ func (w *Work) keep() {
 	defer w.x.mu.Unlock()
 	for _, t := range w.tracks {
 		t.holds.add(t.subjects...)
-		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.last, t.after, t.holds, t.closed})
+		w.x.states.Add(t.stream, folded{t.version + int64(len(t.events)), t.revision, t.last, t.after, t.holds, t.closed})
 	}
 }
 
@@ -331,7 +342,11 @@ func (w *Work) isNew(subject id.ID) bool {
 func (w *Work) refused(err error) error {
 	var conflict *eventstore.Conflict
 	var taken *eventstore.ClaimTaken
+	var repeated *eventstore.Repeated
 	switch {
+	case errors.As(err, &repeated):
+		w.proven = true // It is judged before all else, and by nothing else.
+		return err
 	case errors.As(err, &conflict):
 		if slices.ContainsFunc(w.tracks, func(t *track) bool { return t.begun && t.stream == conflict.Stream }) {
 			return ErrExists

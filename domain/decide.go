@@ -15,3 +15,15 @@ type Command[S State[S]] interface {
 	Target() Stream
 	Decide(S) ([]Event, error)
 }
+
+// Quiet is a State some of whose events change nothing that is shown of it: they make no new revision.
+type Quiet interface{ IsQuiet(Event) bool }
+
+// Revises answers what tells the events that make a new revision of a state of type S.
+func Revises[S State[S]]() func(Event) bool {
+	var zero S
+	if q, some := any(zero).(Quiet); some {
+		return func(e Event) bool { return !q.IsQuiet(e) }
+	}
+	return func(Event) bool { return true }
+}

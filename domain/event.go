@@ -24,6 +24,16 @@ type Stream struct {
 // String spells a stream as the published events do: kind/ULID.
 func (s Stream) String() string { return s.Kind + "/" + s.ID.String() }
 
+// ParseStream reads what String writes.
+func ParseStream(text string) (Stream, error) {
+	kind, name, _ := strings.Cut(text, "/")
+	i, err := id.Parse(name)
+	if err != nil || kind == "" {
+		return Stream{}, fmt.Errorf("domain: %q is no stream such as identity.user/01KAGV…", text)
+	}
+	return Stream{Kind: kind, ID: i}, nil
+}
+
 // Compare orders streams, so that whoever needs several takes them in one order.
 func (s Stream) Compare(o Stream) int {
 	if c := slices.Compare(s.ID[:], o.ID[:]); c != 0 {

@@ -26,6 +26,11 @@ func WithPrecondition(ctx context.Context) context.Context {
 	return context.WithValue(ctx, preconditionKey{}, new(*Precondition))
 }
 
+// WithoutPrecondition answers a context under which something is asked whatever becomes of the precondition.
+func WithoutPrecondition(ctx context.Context) context.Context {
+	return context.WithValue(ctx, preconditionKey{}, nil)
+}
+
 // Require refuses whatever is asked under ctx unless the claim is held. Where ctx has no place for a
 // precondition, or has one already, that is found out at once.
 func Require(ctx context.Context, s Store, c Claim, refusal error) error {
@@ -64,7 +69,7 @@ func Unasked(ctx context.Context) (*Precondition, error) {
 }
 
 func (p *Precondition) ask(ctx context.Context) error {
-	_, held, err := p.Store.Holder(context.WithValue(ctx, preconditionKey{}, nil), p.Claim)
+	_, held, err := p.Store.Holder(WithoutPrecondition(ctx), p.Claim)
 	if err != nil {
 		return p.Fail(err)
 	}

@@ -180,7 +180,11 @@ func (m *models) forget(batch *pgx.Batch, r eventstore.Recorded, e domain.Event)
 	}
 	for _, one := range m.projections {
 		for _, p := range one.Personal {
-			batch.Queue(p.sql(), [16]byte(r.Stream.ID), [16]byte(who.Forgets()))
+			args := []any{[16]byte(r.Stream.ID), [16]byte(who.Forgets())}
+			if p.Version != "" {
+				args = append(args, r.Version)
+			}
+			batch.Queue(p.sql(), args...)
 		}
 	}
 }

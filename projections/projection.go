@@ -32,13 +32,18 @@ type Personal struct {
 	Key     string // the column with the id of the stream that the row is keyed by; it needs an index
 	Subject string // the column with the id of the person, which may be the same
 	Columns []string
+	Version string // the column with the version of the row; "" for none
 }
 
 // Forgotten is what a column reads that is null because its person was forgotten.
 const Forgotten = "[forgotten]"
 
 func (p Personal) sql() string {
-	return "update " + p.Table + " set " + strings.Join(p.Columns, " = null, ") + " = null where " + p.Key + " = $1 and " + p.Subject + " = $2"
+	version := p.Version
+	if version != "" {
+		version = ", " + version + " = $3"
+	}
+	return "update " + p.Table + " set " + strings.Join(p.Columns, " = null, ") + " = null" + version + " where " + p.Key + " = $1 and " + p.Subject + " = $2"
 }
 
 // Rule says what one type of event writes.

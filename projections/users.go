@@ -21,11 +21,15 @@ type User struct {
 	Active    bool
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	Version   int64 // of its stream, at the last event that changed any of this
 }
 
+// Revision is the user as a thing that can be asked for again.
+func (u User) Revision() (id.ID, int64) { return u.ID, u.Version }
+
 const (
-	userColumns  = `id, email, phone, role, active, created_at, updated_at`
-	shownColumns = `id, coalesce(email, '` + Forgotten + `'), coalesce(phone, '` + Forgotten + `'), role, active, created_at, updated_at`
+	userColumns  = `id, email, phone, role, active, created_at, updated_at, version`
+	shownColumns = `id, coalesce(email, '` + Forgotten + `'), coalesce(phone, '` + Forgotten + `'), role, active, created_at, updated_at, version`
 )
 
 // UsersProjection keeps the users of all realms.
@@ -40,22 +44,23 @@ var UsersProjection = Projection{
 			role       text        not null,
 			active     boolean     not null,
 			created_at timestamptz not null,
-			updated_at timestamptz not null
+			updated_at timestamptz not null,
+			version    bigint      not null
 		);
 		create index on users (realm, email);
 		create index on users (realm, id)`,
-	Personal: []Personal{{Table: "users", Key: "id", Subject: "id", Columns: []string{"email", "phone"}}},
+	Personal: []Personal{{Table: "users", Key: "id", Subject: "id", Columns: []string{"email", "phone"}, Version: "version"}},
 	Rules: []Rule{
 		On(func(w Write, e identity.UserRegistered) {
-			w.Exec(`insert into users (realm, `+userColumns+`) values ($1, $2, $3, $4, $5, true, $6, $6)`,
-				e.Realm, w.key(), e.Email, e.Phone, e.Role, w.Event.OccurredAt)
+			w.Exec(`insert into users (realm, `+userColumns+`) values ($1, $2, $3, $4, $5, true, $6, $6, $7)`,
+				e.Realm, w.key(), e.Email, e.Phone, e.Role, w.Event.OccurredAt, w.Event.Version)
 		}),
 		On(func(w Write, e identity.UserEmailChanged) { w.setUser("email", e.Email) }),
 		On(func(w Write, e identity.UserPhoneChanged) { w.setUser("phone", e.Phone) }),
 		On(func(w Write, _ identity.UserDeactivated) { w.setUser("active", false) }),
 		On(func(w Write, _ identity.UserReactivated) { w.setUser("active", true) }),
 		On(func(w Write, _ identity.UserPasswordChanged) {
-			w.Exec(`update users set updated_at = $2 where id = $1`, w.key(), w.Event.OccurredAt)
+			w.Exec(`update users set updated_at = $2, version = $3 where id = $1`, w.key(), w.Event.OccurredAt, w.Event.Version)
 		}),
 	},
 }
@@ -64,7 +69,7 @@ var UsersProjection = Projection{
 func (w Write) key() [16]byte { return w.Event.Stream.ID }
 
 func (w Write) setUser(column string, value any) {
-	w.Exec(`update users set `+column+` = $2, updated_at = $3 where id = $1`, w.key(), value, w.Event.OccurredAt)
+	w.Exec(`update users set `+column+` = $2, updated_at = $3, version = $4 where id = $1`, w.key(), value, w.Event.OccurredAt, w.Event.Version)
 }
 
 // UserOf shows a user's folded state as the read model would. Who has no address any more was forgotten.

@@ -127,6 +127,7 @@ func (n *node) work(ctx context.Context, workers *errgroup.Group) {
 	if n.has("api") {
 		start(n.fence.Run)
 		start(n.hearProjected)
+		start(n.forgetRequests)
 	}
 	if n.has("relay") {
 		start(n.relay.Run)
@@ -165,6 +166,12 @@ func ended(err error) error {
 	return err
 }
 
+// forgetRequests keeps the records of requests from piling up.
+func (n *node) forgetRequests(ctx context.Context) error {
+	n.executor.ForgetRequests(ctx, func(err error) { n.log.Warn("records of requests are not forgotten", "error", err) })
+	return nil
+}
+
 // hearProjected wakes the fence when a projector elsewhere says it has moved on.
 func (n *node) hearProjected(ctx context.Context) error {
 	sub, err := n.nc.Subscribe(envelope.HintProjected, func(*nats.Msg) { n.fence.Wake() })
@@ -179,7 +186,7 @@ func (n *node) hearProjected(ctx context.Context) error {
 func (n *node) serve(ctx context.Context) error {
 	s := &server.Server{
 		Ready: n.ready, Metrics: n.metrics, Log: n.log,
-		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
+		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Requests: n.executor, Reached: n.reached},
 		Limits: server.Limits{Requests: n.MaxRequests, Connections: n.MaxConnections},
 		Times:  server.Times{Grace: n.drain},
 	}

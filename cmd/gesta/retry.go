@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"gesta/domain"
-	"gesta/domain/id"
 	"gesta/projections"
 )
 
@@ -66,10 +64,9 @@ func (a *app) tellRetried(ctx context.Context, out io.Writer, asked []projection
 
 func parseStreams(texts []string) (all []domain.Stream, err error) {
 	for _, text := range texts {
-		kind, name, _ := strings.Cut(text, "/")
-		s := domain.Stream{Kind: kind}
-		if s.ID, err = id.Parse(name); err != nil {
-			return nil, fmt.Errorf("%q is no stream: %w", text, err)
+		s, err := domain.ParseStream(text)
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, s)
 	}

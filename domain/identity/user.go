@@ -115,6 +115,15 @@ func (u User) Claims() []domain.Claim {
 // Refuse says that another user holds the address.
 func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 
+// IsQuiet tells the facts that change nothing that is shown of a user.
+func (User) IsQuiet(e domain.Event) bool {
+	switch e.(type) {
+	case UserSignedIn, UserPasswordRehashed:
+		return true
+	}
+	return false
+}
+
 // Evolve is what each fact means for the user.
 func (u User) Evolve(e domain.Event, at time.Time) User {
 	switch e := e.(type) {

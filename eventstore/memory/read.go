@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -124,6 +125,20 @@ func (s *Store) StreamsOf(ctx context.Context, subject id.ID) (streams []domain.
 	}
 	slices.SortFunc(streams, domain.Stream.Compare)
 	return streams, awaited(ctx, "streams of")
+}
+
+// ForgetRequests walks all there are.
+func (s *Store) ForgetRequests(ctx context.Context, before time.Time, limit int) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.facts.Answers {
+		if key.Scope == eventstore.RequestScope && n < limit && s.answered[key].Before(before) {
+			delete(s.facts.Answers, key)
+			delete(s.answered, key)
+			n++
+		}
+	}
+	return n, awaited(ctx, "forget requests")
 }
 
 // Idempotent answers from the facts; the bytes are the store's own.

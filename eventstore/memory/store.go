@@ -26,6 +26,8 @@ type Store struct {
 	streams map[domain.Stream][]eventstore.Recorded
 	keys    map[id.ID][]byte // wrapped; empty for who was forgotten
 	house   map[string][]byte
+
+	answered map[eventstore.AnswerKey]time.Time
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -52,6 +54,9 @@ func (s *Store) Append(ctx context.Context, a eventstore.Append) (eventstore.Rec
 	for _, g := range a.Forget {
 		s.keys[g.Subject] = nil
 	}
+	if i := a.Idempotency; i != nil {
+		s.answered[eventstore.AnswerKey{Scope: i.Scope, Key: i.Key}] = s.clock()
+	}
 	return s.record(a), nil
 }
 
@@ -60,6 +65,7 @@ func (s *Store) begin() {
 		s.facts = *eventstore.NewFacts()
 		s.streams = map[domain.Stream][]eventstore.Recorded{}
 		s.keys, s.house = map[id.ID][]byte{}, map[string][]byte{}
+		s.answered = map[eventstore.AnswerKey]time.Time{}
 	}
 }
 

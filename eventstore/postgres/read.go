@@ -4,7 +4,7 @@ import (
 	"context"
 	"embed"
 	"encoding/binary"
-	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,6 +19,7 @@ var readSQL embed.FS
 var (
 	afterSQL, streamSQL   = reading("after"), reading("stream")
 	headSQL, answerSQL    = reading("head"), reading("answer")
+	forgetRequestsSQL     = reading("forget_requests")
 	holderSQL, holdersSQL = reading("holder"), reading("holders")
 	streamsOfSQL          = reading("streams_of")
 	claimsOfSQL           = reading("claims_of")
@@ -181,10 +182,18 @@ func (s *Store) StreamsOf(ctx context.Context, subject id.ID) ([]domain.Stream, 
 
 // Idempotent asks by primary key.
 func (s *Store) Idempotent(ctx context.Context, scope, key string) (eventstore.Idempotency, bool, error) {
-	i := eventstore.Idempotency{Scope: scope, Key: key}
-	err := s.pool.QueryRow(ctx, answerSQL, scope, key).Scan(&i.Fingerprint, (*[]byte)(&i.Result))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return eventstore.Idempotency{}, false, nil
+	found, err := rowsOf(ctx, s.lookups.send, func(row pgx.CollectableRow) (i eventstore.Idempotency, err error) {
+		i.Scope, i.Key = scope, key
+		return i, row.Scan(&i.Fingerprint, (*[]byte)(&i.Result))
+	}, answerSQL, scope, key)
+	if err != nil || len(found) == 0 {
+		return eventstore.Idempotency{}, false, wrap("idempotent", err)
 	}
-	return i, err == nil, wrap("idempotent", err)
+	return found[0], true, nil
+}
+
+// ForgetRequests takes the oldest by an index of its own; of several processes one does it at a time.
+func (s *Store) ForgetRequests(ctx context.Context, before time.Time, limit int) (int, error) {
+	tag, err := s.pool.Exec(ctx, forgetRequestsSQL, before, limit)
+	return int(tag.RowsAffected()), wrap("forget requests", err)
 }

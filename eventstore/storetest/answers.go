@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"gesta/eventstore"
 )
@@ -71,6 +72,35 @@ var answers = []question{
 		if _, found, err := s.Idempotent(t.Context(), first.Scope, first.Key); found || err != nil {
 			t.Errorf("found: %v, %v", found, err)
 		}
+	}},
+	{"requests are forgotten, and nothing else is", func(t *testing.T, s eventstore.Store) {
+		kept, request := newAnswer(), newAnswer()
+		request.Scope = eventstore.RequestScope
+		commit(t, s, answering(kept))
+		commit(t, s, answering(request))
+		known := func(i eventstore.Idempotency) bool {
+			_, found, err := s.Idempotent(t.Context(), i.Scope, i.Key)
+			if err != nil {
+				t.Error(err)
+			}
+			return found
+		}
+		if n, err := s.ForgetRequests(t.Context(), time.Now().Add(-time.Hour), 10); n != 0 || err != nil || !known(request) {
+			t.Errorf("%d young ones, %v", n, err)
+		}
+		other := newAnswer()
+		other.Scope = eventstore.RequestScope
+		commit(t, s, answering(other))
+		for n := 1; known(request) || known(other); {
+			forgotten, err := s.ForgetRequests(t.Context(), time.Now().Add(time.Hour), 1)
+			if err != nil || forgotten != n {
+				t.Fatalf("%d, %v", forgotten, err)
+			}
+		}
+		if !known(kept) {
+			t.Error("another record is gone")
+		}
+		commit(t, s, answering(request))
 	}},
 	{"a subject has one key", func(t *testing.T, s eventstore.Store) {
 		key := eventstore.SubjectKey{Subject: newStream().ID, Wrapped: []byte("wrapped")}

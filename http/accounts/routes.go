@@ -40,7 +40,7 @@ func (a api) routes() []web.Route {
 	const user = "identity.user"
 	return []web.Route{
 		web.Post("/users", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.Register, a.Identity.Registered, showChanged)).
-			Does("Register a user").Refuses(400, 401, 403, 409).TakesCredential(),
+			Does("Register a user").Refuses(400, 401, 403, 409).TakesCredential().Of(user),
 		web.Get("/users", staff, web.Handle(web.Pages(20, 100), a.Users.List, showUsers)).
 			Does("List users").Refuses(400, 401, 403),
 		web.Get("/users/by-email", web.SignedIn, web.Handle(web.Reads(a.address).Asks(address), a.byEmail, showUser)).

@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,7 +18,8 @@ import (
 
 // Host is what the rows of all surfaces share.
 type Host struct {
-	Limits *Limiter
+	Limits   *Limiter
+	Requests Requests
 	// Reached waits until the read models have passed a position.
 	Reached func(ctx context.Context, position int64) error
 }
@@ -35,7 +38,9 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 			return echo.ErrNotFound
 		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())
-		r := &Request{ctx: ctx, echo: c, surface: s, route: route}
+		r := &Request{ctx: ctx, echo: c, surface: s, route: route, body: sync.OnceValues(func() ([]byte, error) {
+			return io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, MaxBody))
+		})}
 		answer, err := h.answer(r)
 		if receipt.Position > 0 {
 			c.Response().Header().Set(eventPosition, strconv.FormatInt(receipt.Position, 10))
@@ -45,6 +50,15 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		}
 		if err != nil {
 			return err
+		}
+		if tag := r.tagOf(answer, receipt); tag != "" {
+			c.Response().Header().Set("ETag", tag)
+			switch fresh, err := r.isFresh(tag); {
+			case err != nil:
+				return err
+			case fresh:
+				return c.NoContent(http.StatusNotModified)
+			}
 		}
 		return s.Dialect.show(c.Response(), route.Status, answer.Shown)
 	}
@@ -62,7 +76,7 @@ func (h Host) answer(r *Request) (Answer, error) {
 	r.ctx = commands.Proving(r.ctx)
 	answer, err := h.act(r)
 	if unproven := commands.Proven(r.ctx); unproven != nil {
-		return Answer{}, unproven
+		return h.ended(r, unproven)
 	}
 	return answer, err
 }
@@ -74,7 +88,8 @@ func (h Host) act(r *Request) (Answer, error) {
 	if err := h.awaitPosition(r); err != nil {
 		return Answer{}, err
 	}
-	return r.route.Handler.act(r)
+	r.provide()
+	return h.once(r)
 }
 
 // errPosition refuses a position that is none.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -32,6 +31,7 @@ type Request struct {
 	echo    echo.Context
 	surface Surface
 	route   Route
+	body    func() ([]byte, error) // reads it once
 }
 
 // Context says who asks and where, for whatever acts on the request.
@@ -53,7 +53,7 @@ func (r *Request) Body(into any) error {
 	if !isJSON(r.echo.Request().Header.Get("Content-Type")) {
 		return ErrNotJSON
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, MaxBody))
+	body, err := r.body()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

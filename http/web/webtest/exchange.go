@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -82,6 +83,9 @@ func (c *Client) Say(t testing.TB, title string, call Call) Answer {
 	if call.Token != "" {
 		fmt.Fprintf(&c.log, "Authorization: Bearer %s\n", call.Token)
 	}
+	for _, name := range slices.Sorted(maps.Keys(call.Header)) {
+		fmt.Fprintf(&c.log, "%s: %s\n", name, call.Header[name])
+	}
 	if body := call.body(t); body != "" {
 		fmt.Fprintf(&c.log, "\n%s\n", body)
 	}
@@ -151,7 +155,7 @@ func (call Call) body(t testing.TB) string {
 }
 
 // shown are the headers that are part of what a document promises.
-var shown = []string{"Content-Type", "Allow", "Retry-After", "Www-Authenticate", "X-Total-Count"}
+var shown = []string{"Content-Type", "Allow", "Retry-After", "Www-Authenticate", "X-Total-Count", "ETag", "Idempotency-Replayed"}
 
 func shownHeaders(h http.Header) string {
 	var out strings.Builder
@@ -171,6 +175,7 @@ var volatile = []struct {
 }{
 	{"token", regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`), true},
 	{"id", regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), true},
+	{"etag", regexp.MustCompile(`"\d+-[0-9a-f]{8}"`), true},
 	{"time", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), false},
 }
 

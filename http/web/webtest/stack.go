@@ -125,7 +125,7 @@ func (s *Stack) StopProjector() {
 // Client serves surfaces on the stack.
 func (s *Stack) Client(surfaces ...web.Surface) *Client {
 	host := web.Host{
-		Limits:  &web.Limiter{Now: time.Now},
+		Limits: &web.Limiter{Now: time.Now}, Requests: s.Identity.Executor,
 		Reached: func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
 	}
 	h := &server.Server{
