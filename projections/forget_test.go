@@ -3,6 +3,7 @@ package projections_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -139,6 +140,9 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 		}
 		if len(left[0]) != len(gone[0]) || len(left[0]) == 0 {
 			t.Errorf("%s: there were %d rows about her, and are %d", kind, len(gone[0]), len(left[0]))
+		}
+		if version := fmt.Sprintf(",%d)", r.version[s]); kind == "identity.user" && !strings.HasSuffix(left[0][0], version) {
+			t.Errorf("%s: her row is no new revision %s: %s", kind, version, left[0][0])
 		}
 		if diff := cmp.Diff(gone[1], left[1]); diff != "" || !strings.Contains(strings.Join(left[1], " "), "@example.com") {
 			t.Errorf("%s: others are others:\n%s", kind, diff)

@@ -38,6 +38,9 @@ var visits = []visit{
 		call.Token = c.owner.access
 		return call
 	}, 201, 2, 1},
+	{"POST /users", "under a key", func(c cast) webtest.Call {
+		return under(c.customer.email, post("/users", with(map[string]string{"email": "new" + c.customer.email})))
+	}, 201, 2, 2},
 	{"GET /users", "", func(c cast) webtest.Call { return get("/users", c.owner) }, 200, 1, 1},
 	{"GET /users", "as a customer", func(c cast) webtest.Call { return get("/users", c.customer) }, 403, 1, 1},
 	{"GET /users/by-email", "", func(c cast) webtest.Call {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gesta/domain"
+	"gesta/http/web"
 )
 
 // Readiness says whether this process can do the work of its roles, and what is not as it should be.
@@ -63,7 +64,10 @@ func (s *Server) observe() echo.MiddlewareFunc {
 		Name: "gesta_http_request_seconds", Help: "Time to answer, by route template.",
 		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 	}, []string{"method", "route", "status"})
-	s.Metrics.MustRegister(seconds)
+	replayed := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gesta_http_replayed_total", Help: "Requests that were asked again under an Idempotency-Key.",
+	})
+	s.Metrics.MustRegister(seconds, replayed)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			began := time.Now()
@@ -71,6 +75,9 @@ func (s *Server) observe() echo.MiddlewareFunc {
 				c.Error(err) // The answer must be written before its status is known.
 			}
 			took := time.Since(began)
+			if c.Response().Header().Get(web.Replayed) != "" {
+				replayed.Inc()
+			}
 			status := strconv.Itoa(c.Response().Status)
 			seconds.WithLabelValues(methodOf(c), routeOf(c), status).Observe(took.Seconds())
 			s.logRequest(c, took)

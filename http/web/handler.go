@@ -19,6 +19,9 @@ type Handler struct {
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
 }
 
+// Repeats tells whether the row can show anew what it has made.
+func (h Handler) Repeats() bool { return h.again != nil }
+
 // Answer is what is to be shown, nil for nothing, and what it is a revision of.
 type Answer struct {
 	Shown    any

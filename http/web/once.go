@@ -18,8 +18,8 @@ type Requests interface {
 
 // The headers of a request that is to happen once, and of the answer when it had happened.
 const (
-	idempotencyKey      = "Idempotency-Key"
-	idempotencyReplayed = "Idempotency-Replayed"
+	idempotencyKey = "Idempotency-Key"
+	Replayed       = "Idempotency-Replayed"
 )
 
 // errKey refuses a key that is none.
@@ -51,7 +51,7 @@ func (h Host) once(r *Request) (answer Answer, err error) {
 }
 
 func (h Host) again(r *Request, made commands.Made) (Answer, error) {
-	r.echo.Response().Header().Set(idempotencyReplayed, "true")
+	r.echo.Response().Header().Set(Replayed, "true")
 	if err := h.Requests.Settled(r.ctx, made); err != nil {
 		return Answer{}, err
 	}

@@ -38,6 +38,7 @@ func (w Walk) Run(t *testing.T) {
 			t.Run("wrong role", func(t *testing.T) { w.wrongRole(t, route) })
 			t.Run("unknown id", func(t *testing.T) { w.unknownID(t, route) })
 			t.Run("broken body", func(t *testing.T) { w.brokenBody(t, route) })
+			t.Run("broken key", func(t *testing.T) { w.brokenKey(t, route) })
 		})
 	}
 	t.Run("paths without a row", w.noRow)
@@ -92,6 +93,20 @@ func (w Walk) brokenBody(t *testing.T, r web.Route) {
 	w.refused(t, r, call, http.StatusRequestEntityTooLarge)
 	call.Body, call.Type = "email=x", "application/x-www-form-urlencoded"
 	w.refused(t, r, call, http.StatusUnsupportedMediaType)
+}
+
+func (w Walk) brokenKey(t *testing.T, r web.Route) {
+	if !r.Keyed() {
+		t.Skip("the row knows no keys")
+	}
+	if !r.Handler.Repeats() {
+		t.Error("the row can't show anew what it has made: make it with web.Make")
+	}
+	call := Call{Path: strings.ReplaceAll(r.Path, ":id", w.Known), Token: w.Token, Body: "{}"}
+	for _, key := range []string{"", "\x7f", "é", strings.Repeat("k", 256)} {
+		call.Header = map[string]string{"Idempotency-Key": key}
+		w.refused(t, r, call, http.StatusBadRequest)
+	}
 }
 
 // noRow asks for paths that the surface owns and has no row for, and for methods that a path has not.
