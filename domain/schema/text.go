@@ -1,0 +1,19 @@
+package schema
+
+import (
+	"encoding/json"
+
+	"gesta/domain"
+)
+
+// Text is the schema as it is served, and as it was committed.
+func Text(t domain.Type, schema int) []byte { return Indent(Of(t, schema)) }
+
+// Indent writes a document that people read as well. What is no JSON panics: documents are made by the program.
+func Indent(document any) []byte {
+	text, err := json.MarshalIndent(document, "", "  ")
+	if err != nil {
+		panic(err)
+	}
+	return append(text, '\n')
+}
