@@ -14,7 +14,7 @@ import (
 
 type (
 	word  string
-	coded struct{ n int }
+	coded struct{}
 	// everything has a field of each kind.
 	everything struct {
 		OwnerID id.User         `json:"owner_id" privacy:"public"`

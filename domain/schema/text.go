@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"gesta/domain"
@@ -11,9 +12,12 @@ func Text(t domain.Type, schema int) []byte { return Indent(Of(t, schema)) }
 
 // Indent writes a document that people read as well. What is no JSON panics: documents are made by the program.
 func Indent(document any) []byte {
-	text, err := json.MarshalIndent(document, "", "  ")
-	if err != nil {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(document); err != nil {
 		panic(err)
 	}
-	return append(text, '\n')
+	return out.Bytes()
 }
