@@ -44,9 +44,11 @@ bench: build
 bench-large: build
 	@bin/gesta bench growth
 
-# Writes the golden files anew; read the difference before committing it.
+# Writes the golden files anew; read the difference before committing it. The descriptions of events come first: schemas
+# hold them.
 golden:
-	UPDATE_GOLDEN=1 go run ./eventstore/postgres/pgtest/withpostgres go test -count 1 ./domain/... ./eventstore/envelope ./http/... ./cmd/...
+	UPDATE_GOLDEN=1 go test -count 1 ./domain/schema
+	UPDATE_GOLDEN=1 go run ./eventstore/postgres/pgtest/withpostgres go test -count 1 ./domain/... ./eventstore ./eventstore/envelope/... ./http/... ./cmd/...
 
 clean:
 	rm -rf bin

@@ -56,7 +56,7 @@ func (f *field) subjectIn(in scope) id.ID {
 	for range f.subject.up {
 		at = at.around
 	}
-	return *(*id.ID)(at.value.Field(f.subject.field).Addr().UnsafePointer()) // It is an id.ID, or a struct of one: see isID.
+	return *(*id.ID)(at.value.Field(f.subject.field).Addr().UnsafePointer()) // It is an id.ID, or a struct of one: see IsID.
 }
 
 // scope is a struct on the way through an event, and the path to it.
@@ -158,7 +158,7 @@ func (in scopes) owner(f reflect.StructField, name string) owner {
 		shape := in[len(in)-1-up]
 		for i := range shape.NumField() {
 			s := shape.Field(i)
-			if is, _, _ := strings.Cut(s.Tag.Get("json"), ","); is == name && s.Tag.Get(PrivacyTag) == "public" && isID(s.Type) {
+			if is, _, _ := strings.Cut(s.Tag.Get("json"), ","); is == name && s.Tag.Get(PrivacyTag) == "public" && IsID(s.Type) {
 				return owner{true, up, i}
 			}
 		}
@@ -166,8 +166,8 @@ func (in scopes) owner(f reflect.StructField, name string) owner {
 	panic(fmt.Sprintf("domain: %s.%s is the data of %q, and no public field of that name holds an id", in[len(in)-1], f.Name, name))
 }
 
-// isID tells ids of package id, whose bytes are the id.
-func isID(t reflect.Type) bool {
+// IsID tells ids of package id, whose bytes are the id.
+func IsID(t reflect.Type) bool {
 	bare := reflect.TypeFor[id.ID]()
 	return t == bare || t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Type == bare
 }

@@ -49,11 +49,16 @@ type app struct {
 // How long a request waits until readers see what it wrote.
 const settleBound = 2 * time.Second
 
+// newCatalogue has the events of all contexts.
+func newCatalogue() domain.Catalogue {
+	return domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
+}
+
 // open connects the store and the read models of a system. Nothing runs yet but the store's appender.
 func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *app, err error) {
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	a.catalogue = domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
+	a.catalogue = newCatalogue()
 	a.aggregates = domain.NewAggregates(identity.Aggregates, privacy.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),

@@ -33,6 +33,7 @@ var layers = []struct {
 	{"migrations", 2},
 	{"domain/id", 0},
 	{"domain/value", 0},
+	{"domain/schema", 1},
 	{"domain/", 2}, // contexts
 	{"domain", 1},
 }

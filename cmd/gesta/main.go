@@ -63,6 +63,7 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Bring the schema of the truth up, down, or say where it is."`
 	Admin       adminCmd       `cmd:"" help:"Make administrators."`
 	Events      eventsCmd      `cmd:"" help:"Print the history as it is published, one event a line."`
+	Docs        docsCmd        `cmd:"" help:"Print the documents that programs are made from, as they are served."`
 	Privacy     privacyCmd     `cmd:"" help:"Forget a person, keep a person's data, or print all of it."`
 	Keys        keysCmd        `cmd:"" help:"Change the master key, or forget again after a restore."`
 	Projections projectionsCmd `cmd:"" help:"Say where the read models are, or build them anew."`

@@ -191,7 +191,7 @@ func (n *node) serve(ctx context.Context) error {
 		Times:  server.Times{Grace: n.drain},
 	}
 	if n.has("api") {
-		s.Surfaces = n.surfaces
+		s.Surfaces, s.Documents = n.surfaces, documents(n.catalogue)
 	}
 	return s.Serve(ctx, n.listeners)
 }

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"gesta/domain"
-	"gesta/domain/identity"
-	"gesta/domain/privacy"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/seal"
@@ -41,7 +39,7 @@ func openedHistory(t *testing.T, owner string) (all []told) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault := &seal.Vault{Catalogue: domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types), Keys: keys}
+	vault := &seal.Vault{Catalogue: newCatalogue(), Keys: keys}
 	for {
 		events, err := store.Read(t.Context(), int64(len(all)), 1000)
 		if err != nil {

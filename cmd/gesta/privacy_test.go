@@ -189,6 +189,7 @@ func TestNothingOfAPersonIsLeft(t *testing.T) {
 
 	i.exec(t, `drop schema backup cascade`) // It was hers as well.
 	after := i.places(t, nats.dir, api, one, two)
+	api.checkDescribed(after["export"])
 	if found := after.find(append(ann.personal, ann.secret...)); len(found) > 0 {
 		t.Errorf("after forgetting: %s", found)
 	}

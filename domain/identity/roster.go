@@ -15,10 +15,12 @@ var ErrLastAdministrator = &domain.Fault{
 
 // Facts.
 type (
+	// AdministratorJoined says that somebody runs the realm from now on.
 	AdministratorJoined struct {
 		Realm  string `json:"realm" privacy:"public"`
 		UserID UserID `json:"user_id" privacy:"public"`
 	}
+	// AdministratorLeft says that somebody does not run the realm any more.
 	AdministratorLeft struct {
 		Realm  string `json:"realm" privacy:"public"`
 		UserID UserID `json:"user_id" privacy:"public"`

@@ -28,6 +28,7 @@ const (
 
 // Facts. A refresh token is kept only as its hash, and even that only in the store.
 type (
+	// SessionOpened says that a session has its first pair of tokens.
 	SessionOpened struct {
 		SessionID   SessionID `json:"session_id" privacy:"public"`
 		UserID      UserID    `json:"user_id" privacy:"public"`
@@ -35,19 +36,22 @@ type (
 		ExpiresAt   time.Time `json:"expires_at" privacy:"public"`
 		RefreshHash TokenHash `json:"refresh_hash" privacy:"secret"`
 	}
+	// SessionRefreshed says that a session has a new pair of tokens, and the old refresh token is spent.
 	SessionRefreshed struct {
 		SessionID   SessionID `json:"session_id" privacy:"public"`
 		ExpiresAt   time.Time `json:"expires_at" privacy:"public"`
 		RefreshHash TokenHash `json:"refresh_hash" privacy:"secret"`
 	}
+	// RefreshTokenReused says that a spent token was presented: two have it.
 	RefreshTokenReused struct {
 		SessionID SessionID `json:"session_id" privacy:"public"`
 		UserID    UserID    `json:"user_id" privacy:"public"`
 	}
+	// SessionEnded says that none of the session's tokens is good any more, and why.
 	SessionEnded struct {
 		SessionID SessionID `json:"session_id" privacy:"public"`
 		UserID    UserID    `json:"user_id" privacy:"public"`
-		Reason    EndReason `json:"reason" privacy:"public"`
+		Reason    EndReason `json:"reason" privacy:"public"` // as in signed_out or password_changed; there may be more
 	}
 )
 

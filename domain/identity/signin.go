@@ -15,23 +15,26 @@ import (
 // Only who has the key that made it can tell which address that is.
 type SignInID = id.SignIn
 
-// Facts. UserID is empty where nobody has the address.
+// Facts.
 type (
+	// SignInFailed says that a password was wrong, an address unknown or its user inactive.
 	SignInFailed struct {
 		Realm  string `json:"realm" privacy:"public"`
-		UserID UserID `json:"user_id,omitzero" privacy:"public"`
-		Number int    `json:"number" privacy:"public"` // of the failures within the realm's window, this one included
+		UserID UserID `json:"user_id,omitzero" privacy:"public"` // left out where nobody has the address
+		Number int    `json:"number" privacy:"public"`           // of the failures within the realm's window, this one included
 	}
+	// SignInSuspected says that more sign-ins with one address have failed than the realm lets pass.
 	SignInSuspected struct {
 		Realm         string    `json:"realm" privacy:"public"`
-		UserID        UserID    `json:"user_id,omitzero" privacy:"public"`
+		UserID        UserID    `json:"user_id,omitzero" privacy:"public"` // left out where nobody has the address
 		Failures      int       `json:"failures" privacy:"public"`
-		WithinSeconds int       `json:"within_seconds" privacy:"public"`
-		Until         time.Time `json:"until" privacy:"public"`
+		WithinSeconds int       `json:"within_seconds" privacy:"public"` // the realm's window
+		Until         time.Time `json:"until" privacy:"public"`          // when the suspicion ends
 	}
+	// SignInSuspicionEnded says that the window of those failures is over.
 	SignInSuspicionEnded struct {
 		Realm  string `json:"realm" privacy:"public"`
-		UserID UserID `json:"user_id,omitzero" privacy:"public"`
+		UserID UserID `json:"user_id,omitzero" privacy:"public"` // left out where nobody has the address
 	}
 )
 

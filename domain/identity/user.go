@@ -24,6 +24,7 @@ var (
 
 // Facts.
 type (
+	// UserRegistered says that somebody has an account.
 	UserRegistered struct {
 		UserID       UserID      `json:"user_id" privacy:"public"`
 		Realm        string      `json:"realm" privacy:"public"`
@@ -32,14 +33,17 @@ type (
 		Phone        value.Phone `json:"phone" privacy:"personal:user_id"`
 		PasswordHash string      `json:"password_hash" privacy:"secret:user_id"`
 	}
+	// UserEmailChanged is the address that the user goes by from now on.
 	UserEmailChanged struct {
 		UserID UserID      `json:"user_id" privacy:"public"`
 		Email  value.Email `json:"email" privacy:"personal:user_id"`
 	}
+	// UserPhoneChanged is the number that the user goes by from now on.
 	UserPhoneChanged struct {
 		UserID UserID      `json:"user_id" privacy:"public"`
 		Phone  value.Phone `json:"phone" privacy:"personal:user_id"`
 	}
+	// UserPasswordChanged says that another password is good, and the old one no longer.
 	UserPasswordChanged struct {
 		UserID       UserID `json:"user_id" privacy:"public"`
 		PasswordHash string `json:"password_hash" privacy:"secret:user_id"`
@@ -49,13 +53,16 @@ type (
 		UserID       UserID `json:"user_id" privacy:"public"`
 		PasswordHash string `json:"password_hash" privacy:"secret:user_id"`
 	}
+	// UserSignedIn says that somebody knew the password, and has a session.
 	UserSignedIn struct {
 		UserID    UserID    `json:"user_id" privacy:"public"`
 		SessionID SessionID `json:"session_id" privacy:"public"`
 	}
+	// UserDeactivated says that an administrator has put the user out.
 	UserDeactivated struct {
 		UserID UserID `json:"user_id" privacy:"public"`
 	}
+	// UserReactivated says that an administrator lets the user in again.
 	UserReactivated struct {
 		UserID UserID `json:"user_id" privacy:"public"`
 	}

@@ -22,10 +22,12 @@ var (
 
 // Facts.
 type (
+	// SubjectHeld says that a legal hold keeps a person's data.
 	SubjectHeld struct {
 		SubjectID SubjectID `json:"subject_id" privacy:"public"`
 		Reason    string    `json:"reason" privacy:"personal:subject_id"`
 	}
+	// SubjectReleased says that the legal hold is over.
 	SubjectReleased struct {
 		SubjectID SubjectID `json:"subject_id" privacy:"public"`
 	}

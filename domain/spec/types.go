@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,6 +22,9 @@ var update = os.Getenv("UPDATE_GOLDEN") != ""
 // file: what was ever written is read for ever, and the current schema is still written so. UPDATE_GOLDEN
 // adds files that are missing and changes none. They show values before they are sealed: so may old ones have been
 // written. That every field says how private it is was checked when the type was listed.
+//
+// Beside them, in testdata/schemas, is the JSON Schema of each: what was published keeps its form. UPDATE_GOLDEN writes
+// those that are new, or have got a field that may be left out, and no other change. Each example is what its schema says.
 func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
 	t.Helper()
 	if len(examples) != len(types) {
@@ -35,7 +37,13 @@ func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
 	for _, typ := range types {
 		checkType(t, typ)
 	}
+	for _, wrong := range append(gate{schemasFolder, update}.check(types), vanished(examplesFolder, types)...) {
+		t.Error(wrong)
+	}
 }
+
+// Where a context keeps what was ever written.
+var examplesFolder, schemasFolder = filepath.Join("testdata", "events"), filepath.Join("testdata", "schemas")
 
 // Aggregates checks that whatever is said of a stream can be folded: the context.aggregate of each type
 // is the kind of an aggregate.
@@ -62,9 +70,9 @@ func checkGolden(t *testing.T, c domain.Catalogue, e domain.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for schema := 1; schema < enc.Schema; schema++ {
-		g := readGolden(t, goldenPath(e, schema))
-		if _, err := c.Decode(enc.Type, schema, g.Data, g.Secret, Clear{}); err != nil {
+	for n := 1; n < enc.Schema; n++ {
+		g := readGolden(t, goldenPath(e, n))
+		if _, err := c.Decode(enc.Type, n, g.Data, g.Secret, Clear{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -80,10 +88,11 @@ func checkGolden(t *testing.T, c domain.Catalogue, e domain.Event) {
 	if !bytes.Equal(enc.Data, g.Data) || !bytes.Equal(enc.Secret, g.Secret) {
 		t.Errorf("%s is written as %s %s without a new schema", path, enc.Data, enc.Secret)
 	}
+	checkSchemas(t, c, e)
 }
 
-func goldenPath(e domain.Event, schema int) string {
-	return filepath.Join("testdata", "events", fmt.Sprintf("%s.%d.json", e.EventType(), schema))
+func goldenPath(e domain.Event, n int) string {
+	return filepath.Join(examplesFolder, fileOf(e.EventType(), n))
 }
 
 func writeGolden(t *testing.T, path string, g golden) {

@@ -107,7 +107,7 @@ func (p *parser) stream(subject string) domain.Stream {
 }
 
 func (p *parser) schema(typ, dataschema string) int {
-	n, ok := strings.CutPrefix(dataschema, schemaPrefix+typ+"/")
+	n, ok := strings.CutPrefix(dataschema, domain.SchemaPrefix+typ+"/")
 	if !ok || typ == "" {
 		p.refuse("dataschema", dataschema)
 		return 0

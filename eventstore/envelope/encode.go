@@ -30,7 +30,7 @@ func encode(r eventstore.Recorded, m domain.Meta, epoch int64) []byte {
 	b = attribute(b, "subject", r.Stream.String())
 	b = instant(b, "time", r.OccurredAt)
 	b = attribute(b, "datacontenttype", "application/json")
-	b = attribute(b, "dataschema", schemaPrefix+r.Type+"/"+strconv.Itoa(r.Schema))
+	b = attribute(b, "dataschema", domain.SchemaPrefix+r.Type+"/"+strconv.Itoa(r.Schema))
 	b = number(b, "position", r.Position)
 	b = number(b, "version", r.Version)
 	b = number(b, "epoch", epoch)

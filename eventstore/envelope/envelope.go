@@ -29,7 +29,6 @@ const (
 const (
 	subjectPrefix = "gesta.events."
 	sourcePrefix  = "/gesta/"
-	schemaPrefix  = "/docs/schemas/"
 	house         = "gesta" // the word of events that belong to no realm
 )
 

@@ -35,8 +35,11 @@ func Subject(r eventstore.Recorded) string { return subject(r, metaOf(r)) }
 func Headers(r eventstore.Recorded, epoch int64) nats.Header { return headers(r, metaOf(r), epoch) }
 
 func subject(r eventstore.Recorded, m domain.Meta) string {
-	return subjectPrefix + word(m.Realm) + "." + tokens(r.Type)
+	return SubjectOf(word(m.Realm), r.Type)
 }
+
+// SubjectOf is where events of a type are published, under the first word of a realm.
+func SubjectOf(word, typ string) string { return subjectPrefix + word + "." + tokens(typ) }
 
 // tokens keeps the dots of a type, and makes what is between them fit.
 func tokens(typ string) string {

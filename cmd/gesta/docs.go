@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gesta/domain"
+	"gesta/eventstore/envelope/asyncapi"
+	"gesta/http/server"
+)
+
+// docsCmd prints documents; it needs no database.
+type docsCmd struct {
+	Events docsEvents `cmd:"" help:"The AsyncAPI document of the events, the JSON Schema of one, or all of them as files."`
+}
+
+type docsEvents struct {
+	Type   string `xor:"what" help:"The JSON Schema of this type instead, as in identity.user.registered."`
+	Schema int    `help:"Which of the type's schemas; the current one when not set."`
+	Out    string `xor:"what" type:"path" help:"Write all documents into this folder, at the paths that they are served at."`
+}
+
+// documents are all that the server shows.
+func documents(c domain.Catalogue) (all []server.Document) {
+	for _, f := range asyncapi.Files(c, version) {
+		all = append(all, server.Document(f))
+	}
+	return all
+}
+
+// Run prints, or writes, what is asked for.
+func (c docsEvents) Run(_ *Settings, std streams) error {
+	catalogue := newCatalogue()
+	path, err := c.path(catalogue)
+	if err != nil {
+		return err
+	}
+	all := documents(catalogue)
+	if c.Out != "" {
+		return writeDocuments(c.Out, all)
+	}
+	i := slices.IndexFunc(all, func(d server.Document) bool { return d.Path == path })
+	_, err = std.out.Write(all[i].Body)
+	return err
+}
+
+// path is that of the document asked for.
+func (c docsEvents) path(catalogue domain.Catalogue) (string, error) {
+	t, known := catalogue[c.Type]
+	schema := c.Schema
+	if schema == 0 {
+		schema = t.Schema
+	}
+	switch {
+	case c.Type == "" && c.Schema != 0:
+		return "", errors.New("--schema is of a --type")
+	case c.Type == "":
+		return asyncapi.Path, nil
+	case !known:
+		return "", fmt.Errorf("there are no events of type %s", c.Type)
+	case schema < 1 || schema > t.Schema:
+		return "", fmt.Errorf("%s has no schema %d: there are 1 to %d", c.Type, schema, t.Schema)
+	}
+	return domain.SchemaPath(c.Type, schema), nil
+}
+
+// writeDocuments writes each where its path says; an index is a file of that name in its folder.
+func writeDocuments(folder string, all []server.Document) error {
+	for _, d := range all {
+		path := d.Path
+		if strings.HasSuffix(path, "/") {
+			path += "index.json"
+		}
+		file := filepath.Join(folder, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, d.Body, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

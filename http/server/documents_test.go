@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"io"
+	"testing"
+
+	"gesta/http/server"
+	"gesta/http/web"
+)
+
+func TestDocumentsAreServedToAnyone(t *testing.T) {
+	t.Parallel()
+	s := serverOf(io.Discard, get("/things", func(*web.Request) (any, error) { return "done", nil }))
+	s.Documents = []server.Document{
+		{Path: "/docs/one.json", Type: "application/json", Body: []byte(`{"one":1}`)},
+		{Path: "/docs/all/", Type: "text/html", Body: []byte(`<p>all</p>`)},
+		{Path: "/docs/all/a.b/1", Type: "application/schema+json", Body: []byte(`{}`)},
+	}
+	h := s.Handler()
+	tag := ask(h, "GET", "/docs/one.json").Header().Get("ETag")
+	for _, c := range []struct {
+		method, path, ifNoneMatch string
+		status                    int
+		typ, says                 string
+	}{
+		{"GET", "/docs/one.json", "", 200, "application/json", `{"one":1}`},
+		{"GET", "/docs/one.json", tag, 304, "", ""},
+		{"GET", "/docs/one.json", `"other"`, 200, "application/json", `{"one":1}`},
+		{"HEAD", "/docs/one.json", "", 200, "application/json", ""},
+		{"GET", "/docs/all/", "", 200, "text/html", "<p>all</p>"},
+		{"GET", "/docs/all", "", 200, "text/html", "<p>all</p>"},
+		{"GET", "/docs/all/a.b/1", "", 200, "application/schema+json", "{}"},
+	} {
+		w := ask(h, c.method, c.path, "If-None-Match", c.ifNoneMatch)
+		if w.Code != c.status || w.Body.String() != c.says || w.Header().Get("Content-Type") != c.typ {
+			t.Errorf("%s %s: %d %v %s", c.method, c.path, w.Code, w.Header(), w.Body)
+		}
+		if w.Header().Get("ETag") == "" || w.Header().Get("Cache-Control") != "public, max-age=300" {
+			t.Errorf("%s %s: %v", c.method, c.path, w.Header())
+		}
+	}
+	if other := ask(h, "GET", "/docs/all").Header().Get("ETag"); other == tag {
+		t.Error("two documents have one tag")
+	}
+}
+
+func TestWhereThereIsNoDocument(t *testing.T) {
+	t.Parallel()
+	s := serverOf(io.Discard)
+	s.Documents = []server.Document{{Path: "/docs/all/a/1", Type: "text/plain"}}
+	h := s.Handler()
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/docs/all/a/2", 404}, {"GET", "/docs", 404}, {"HEAD", "/docs/all/b", 404}, {"POST", "/docs/all/a/1", 405},
+	} {
+		w := ask(h, c.method, c.path)
+		if w.Code != c.status || w.Header().Get("Content-Type") != web.Problem || w.Header().Get("ETag") != "" {
+			t.Errorf("%s %s: %d %v", c.method, c.path, w.Code, w.Header())
+		}
+	}
+}
