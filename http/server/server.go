@@ -45,7 +45,7 @@ func (s *Server) Handler() http.Handler {
 	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
 	e.HTTPErrorHandler = s.refuse
 	e.Pre(trimSlash)
-	e.Use(s.observe(), s.identifyRequest, refuseBadText, s.recover())
+	e.Use(s.observe(), s.identifyRequest, s.cors, refuseBadText, refuseLonger, s.recover())
 	for _, surface := range s.Surfaces {
 		s.mount(e, surface)
 	}
@@ -132,8 +132,9 @@ func (s *Server) recover() echo.MiddlewareFunc {
 func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
-		if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" {
-			u.Path, u.RawPath = trimmed, strings.TrimRight(u.RawPath, "/")
+		said := u.EscapedPath() // A slash that is written %2F is none.
+		if trimmed := strings.TrimRight(said, "/"); trimmed != "" {
+			u.Path, u.RawPath = u.Path[:len(u.Path)-len(said)+len(trimmed)], strings.TrimRight(u.RawPath, "/")
 		}
 		return next(c)
 	}

@@ -15,6 +15,7 @@ type Surface struct {
 	Prefixes    []string // the paths it owns, each with all that is below it
 	IDs         Spelling
 	Dialect     Dialect
+	CORS        CORS
 	Routes      []Route
 	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
 	// when it brings none. It refuses proof that is not good. Nil where everybody is nobody.
