@@ -77,16 +77,22 @@ func (s *Server) refuse(err error, c echo.Context) {
 	if fault.Kind == domain.Internal && !errors.Is(err, errPanic) {
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "error", err)
 	}
-	if err := s.dialect(c.Request().URL.Path).Refuse(c.Response(), fault); err != nil {
+	if err := s.dialect(c).Refuse(c.Response(), fault); err != nil {
 		s.Log.DebugContext(c.Request().Context(), "answer not written", "error", err)
 	}
 }
 
-func (s *Server) dialect(path string) web.Dialect {
-	if owner, found := web.Owner(s.Surfaces, path); found {
+// dialect is the owner's, or that of problems where there is no owner or the client asks for it.
+func (s *Server) dialect(c echo.Context) web.Dialect {
+	r := c.Request()
+	owner, found := web.Owner(s.Surfaces, r.URL.Path)
+	if found {
+		c.Response().Header().Add("Vary", "Accept")
+	}
+	if found && !web.WantsProblem(r) {
 		return owner.Dialect
 	}
-	return web.Problems
+	return owner.Dialect.Problems(domain.MetaOf(r.Context()).Request)
 }
 
 // faults are the refusals of the router itself.
