@@ -45,7 +45,7 @@ func (s *Server) Handler() http.Handler {
 	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
 	e.HTTPErrorHandler = s.refuse
 	e.Pre(trimSlash)
-	e.Use(s.observe(), s.identifyRequest, s.cors, refuseBadText, refuseLonger, s.recover())
+	e.Use(s.observe(), guard, s.identifyRequest, s.cors, refuseBadText, refuseLonger, s.recover())
 	for _, surface := range s.Surfaces {
 		s.mount(e, surface)
 	}
@@ -55,7 +55,7 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	for _, route := range surface.Routes {
-		h := s.admit(s.Host.Serve(surface, route))
+		h := s.admit(s.serve(surface, route))
 		if route.Access.Public && route.Credential {
 			h = s.admitStrangers(h)
 		}
@@ -65,6 +65,19 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 			e.HEAD(route.Path, h) // The server leaves the body out.
 		}
 	}
+}
+
+// serve answers a row's requests, in gzip where no token is in the answer, and lets caches have what they may
+// keep.
+func (s *Server) serve(surface web.Surface, route web.Route) echo.HandlerFunc {
+	h := s.Host.Serve(surface, route)
+	if !route.Tokens {
+		h = compressed(h)
+	}
+	if route.Kept() {
+		h = cacheable(h, route.MaxAge)
+	}
+	return h
 }
 
 // refuse says an error in the words of the surface that owns the path.
