@@ -125,16 +125,21 @@ func (a *app) openCommands(ctx context.Context) error {
 	}
 	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
 	a.identity.Passwords, a.identity.Tokens = passwords, tokens
-	a.openSurfaces()
-	return nil
+	return a.openSurfaces()
 }
 
-func (a *app) openSurfaces() {
+func (a *app) openSurfaces() (err error) {
 	realm := a.realms["accounts"]
-	a.surfaces = []web.Surface{accounts.New(accounts.App{
+	surface := accounts.New(accounts.App{
 		Identity: a.identity,
 		Users:    projections.Users{DB: &postgres.Lookups{Pool: a.reads}, Realm: realm.Name},
-	}, realm)}
+	}, realm)
+	surface.CORS.Origins = a.Accounts.CORSAllowOrigin
+	a.surfaces = []web.Surface{surface}
+	for _, s := range a.surfaces {
+		err = errors.Join(err, s.CORS.Err())
+	}
+	return err
 }
 
 // close lets go of the databases; whatever ran on them must have ended.

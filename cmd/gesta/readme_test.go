@@ -133,3 +133,13 @@ func parse(t *testing.T, flags ...string) *Settings {
 	}
 	return &c.Settings
 }
+
+func TestPagesOfTheOriginsSetMayReadASurface(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]web.Origins{"": nil, "*": {"*"}, "https://a.example, http://localhost:8090": {"https://a.example", "http://localhost:8090"}} {
+		a := &app{Settings: parse(t, "--accounts-cors-allow-origin", text)}
+		if err := a.openSurfaces(); err != nil || !slices.Equal(a.surfaces[0].CORS.Origins, want) {
+			t.Errorf("%q: %v %v", text, err, a.surfaces[0].CORS)
+		}
+	}
+}

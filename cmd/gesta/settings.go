@@ -20,6 +20,7 @@ import (
 	"gesta/eventstore/relay"
 	"gesta/eventstore/seal"
 	"gesta/http/server"
+	"gesta/http/web"
 )
 
 // Settings are what every command understands, as a flag or from the environment.
@@ -65,6 +66,8 @@ type accountsSettings struct {
 type realmSettings struct {
 	AccessTTL  time.Duration `name:"access-ttl" env:"ACCESS_TTL" default:"15m" help:"How long access tokens are good for."`
 	RefreshTTL time.Duration `name:"refresh-ttl" env:"REFRESH_TTL" default:"168h" help:"How long refresh tokens are good for."`
+
+	CORSAllowOrigin web.Origins `name:"cors-allow-origin" env:"CORS_ALLOW_ORIGIN" help:"Whose pages may read the answers in a browser: origins such as 'https://app.example.com', separated by commas, or '*' for any."`
 
 	FailedSignIns identity.FailureRule `name:"failed-sign-ins" env:"FAILED_SIGN_INS" default:"5/1m" help:"How many failed sign-ins on one address within which time are suspect; 'off' records none."`
 }

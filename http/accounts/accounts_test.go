@@ -177,6 +177,30 @@ func TestTheExchangesOfUsers(t *testing.T) {
 	client.Golden(t, "users")
 }
 
+// Who asks for problems gets each refusal as one, with all that is wrong.
+func TestTheExchangesOfProblems(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	_, owner, _ := register(t, client, "owner@example.com", "BO", "")
+	say := func(title string, call webtest.Call) {
+		call.Header = map[string]string{"Accept": "application/json, application/problem+json"}
+		client.Say(t, title, call)
+	}
+	say("what is no refusal is as ever", webtest.Call{Method: "GET", Path: "/users", Token: owner})
+	say("no JSON", post("/users", "{"))
+	say("everything wrong", post("/users", map[string]string{"email": "x", "password": "short", "role": "XX"}))
+	say("a number for an address", post("/users", `{"email":1234567.5}`))
+	say("an address that is taken", post("/users", with(map[string]string{"email": "owner@example.com"})))
+	say("a form", webtest.Call{Method: "POST", Path: "/users", Type: "application/x-www-form-urlencoded", Body: "email=x"})
+	say("no token", webtest.Call{Method: "GET", Path: "/users"})
+	say("no such page", webtest.Call{Method: "GET", Path: "/users?page=0&page_size=101", Token: owner})
+	say("no address", webtest.Call{Method: "GET", Path: "/users/by-email?email=x", Token: owner})
+	say("nobody", webtest.Call{Method: "GET", Path: "/users/01890a5d-ac96-774b-bcce-b302099a8057", Token: owner})
+	say("no such path", webtest.Call{Method: "GET", Path: "/users/1/2"})
+	say("no such method", webtest.Call{Method: "PATCH", Path: "/users"})
+	client.Golden(t, "problem")
+}
+
 // Whoever registers while readers stand still gets the documented answer, from the folded state.
 func TestAnswersWhileReadersStandStill(t *testing.T) {
 	t.Parallel()

@@ -56,7 +56,7 @@ func TestWhereThereIsNoDocument(t *testing.T) {
 		{"GET", "/docs/all/a/2", 404}, {"GET", "/docs", 404}, {"HEAD", "/docs/all/b", 404}, {"POST", "/docs/all/a/1", 405},
 	} {
 		w := ask(h, c.method, c.path)
-		if w.Code != c.status || w.Header().Get("Content-Type") != web.Problem || w.Header().Get("ETag") != "" {
+		if w.Code != c.status || w.Header().Get("Content-Type") != web.ProblemJSON || w.Header().Get("ETag") != "" {
 			t.Errorf("%s %s: %d %v", c.method, c.path, w.Code, w.Header())
 		}
 	}

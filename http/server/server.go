@@ -46,7 +46,7 @@ func (s *Server) Handler() http.Handler {
 	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
 	e.HTTPErrorHandler = s.refuse
 	e.Pre(trimSlash)
-	e.Use(s.observe(), s.identifyRequest, refuseBadText, s.recover())
+	e.Use(s.observe(), guard, s.identifyRequest, s.cors, refuseBadText, refuseLonger, s.recover())
 	for _, surface := range s.Surfaces {
 		s.mount(e, surface)
 	}
@@ -57,7 +57,7 @@ func (s *Server) Handler() http.Handler {
 
 func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	for _, route := range surface.Routes {
-		h := s.admit(s.Host.Serve(surface, route))
+		h := s.admit(s.serve(surface, route))
 		if route.Access.Public && route.Credential {
 			h = s.admitStrangers(h)
 		}
@@ -67,6 +67,19 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 			e.HEAD(route.Path, h) // The server leaves the body out.
 		}
 	}
+}
+
+// serve answers a row's requests, in gzip where no token is in the answer, and lets caches have what they may
+// keep.
+func (s *Server) serve(surface web.Surface, route web.Route) echo.HandlerFunc {
+	h := s.Host.Serve(surface, route)
+	if !route.Tokens {
+		h = compressed(h)
+	}
+	if route.Kept() {
+		h = cacheable(h, route.MaxAge)
+	}
+	return h
 }
 
 // refuse says an error in the words of the surface that owns the path.
@@ -79,16 +92,22 @@ func (s *Server) refuse(err error, c echo.Context) {
 	if fault.Kind == domain.Internal && !errors.Is(err, errPanic) {
 		s.Log.ErrorContext(c.Request().Context(), "request failed", "error", err)
 	}
-	if err := s.dialect(c.Request().URL.Path).Refuse(c.Response(), fault); err != nil {
+	if err := s.dialect(c).Refuse(c.Response(), fault); err != nil {
 		s.Log.DebugContext(c.Request().Context(), "answer not written", "error", err)
 	}
 }
 
-func (s *Server) dialect(path string) web.Dialect {
-	if owner, found := web.Owner(s.Surfaces, path); found {
+// dialect is the owner's, or that of problems where there is no owner or the client asks for it.
+func (s *Server) dialect(c echo.Context) web.Dialect {
+	r := c.Request()
+	owner, found := web.Owner(s.Surfaces, r.URL.Path)
+	if found {
+		c.Response().Header().Add("Vary", "Accept")
+	}
+	if found && !web.WantsProblem(r) {
 		return owner.Dialect
 	}
-	return web.Problems
+	return owner.Dialect.Problems(domain.MetaOf(r.Context()).Request)
 }
 
 // faults are the refusals of the router itself.
@@ -134,8 +153,9 @@ func (s *Server) recover() echo.MiddlewareFunc {
 func trimSlash(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		u := c.Request().URL
-		if trimmed := strings.TrimRight(u.Path, "/"); trimmed != "" {
-			u.Path, u.RawPath = trimmed, strings.TrimRight(u.RawPath, "/")
+		said := u.EscapedPath() // A slash that is written %2F is none.
+		if trimmed := strings.TrimRight(said, "/"); trimmed != "" {
+			u.Path, u.RawPath = u.Path[:len(u.Path)-len(said)+len(trimmed)], strings.TrimRight(u.RawPath, "/")
 		}
 		return next(c)
 	}

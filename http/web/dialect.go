@@ -31,8 +31,8 @@ type Body struct {
 
 // The content types that are answered.
 const (
-	JSON    = "application/json"
-	Problem = "application/problem+json"
+	JSON        = "application/json"
+	ProblemJSON = "application/problem+json"
 )
 
 // List is one page of a list with the number of items on all pages.
@@ -107,23 +107,16 @@ func write(w http.ResponseWriter, status int, b Body) error {
 		return err
 	}
 	w.Header().Set("Content-Type", b.Type)
+	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
 	w.WriteHeader(status)
 	_, err = w.Write(out)
 	return err
 }
 
 func (b Body) bytes() ([]byte, error) {
-	if text, ok := b.Value.(string); ok && b.Type != JSON && b.Type != Problem {
+	if text, ok := b.Value.(string); ok && b.Type != JSON && b.Type != ProblemJSON {
 		return []byte(text), nil
 	}
 	out, err := json.Marshal(b.Value)
 	return append(out, '\n'), err
 }
-
-// Problems says refusals as RFC 9457 does, for paths that no surface owns.
-var Problems = Dialect{Fault: func(f *domain.Fault) Body {
-	return Body{Type: Problem, Value: map[string]any{
-		"type": "about:blank", "title": http.StatusText(statuses[f.Kind]),
-		"status": statuses[f.Kind], "detail": f.Error(), "code": f.Code,
-	}}
-}}

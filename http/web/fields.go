@@ -29,11 +29,13 @@ func (f *Fields) Refuse(name, text string) {
 }
 
 // Err is ErrBody with the fields that are wrong, or nil.
-func (f *Fields) Err() error {
+func (f *Fields) Err() error { return f.in(ErrBody) }
+
+func (f *Fields) in(fault *domain.Fault) error {
 	if len(f.wrong) == 0 {
 		return nil
 	}
-	return ErrBody.In(f.wrong...)
+	return fault.In(f.wrong...)
 }
 
 // Wrong says what is wrong with a field.

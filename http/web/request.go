@@ -83,11 +83,19 @@ func Decode(body []byte, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return ErrBody.In(domain.Field{Name: wrong.Field, Text: "must not be a " + wrong.Value})
+		return ErrBody.In(domain.Field{Name: wrong.Field, Text: "must not be " + kindOf(wrong)})
 	case err != nil:
 		return ErrBody
 	}
 	return nil
+}
+
+// kindOf says what a field was given instead, and not the number itself, which may be of any length.
+func kindOf(wrong *json.UnmarshalTypeError) string {
+	if kind, _, said := strings.Cut(wrong.Value, " "); said {
+		return "such a " + kind
+	}
+	return "a " + wrong.Value
 }
 
 // saysNoText looks for what only an escape can bring into a string of the body: a NUL character, or half
@@ -141,20 +149,19 @@ func Pages(size, maxSize int) Reading[projections.Page] {
 	page := Param{Name: "page", Text: "The page, counted from 1.", Least: 1, Most: math.MaxInt32, Default: 1}
 	pageSize := Param{Name: "page_size", Text: "How many items a page has.", Least: 1, Most: maxSize, Default: size}
 	return Reads(func(r *Request) (projections.Page, error) {
-		number, err1 := r.number(page)
-		size, err2 := r.number(pageSize)
-		return projections.Page{Number: number, Size: size}, errors.Join(err1, err2)
+		var f Fields
+		return projections.Page{Number: r.number(&f, page), Size: r.number(&f, pageSize)}, f.in(ErrQuery)
 	}).Asks(page, pageSize)
 }
 
-func (r *Request) number(p Param) (int, error) {
+func (r *Request) number(f *Fields, p Param) int {
 	text := r.Query(p.Name)
 	if text == "" {
-		return p.Default, nil
+		return p.Default
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < p.Least || n > p.Most {
-		return 0, ErrQuery.In(domain.Field{Name: p.Name, Text: fmt.Sprintf("must be a number from %d to %d", p.Least, p.Most)})
+		f.Refuse(p.Name, fmt.Sprintf("must be a number from %d to %d", p.Least, p.Most))
 	}
-	return n, nil
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"gesta/domain/identity"
 )
@@ -15,6 +16,7 @@ type Surface struct {
 	Prefixes    []string // the paths it owns, each with all that is below it
 	IDs         Spelling
 	Dialect     Dialect
+	CORS        CORS
 	Routes      []Route
 	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
 	// when it brings none. It refuses proof that is not good. Nil where everybody is nobody.
@@ -33,6 +35,8 @@ type Route struct {
 	Tokens       bool   // gives tokens, which are said once: it knows no idempotency keys
 	Session      bool   // is about the caller's session, not about the caller
 	Thing        string // the kind of stream that its :id names, as in "identity.user"; "" for no single thing
+
+	MaxAge time.Duration // for how long anybody may keep what it shows; 0 for nobody
 }
 
 // Access says who may use a row.
@@ -87,6 +91,12 @@ func (r Route) Of(kind string) Route { r.Thing = kind; return r }
 
 // Does says in a few words what the row does.
 func (r Route) Does(summary string) Route { r.Summary = summary; return r }
+
+// Cacheable lets anybody keep what a GET for anyone shows, for it is the same for everybody and no secret.
+func (r Route) Cacheable(maxAge time.Duration) Route { r.MaxAge = maxAge; return r }
+
+// Kept tells whether caches may keep what the row shows: never what only some may see.
+func (r Route) Kept() bool { return r.MaxAge > 0 && r.Method == http.MethodGet && r.Access.Public }
 
 // Keyed tells whether a request may bring an idempotency key.
 func (r Route) Keyed() bool { return r.Method == http.MethodPost && !r.Tokens }

@@ -57,6 +57,9 @@ func TestDecodeNamesTheField(t *testing.T) {
 	if err := web.Decode([]byte(`{"email":7}`), &b); err == nil || err.Error() != "invalid request body: email must not be a number" {
 		t.Error(err)
 	}
+	if err := web.Decode([]byte(`{"count":1234567.5}`), &b); err == nil || err.Error() != "invalid request body: count must not be such a number" {
+		t.Error(err)
+	}
 	for _, text := range []string{`{"email":"\ud800"}`, `{"email":"\u0000"}`, `{"\udc00x":1}`, `{"email":"\ud800\ud800"}`, `{"email":"\ud800","more":{"x":"\ufffd"}}`, `{"email":"\ud83d\n\ude00"}`} {
 		if err := web.Decode([]byte(text), &b); !errors.Is(err, web.ErrBody) {
 			t.Errorf("%s: %v", text, err)
