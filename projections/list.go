@@ -1,0 +1,192 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore/postgres"
+)
+
+// List is a table that is shown page by page. What clients may filter and sort by stands here: no word of theirs
+// becomes SQL. Each of Sorts needs an index of Scope, the column and Key, and so does each filter whose pages are not
+// to be looked for among all rows.
+type List struct {
+	Table   string
+	Scope   string // the column of text that every question names a value of, as the realm; "" for none
+	Key     string // the column with the id of the stream that a row is keyed by; rows are sorted by it last
+	Shown   string // SQL of the columns that are shown, the key first
+	Filters []Column
+	Sorts   []string // columns that rows may be sorted by, beside Key
+}
+
+// Column is one that rows may be filtered by.
+type Column struct {
+	Name     string
+	Operator string // between the column and the value; "" for =
+	Counted  bool   // the rules count the rows of each of its values, which are few
+}
+
+// Filter leaves the rows with a value in a column.
+type Filter struct {
+	Column string
+	Value  any
+}
+
+func (f Filter) text() string {
+	if s, is := f.Value.(string); is {
+		return s
+	}
+	return fmt.Sprint(f.Value)
+}
+
+// Sort is an order of rows; the zero Sort is that of the keys, which begin with the time they were made.
+type Sort struct {
+	By         string
+	Descending bool
+}
+
+// Query asks for a page of those rows of a list that all filters leave.
+type Query struct {
+	Scope   string
+	Filters []Filter
+	Sort    Sort
+	Page    Page
+}
+
+// Paged is one page of rows, and how many there are on all pages.
+type Paged[T any] struct {
+	Rows  []T
+	Page  Page
+	Total int
+}
+
+// pageOf asks for a page in one statement, so that the total and the rows are of one moment. The total is read from a
+// counter where nothing or one counted column is filtered by, and counted otherwise.
+func pageOf[T any](ctx context.Context, db *postgres.Lookups, l *List, q Query) (Paged[T], error) {
+	p := Paged[T]{Page: q.Page}
+	sql, args, err := l.sql(q)
+	if err != nil {
+		return p, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one *T, err error) { return shown[T](row, &p.Total) })
+		for _, one := range all {
+			if one != nil {
+				p.Rows = append(p.Rows, *one)
+			}
+		}
+		return err
+	})
+	return p, understood(postgres.Ask(ctx, db.Pool, batch))
+}
+
+// shown reads a row behind the total; nil where there is the total alone, since a page is empty.
+func shown[T any](row pgx.CollectableRow, total *int) (*T, error) {
+	if row.RawValues()[1] == nil {
+		return nil, row.Scan(append([]any{total}, make([]any, len(row.RawValues())-1)...)...)
+	}
+	return pgx.RowToAddrOfStructByPos[T](behind{row, total})
+}
+
+// behind is a row without its first column, which goes to total.
+type behind struct {
+	pgx.CollectableRow
+	total *int
+}
+
+func (b behind) RawValues() [][]byte { return b.CollectableRow.RawValues()[1:] }
+
+func (b behind) Scan(into ...any) error {
+	return b.CollectableRow.Scan(slices.Insert(into, 0, any(b.total))...)
+}
+
+// sql finds the keys of the page in an index first, and looks only at the rows of these: of 200,000 users, the
+// hundredth page of 20 takes 105 pages of the server's instead of 771, and the 7,500th half the time. A page behind
+// the last one costs nothing. The rows are looked up one by one ("offset 0" keeps the planner from anything else) also
+// by a plan that was made for any page, and expects a tenth of the table.
+func (l *List) sql(q Query) (sql string, args []any, err error) {
+	where, args, err1 := l.where(q, []any{q.Page.Size, q.Page.Offset()})
+	total, args := l.total(q, where, args)
+	columns, err2 := l.order(q.Sort)
+	return fmt.Sprintf(`with total as materialized (select (%[1]s)::bigint as n),
+		page as (select %[2]s from %[3]s where %[4]s and (select n from total) > $2 order by %[5]s limit $1 offset $2)
+		select total.n, shown.* from total left join (page cross join lateral
+			(select %[6]s from %[3]s where %[3]s.%[7]s = page.%[7]s offset 0) shown) on true order by %[8]s`,
+		total, strings.Join(columns, ", "), l.Table, where, q.Sort.of("", columns),
+		l.Shown, l.Key, q.Sort.of("page.", columns)), args, errors.Join(err1, err2)
+}
+
+// of is the order by some columns of a table.
+func (s Sort) of(table string, columns []string) string {
+	direction := " asc"
+	if s.Descending {
+		direction = " desc"
+	}
+	return table + strings.Join(columns, direction+", "+table) + direction
+}
+
+// where is what holds for the rows of all pages.
+func (l *List) where(q Query, args []any) (string, []any, error) {
+	all := []string{"true"}
+	if l.Scope != "" {
+		args = append(args, q.Scope)
+		all = append(all, l.Scope+" = "+last(args))
+	}
+	for _, f := range q.Filters {
+		i := slices.IndexFunc(l.Filters, func(c Column) bool { return c.Name == f.Column })
+		if i < 0 {
+			return "", nil, fmt.Errorf("projections: %s are not filtered by %q", l.Table, f.Column)
+		}
+		args = append(args, f.Value)
+		all = append(all, l.Filters[i].Name+" "+l.Filters[i].operator()+" "+last(args))
+	}
+	return strings.Join(all, " and "), args, nil
+}
+
+func (c Column) operator() string {
+	if c.Operator == "" {
+		return "="
+	}
+	return c.Operator
+}
+
+// last is how SQL names the last of the arguments.
+func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
+
+// total counts the rows of all pages, or finds the counter that has done so.
+func (l *List) total(q Query, where string, args []any) (string, []any) {
+	var of Filter
+	switch {
+	case len(q.Filters) == 1 && l.counts(q.Filters[0]):
+		of = q.Filters[0]
+	case len(q.Filters) > 0:
+		return "select count(*) from " + l.Table + " where " + where, args
+	default:
+		of.Value = ""
+	}
+	args = append(args, l.scope(q.Scope), of.Column, of.text())
+	n := len(args)
+	return fmt.Sprintf("coalesce((select n from %s where scope = $%d and field = $%d and value = $%d), 0)", l.countsName(), n-2, n-1, n), args
+}
+
+func (l *List) counts(f Filter) bool {
+	return slices.ContainsFunc(l.Filters, func(c Column) bool { return c.Name == f.Column && c.Counted })
+}
+
+// order answers the columns that rows are sorted by.
+func (l *List) order(s Sort) ([]string, error) {
+	switch {
+	case s.By == "", s.By == l.Key:
+		return []string{l.Key}, nil
+	case slices.Contains(l.Sorts, s.By):
+		return []string{s.By, l.Key}, nil
+	}
+	return nil, fmt.Errorf("projections: %s are not sorted by %q", l.Table, s.By)
+}
