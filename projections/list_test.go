@@ -11,6 +11,7 @@ import (
 
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/wait"
 	"gesta/projections"
 )
 
@@ -26,8 +27,11 @@ func listed(t *testing.T, n int) *world {
 	w.exec(`insert into things_counts ` + counted["things_counts"])
 	w.exec(`insert into users select md5(i::text)::uuid, 'here', md5(i::text) || '@example.com', '+55', 'CU', i % 7 > 0, now(), now() from generate_series(0, $1::int - 1) i`, n)
 	w.exec(`insert into users_counts ` + counted["users_counts"])
-	w.exec(`vacuum analyze things`)
-	w.exec(`vacuum analyze users`)
+	wait.Until(t, "all rows are known to be visible to all", func() bool { // As long as nobody who came by sees older ones.
+		w.exec(`vacuum analyze things`)
+		w.exec(`vacuum analyze users`)
+		return w.ask1(`select count(*) from pg_class where oid in ('things'::regclass, 'users'::regclass) and relallvisible < relpages`) == 0
+	})
 	return w
 }
 
