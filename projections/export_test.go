@@ -7,6 +7,7 @@ import (
 
 	"gesta/domain"
 	"gesta/eventstore"
+	"gesta/eventstore/postgres"
 )
 
 // Hand writes read models by hand, batch by batch.
@@ -135,6 +136,17 @@ func (p Projection) After(first func(eventstore.Recorded)) Projection {
 	}
 	return p
 }
+
+// Ask asks a list for a page.
+func Ask[T any](ctx context.Context, db *postgres.Lookups, l *List, q Query) (Paged[T], error) {
+	return pageOf[T](ctx, db, l, q)
+}
+
+// UsersPages is how users are shown page by page.
+var UsersPages = userList
+
+// SQL is how a page is asked for.
+func (l *List) SQL(q Query) (string, []any, error) { return l.sql(q) }
 
 // Fill fills the read models of the next rebuild.
 func (p *Projector) Fill(ctx context.Context) error {

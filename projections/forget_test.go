@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,8 +162,8 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 
 // splitRows tells the rows about somebody from the others.
 func splitRows(all map[string][]string, who id.ID) (rows [2][]string) {
-	for table, some := range all {
-		for _, row := range some {
+	for _, table := range slices.Sorted(maps.Keys(all)) {
+		for _, row := range all[table] {
 			n := 1
 			if strings.Contains(row, who.UUID()) {
 				n = 0

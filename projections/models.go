@@ -132,39 +132,42 @@ func (m *models) advance(batch *pgx.Batch, to eventstore.Mark) {
 }
 
 // write lets every rule have its say about each of the events, for all of which keys are asked at once. Of streams
-// that are held, only what must not wait is written.
+// that are held, only what must not wait is written. What is counted is added behind it: where the events are written
+// one by one, each with what it counts.
 func (m *models) write(ctx context.Context, batch *pgx.Batch, held map[domain.Stream]bool, events ...eventstore.Recorded) error {
 	opened, err := m.vault.DecodePublished(ctx, events...)
 	if err != nil {
 		return err
 	}
+	counts := tallies{}
 	for i, r := range events {
-		if err := m.writeOne(batch, held[r.Stream], r, opened[i]); err != nil {
+		if err := m.writeOne(Write{Event: r, batch: batch, counts: counts}, held[r.Stream], opened[i]); err != nil {
 			return err
 		}
 	}
+	counts.queue(batch)
 	return nil
 }
 
 // writeOne is about one event. Where there is a rule for a type or schema that nobody here has heard of, a newer
 // program has written it, and can read it.
-func (m *models) writeOne(batch *pgx.Batch, held bool, r eventstore.Recorded, o seal.Opened) error {
+func (m *models) writeOne(w Write, held bool, o seal.Opened) error {
 	switch {
 	case errors.Is(o.Err, domain.ErrUnknownType):
 		return &poison{unknownSchema}
 	case o.Err != nil:
 		return &poison{o.Err.Error()}
 	}
-	m.forget(batch, r, o.Event)
+	m.forget(w, o.Event)
 	if held {
 		return nil
 	}
 	for _, one := range m.projections {
 		for _, rule := range one.Rules {
-			if rule.Type != r.Type {
+			if rule.Type != w.Event.Type {
 				continue
 			}
-			if err := rule.write(Write{Event: r, batch: batch}, o.Event); err != nil {
+			if err := rule.write(w, o.Event); err != nil {
 				return err
 			}
 		}
@@ -173,18 +176,18 @@ func (m *models) writeOne(batch *pgx.Batch, held bool, r eventstore.Recorded, o 
 }
 
 // forget takes out of the stream's rows what is personal, also where its events are held: that waits for nothing.
-func (m *models) forget(batch *pgx.Batch, r eventstore.Recorded, e domain.Event) {
+func (m *models) forget(w Write, e domain.Event) {
 	who, is := e.(domain.Forgetter)
 	if !is {
 		return
 	}
 	for _, one := range m.projections {
 		for _, p := range one.Personal {
-			args := []any{[16]byte(r.Stream.ID), [16]byte(who.Forgets())}
+			args := []any{w.key(), [16]byte(who.Forgets())}
 			if p.Version != "" {
-				args = append(args, r.Version)
+				args = append(args, w.Event.Version)
 			}
-			batch.Queue(p.sql(), args...)
+			w.Exec(p.sql(), args...)
 		}
 	}
 }

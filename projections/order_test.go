@@ -26,7 +26,7 @@ import (
 	"gesta/projections"
 )
 
-var catalogue = domain.NewCatalogue(identity.Types, privacy.Types)
+var catalogue = domain.NewCatalogue(identity.Types, privacy.Types, thingTypes)
 
 // facts are the next events that each kind of stream may have; those with which it begins come first.
 var facts = map[string]struct {
@@ -85,7 +85,7 @@ func TestFactsOfAllRules(t *testing.T) {
 func TestTheOrderOfStreamsDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	inOrder, shuffled := newOrdering(t, url, "one"), newOrdering(t, url, "two")
+	inOrder, shuffled := newOrdering(t, url, "one", projections.All), newOrdering(t, url, "two", projections.All)
 	parked := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		streams := rapid.SliceOfNDistinct(rapid.Custom(drawStream), 1, 6, func(h history) domain.Stream { return h.Stream }).Draw(rt, "streams")
@@ -113,6 +113,11 @@ func drawStream(t *rapid.T) history {
 	for range rapid.IntRange(0, 6).Draw(t, "length") {
 		all = append(all, rapid.SampledFrom(facts[kind].goesOn).Draw(t, "goes on")(t, h.Stream.ID))
 	}
+	return h.with(t, all)
+}
+
+// with is a history of these events, a second apart.
+func (h history) with(t *rapid.T, all []domain.Event) history {
 	for i, e := range all {
 		enc, err := catalogue.Encode(e, spec.Clear{})
 		if err != nil {
@@ -130,14 +135,15 @@ func drawStream(t *rapid.T) history {
 type ordering struct {
 	hand    *projections.Hand
 	blocked map[id.Event]bool
-	parked  int // how often
+	parked  int            // how often
+	after   func(*rapid.T) // each transaction
 }
 
-func newOrdering(t *testing.T, url, schema string) *ordering {
+func newOrdering(t *testing.T, url, schema string, of []projections.Projection) *ordering {
 	t.Helper()
-	o := &ordering{blocked: map[id.Event]bool{}}
+	o := &ordering{blocked: map[id.Event]bool{}, after: func(*rapid.T) {}}
 	var all []projections.Projection
-	for _, p := range projections.All {
+	for _, p := range of {
 		all = append(all, p.After(func(r eventstore.Recorded) {
 			if o.blocked[r.ID] {
 				o.parked++
@@ -204,10 +210,12 @@ func (o *ordering) project(t *rapid.T, store *memory.Store, shuffled bool) {
 			o.blocked[events[rapid.IntRange(0, n-1).Draw(t, "blocked")].ID] = true
 		}
 		check(t, o.hand.Apply(t.Context(), events[:n]))
+		o.after(t)
 		events = events[n:]
 		if len(events) == 0 || shuffled && rapid.Bool().Draw(t, "release") {
 			clear(o.blocked)
 			check(t, o.hand.Release(t.Context(), store))
+			o.after(t)
 		}
 	}
 }

@@ -62,8 +62,9 @@ func On[E domain.Event](write func(Write, E)) Rule {
 
 // Write takes what the rules write about one event.
 type Write struct {
-	Event eventstore.Recorded
-	batch *pgx.Batch
+	Event  eventstore.Recorded
+	batch  *pgx.Batch
+	counts tallies
 }
 
 // Exec adds a statement to the transaction of the event's batch.
@@ -91,12 +92,12 @@ func hash(text string) string {
 
 // sql is what the rule writes about an event in which nothing is said.
 func (r Rule) sql() (all []string) {
-	w := Write{batch: &pgx.Batch{}}
+	w := Write{batch: &pgx.Batch{}, counts: tallies{}}
 	r.apply(w, r.zero)
 	for _, q := range w.batch.QueuedQueries {
 		all = append(all, q.SQL)
 	}
-	return all
+	return append(all, w.counts.texts()...)
 }
 
 func fingerprints(all []Projection) map[string]string {

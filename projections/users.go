@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
@@ -32,6 +30,12 @@ const (
 	shownColumns = `id, coalesce(email, '` + Forgotten + `'), coalesce(phone, '` + Forgotten + `'), role, active, created_at, updated_at, version`
 )
 
+// userList is how users are shown page by page.
+var userList = &List{
+	Table: "users", Scope: "realm", Key: "id", Shown: shownColumns,
+	Filters: []Column{{Name: "role", Counted: true}, {Name: "active", Counted: true}},
+}
+
 // UsersProjection keeps the users of all realms.
 var UsersProjection = Projection{
 	Name: "users",
@@ -48,17 +52,19 @@ var UsersProjection = Projection{
 			version    bigint      not null
 		);
 		create index on users (realm, email);
-		create index on users (realm, id)`,
+		create index on users (realm, id);
+		` + userList.CountsTable(),
 	Personal: []Personal{{Table: "users", Key: "id", Subject: "id", Columns: []string{"email", "phone"}, Version: "version"}},
 	Rules: []Rule{
 		On(func(w Write, e identity.UserRegistered) {
 			w.Exec(`insert into users (realm, `+userColumns+`) values ($1, $2, $3, $4, $5, true, $6, $6, $7)`,
 				e.Realm, w.key(), e.Email, e.Phone, e.Role, w.Event.OccurredAt, w.Event.Version)
+			w.Counts(userList, e.Realm).Add(1, Filter{"role", string(e.Role)}, Filter{"active", true})
 		}),
 		On(func(w Write, e identity.UserEmailChanged) { w.setUser("email", e.Email) }),
 		On(func(w Write, e identity.UserPhoneChanged) { w.setUser("phone", e.Phone) }),
-		On(func(w Write, _ identity.UserDeactivated) { w.setUser("active", false) }),
-		On(func(w Write, _ identity.UserReactivated) { w.setUser("active", true) }),
+		On(func(w Write, _ identity.UserDeactivated) { w.turnUser(false) }),
+		On(func(w Write, _ identity.UserReactivated) { w.turnUser(true) }),
 		On(func(w Write, _ identity.UserPasswordChanged) {
 			w.Exec(`update users set updated_at = $2, version = $3 where id = $1`, w.key(), w.Event.OccurredAt, w.Event.Version)
 		}),
@@ -70,6 +76,12 @@ func (w Write) key() [16]byte { return w.Event.Stream.ID }
 
 func (w Write) setUser(column string, value any) {
 	w.Exec(`update users set `+column+` = $2, updated_at = $3, version = $4 where id = $1`, w.key(), value, w.Event.OccurredAt, w.Event.Version)
+}
+
+// turnUser is about a user who was not so before.
+func (w Write) turnUser(active bool) {
+	w.setUser("active", active)
+	w.OwnCounts(userList).Move("active", !active, active)
 }
 
 // UserOf shows a user's folded state as the read model would. Who has no address any more was forgotten.
@@ -112,16 +124,6 @@ type UserList struct {
 
 // List answers a page of all users, the oldest first.
 func (u Users) List(ctx context.Context, p Page) (UserList, error) {
-	list := UserList{Page: p}
-	batch := &pgx.Batch{}
-	batch.Queue(`select count(*) from users where realm = $1`, u.Realm).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&list.Total)
-	})
-	batch.Queue(`select `+shownColumns+` from users where realm = $1 order by id limit $2 offset $3`,
-		u.Realm, p.Size, p.Offset()).Query(func(rows pgx.Rows) (err error) {
-		list.Users, err = pgx.CollectRows(rows, pgx.RowToStructByPos[User])
-		return err
-	})
-	err := understood(postgres.Ask(ctx, u.DB.Pool, batch))
-	return list, err
+	page, err := pageOf[User](ctx, u.DB, userList, Query{Scope: u.Realm, Page: p})
+	return UserList{Users: page.Rows, Page: p, Total: page.Total}, err
 }

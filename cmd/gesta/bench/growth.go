@@ -150,6 +150,8 @@ func (l *lab) requests(ctx context.Context, all []*sized) error {
 	}{
 		{fmt.Sprintf("GET /users/:id, 1 connection at %d requests/s", calmRate), asTime, 1, calmRate, 200, func(s *sized) func(int) []byte { return s.get }},
 		{fmt.Sprintf("GET /users/:id, %d connections", connections), asRate("requests"), connections, 0, 200, func(s *sized) func(int) []byte { return s.get }},
+		{fmt.Sprintf("GET /users, the first page and the total, 1 connection at %d requests/s", calmRate), asTime, 1, calmRate, 200, func(s *sized) func(int) []byte { return s.page(1) }},
+		{fmt.Sprintf("GET /users, the hundredth page and the total, 1 connection at %d requests/s", calmRate), asTime, 1, calmRate, 200, func(s *sized) func(int) []byte { return s.page(100) }},
 		// So many that each user of the smallest is changed once, while nothing of his stream is kept in memory.
 		{fmt.Sprintf("PUT /users/:id of a user who has not been loaded, 1 connection at %d requests/s", calmRate), asTime, 1, calmRate, 200, func(s *sized) func(int) []byte { return s.put }},
 	} {

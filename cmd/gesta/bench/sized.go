@@ -186,6 +186,13 @@ func (s *sized) get(int) []byte {
 	return loadgen.Message("GET", "/users/"+s.next().user.UUID(), s.token, nil)
 }
 
+// page asks for one of the pages of ten users, of which the smallest has more than a hundred.
+func (s *sized) page(number int) func(int) []byte {
+	return func(int) []byte {
+		return loadgen.Message("GET", fmt.Sprintf("/users?page=%d&page_size=10", number), s.token, nil)
+	}
+}
+
 func (s *sized) put(int) []byte {
 	u := s.next().user
 	return loadgen.Message("PUT", "/users/"+u.UUID(), s.token, map[string]string{"phone": fmt.Sprintf("+%012d", s.asked.Load())})

