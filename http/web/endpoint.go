@@ -36,7 +36,7 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())
 		r := &Request{ctx: ctx, echo: c, surface: s, route: route}
-		answer, err := h.answer(r)
+		answer, err := h.Limits.guard(r, h.answer)
 		if receipt.Position > 0 {
 			c.Response().Header().Set(eventPosition, strconv.FormatInt(receipt.Position, 10))
 		}
@@ -56,9 +56,6 @@ func hasSlash(param string) bool { return strings.Contains(param, "/") }
 
 // answer says nothing, whatever the row had to say, before the caller's proof has come out good.
 func (h Host) answer(r *Request) (Answer, error) {
-	if err := h.Limits.allow(r); err != nil {
-		return Answer{}, err
-	}
 	r.ctx = commands.Proving(r.ctx)
 	answer, err := h.act(r)
 	if unproven := commands.Proven(r.ctx); unproven != nil {
