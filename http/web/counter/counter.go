@@ -63,32 +63,39 @@ const (
 
 // Add is web.Counter.Add. It has its own time: what is left of a request's says nothing about NATS.
 func (c *Counter) Add(ctx context.Context, key string, n int, ends time.Time) (int, error) {
-	switch {
-	case !c.nc.IsConnected():
+	if !c.nc.IsConnected() {
 		return 0, away
-	case !c.mayTry(time.Now()):
-		return 0, paused
+	}
+	add := c.add
+	if at := c.retry.Load(); at != 0 {
+		if !c.mayTry(at, time.Now()) {
+			return 0, paused
+		}
+		add = c.addAnew
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait)
 	defer cancel()
-	sum, err := c.add(ctx, c.subject(key, ends), n)
+	sum, err := add(ctx, c.subject(key, ends), n)
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
 		sum, err = c.addAnew(ctx, c.subject(key, ends), n)
 	}
 	c.note(err)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return 0, slow
-	case err != nil:
-		return 0, failed
-	}
-	return sum, nil
+	return sum, reasonOf(err)
 }
 
 // mayTry lets one through when it is time to try again.
-func (c *Counter) mayTry(now time.Time) bool {
-	at := c.retry.Load()
-	return at == 0 || now.UnixNano() >= at && c.retry.CompareAndSwap(at, now.Add(pause).UnixNano())
+func (c *Counter) mayTry(at int64, now time.Time) bool {
+	return now.UnixNano() >= at && c.retry.CompareAndSwap(at, now.Add(pause).UnixNano())
+}
+
+func reasonOf(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return slow
+	}
+	return failed
 }
 
 // note remembers whether counting works, and says so when that changes.
@@ -114,7 +121,8 @@ func (c *Counter) add(ctx context.Context, subject string, n int) (int, error) {
 	return strconv.Atoi(ack.Value)
 }
 
-// addAnew makes the stream first: it is lost with the memory of NATS.
+// addAnew makes the stream first: it is lost with the memory of NATS. That it is missing shows at once, or not at all
+// where somebody else hears what is said to it.
 func (c *Counter) addAnew(ctx context.Context, subject string, n int) (int, error) {
 	if err := c.create(ctx); err != nil {
 		return 0, err
