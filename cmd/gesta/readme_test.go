@@ -128,6 +128,16 @@ func TestTheHardenedProfile(t *testing.T) {
 	}
 }
 
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	if got := parse(t).TrustedProxies; len(got) != 0 {
+		t.Errorf("by default: %v", got)
+	}
+	if got := fmt.Sprint(parse(t, "--trusted-proxies", "10.0.0.0/8, ::1").TrustedProxies); got != "[10.0.0.0/8 ::1/128]" {
+		t.Error(got)
+	}
+}
+
 func parse(t *testing.T, flags ...string) *Settings {
 	t.Helper()
 	var c cli

@@ -243,7 +243,7 @@ func TestServeWithTheAppsLoginAlone(t *testing.T) {
 	}
 }
 
-// Processes share their settings, whatever they do with them.
+// Processes share their settings, whatever they do with them, and count together.
 func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
 	t.Parallel()
 	i := install(t)
@@ -255,6 +255,8 @@ func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
 	if a := api.expect(429, "POST", "/auth/login", "", credentials("nobody@example.com")); a.header.Get("Retry-After") == "" || a.field("error") == "" {
 		t.Errorf("%v %s", a.header, a.text)
 	}
+	_, other := i.serve(t, "api")
+	other.expect(429, "POST", "/auth/login", "", credentials("nobody@example.com"))
 }
 
 // The app's login may add to the history and never change it; nor may the owner.

@@ -64,7 +64,7 @@ type Param struct {
 // Asks lists the parameters of the query that are read.
 func (r Reading[In]) Asks(query ...Param) Reading[In] { r.query = query; return r }
 
-// Names says whose credential is tried, so that tries are counted per account, as a realm compares accounts: two
+// Names says whose credential is tried, so that tries are counted per account, as a realm compares them: two
 // spellings of an address must be one name. What is named before anybody knows who asks must follow from the
 // request alone.
 func (r Reading[In]) Names(account func(In) string) Reading[In] { r.names = account; return r }

@@ -30,6 +30,7 @@ type Stack struct {
 	Reads    *pgxpool.Pool
 	Fence    *projections.Fence
 	Identity *commands.Identity
+	Limits   web.Limits // of the clients made from then on
 	stop     func()
 }
 
@@ -125,7 +126,7 @@ func (s *Stack) StopProjector() {
 // Client serves surfaces on the stack.
 func (s *Stack) Client(surfaces ...web.Surface) *Client {
 	host := web.Host{
-		Limits:  &web.Limiter{Now: time.Now},
+		Limits:  &web.Limiter{Limits: s.Limits, Counter: &web.Counts{Now: time.Now}, Now: time.Now},
 		Reached: func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
 	}
 	h := &server.Server{
