@@ -47,9 +47,12 @@ func (n *node) prepareCounts(ctx context.Context) {
 	n.counter.Prepare(ctx)
 }
 
-// weaknesses are those of the settings, and rows where credentials can be tried at any rate.
+// weaknesses are those of the settings, and rows that this process serves where credentials can be tried at any rate.
 func (n *node) weaknesses() []string {
 	weak := n.Settings.weaknesses()
+	if !n.has("api") {
+		return weak
+	}
 	for _, row := range n.limits.Limits.Unlimited(n.surfaces) {
 		weak = append(weak, row+": no rate limit")
 	}
