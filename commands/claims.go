@@ -43,6 +43,12 @@ func (h Hasher) HashAll(claims []domain.Claim) []eventstore.Claim {
 	return out
 }
 
+// Key is a key for another purpose than claims, the same in every process of the store.
+func (h Hasher) Key(purpose string) []byte {
+	sum := h.sum("key", purpose)
+	return sum[:]
+}
+
 // Scope hashes a scope alone.
 func (h Hasher) Scope(scope string) eventstore.Hash { return h.sum("scope", scope) }
 

@@ -18,6 +18,7 @@ var layers = []struct {
 	{"cmd/gesta/loadgen", 0}, // knows HTTP alone
 	{"cmd", 9},
 	{"http/web/webtest", 9}, // tests a whole stack
+	{"http/web/counter", 7},
 	{"http/server", 8},
 	{"http/web", 6},
 	{"http", 7}, // the surfaces

@@ -18,6 +18,7 @@ import (
 	"gesta/eventstore/seal"
 	"gesta/http/server"
 	"gesta/http/web"
+	"gesta/http/web/counter"
 	"gesta/projections"
 )
 
@@ -31,20 +32,18 @@ type node struct {
 	projector *projections.Projector
 	policies  *policies // nil without that role
 	fence     *projections.Fence
-	limits    map[string]web.Limit
+	limits    *web.Limiter
+	counter   *counter.Counter // nil where nothing is limited
 	listeners []net.Listener
 }
-
-// credentialLimit is how often one address may try a credential under the hardened profile.
-var credentialLimit = web.Limit{Requests: 10, Per: time.Minute}
 
 func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	if len(p.roles) == 0 {
 		return nil, errors.New("a process without any role does nothing; see --roles")
 	}
-	n = &node{app: a, plan: p, nc: nc}
+	n = &node{app: a, plan: p, nc: nc, limits: &web.Limiter{Now: time.Now}}
 	if n.has("api") {
-		if n.limits, err = a.limits(); err != nil {
+		if err := n.limit(); err != nil {
 			return nil, err
 		}
 	}
@@ -60,14 +59,6 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	n.policies = n.newPolicies()
 	n.observe()
 	return n, nil
-}
-
-func (a *app) limits() (map[string]web.Limit, error) {
-	var over map[string]web.Limit
-	if a.hardened() {
-		over = web.LimitCredentials(a.surfaces, credentialLimit)
-	}
-	return web.ParseLimits(a.RateLimits, over, a.surfaces...)
 }
 
 func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
@@ -186,12 +177,13 @@ func (n *node) hearProjected(ctx context.Context) error {
 func (n *node) serve(ctx context.Context) error {
 	s := &server.Server{
 		Ready: n.ready, Metrics: n.metrics, Log: n.log,
-		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Requests: n.executor, Reached: n.reached},
+		Host:   web.Host{Limits: n.limits, Requests: n.executor, Reached: n.reached},
 		Limits: server.Limits{Requests: n.MaxRequests, Connections: n.MaxConnections},
-		Times:  server.Times{Grace: n.drain},
+		Times:  server.Times{Grace: n.drain}, Proxies: n.TrustedProxies,
 	}
 	if n.has("api") {
 		s.Surfaces, s.Documents = n.surfaces, documents(n.catalogue)
+		n.prepareCounts(ctx)
 	}
 	return s.Serve(ctx, n.listeners)
 }

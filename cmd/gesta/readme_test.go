@@ -113,11 +113,28 @@ func TestTheHardenedProfile(t *testing.T) {
 		t.Errorf("hardened: %s %v", hardened.signUp(), hardened.weaknesses())
 	}
 	surfaces := []web.Surface{accounts.New(accounts.App{}, accounts.Realm(hardened.signUp()))}
-	limits := web.LimitCredentials(surfaces, credentialLimit)
+	limits, err := hardened.limits(surfaces)
+	if err != nil || len(limits.Unlimited(surfaces)) != 0 {
+		t.Errorf("%v %v", limits, err)
+	}
 	for _, row := range []string{"accounts POST /users", "accounts POST /auth/login", "accounts POST /auth/refresh", "accounts PUT /users/:id"} {
 		if limits[row] != credentialLimit {
 			t.Errorf("%s is not limited", row)
 		}
+	}
+	off, err := parse(t, "--profile", "hardened", "--rate-limits", "accounts POST /auth/login=off").limits(surfaces)
+	if got := off.Unlimited(surfaces); err != nil || len(got) != 1 || got[0] != "accounts POST /auth/login" {
+		t.Errorf("switched off: %v %v", got, err)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	if got := parse(t).TrustedProxies; len(got) != 0 {
+		t.Errorf("by default: %v", got)
+	}
+	if got := fmt.Sprint(parse(t, "--trusted-proxies", "10.0.0.0/8, ::1").TrustedProxies); got != "[10.0.0.0/8 ::1/128]" {
+		t.Error(got)
 	}
 }
 

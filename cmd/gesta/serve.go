@@ -48,7 +48,6 @@ func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 		return err
 	}
 	log := s.logger(std.err)
-	s.warn(log)
 	if err := await(ctx, log, c.Wait, sys.answers); err != nil {
 		return err
 	}
@@ -69,13 +68,6 @@ func (c *serveCmd) serve(ctx context.Context, s *Settings, std streams) error {
 // decides tells whether any of the roles needs commands, and their secrets.
 func decides(roles []string) bool {
 	return slices.Contains(roles, "api") || slices.Contains(roles, "policies")
-}
-
-// warn says what is weak in these settings.
-func (s *Settings) warn(log *slog.Logger) {
-	if weak := s.weaknesses(); len(weak) > 0 {
-		log.Warn("these settings are weak; GESTA_PROFILE=hardened is less so", "profile", s.Profile, "weak", weak)
-	}
 }
 
 // await tries until a Postgres that does not answer yet does, for a while: what starts everything at once
@@ -186,6 +178,9 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 	n, err := newNode(a, nc, p)
 	if err != nil {
 		return err
+	}
+	if s.database() != "" { // In 'gesta dev' nobody is a stranger.
+		n.warn()
 	}
 	if n.listeners, err = server.Listen(ctx, p.listen); err != nil {
 		return err

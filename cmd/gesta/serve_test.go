@@ -243,18 +243,26 @@ func TestServeWithTheAppsLoginAlone(t *testing.T) {
 	}
 }
 
-// Processes share their settings, whatever they do with them.
+// Processes share their settings, whatever they do with them, and count together.
 func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/1h")
-	_, worker := i.serve(t, "relay,projector")
+	p, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
-	_, api := i.serve(t, "api")
+	if strings.Contains(p.said(), "no rate limit") {
+		t.Error("a process that serves nothing warns of what it serves")
+	}
+	p, api := i.serve(t, "api")
+	if said := p.said(); !strings.Contains(said, "/auth/refresh: no rate limit") || strings.Contains(said, "/auth/login: no rate limit") {
+		t.Error("the warning is not about the rows without a limit")
+	}
 	api.expect(401, "POST", "/auth/login", "", credentials("nobody@example.com"))
 	if a := api.expect(429, "POST", "/auth/login", "", credentials("nobody@example.com")); a.header.Get("Retry-After") == "" || a.field("error") == "" {
 		t.Errorf("%v %s", a.header, a.text)
 	}
+	_, other := i.serve(t, "api")
+	other.expect(429, "POST", "/auth/login", "", credentials("nobody@example.com"))
 }
 
 // The app's login may add to the history and never change it; nor may the owner.

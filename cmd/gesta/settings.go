@@ -45,9 +45,11 @@ type Settings struct {
 	MasterKeyPrevious string `name:"master-key-previous" env:"GESTA_MASTER_KEY_PREVIOUS" help:"Still unwraps keys, while GESTA_MASTER_KEY is being changed: see 'gesta keys rotate'."`
 
 	BcryptCost int    `name:"bcrypt-cost" env:"BCRYPT_COST" default:"10" help:"Cost of a password hash, 4 to 16."`
-	RateLimits string `name:"rate-limits" env:"RATE_LIMITS" help:"'off', or rows such as 'accounts POST /auth/login=5/1m', separated by commas, over those that the documents name."`
-	Profile    string `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
-	LogLevel   string `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
+	RateLimits string `name:"rate-limits" env:"RATE_LIMITS" help:"'off', or rows such as 'accounts POST /auth/login=5/1m', separated by commas, over those that the documents name. A row is switched off by '=off'; 'accounts POST /auth/login#account=5/1m' limits the failed tries at one account apart from an address' tries."`
+
+	TrustedProxies server.Proxies `name:"trusted-proxies" env:"TRUSTED_PROXIES" help:"Addresses and prefixes of proxies, separated by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed."`
+	Profile        string         `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
+	LogLevel       string         `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
 
 	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
@@ -107,20 +109,10 @@ func (s *Settings) signUp() identity.SignUp {
 
 // weaknesses are what the documents show and a careful operator would not: what hardened replaces.
 func (s *Settings) weaknesses() []string {
-	if s.hardened() && s.RateLimits == "off" {
-		return []string{"RATE_LIMITS=off: credentials can be guessed at any rate"}
-	}
-	if s.hardened() {
+	if s.hardened() || s.Accounts.BORegistration == string(identity.SignUpClosed) {
 		return nil
 	}
-	var weak []string
-	if s.Accounts.BORegistration != string(identity.SignUpClosed) {
-		weak = append(weak, "accounts: BO may register in public ("+s.Accounts.BORegistration+")")
-	}
-	if !strings.Contains(s.RateLimits, "accounts POST /auth/login=") {
-		weak = append(weak, "accounts: sign-in, refresh and registration have no rate limit but those set")
-	}
-	return weak
+	return []string{"accounts: BO may register in public (" + s.Accounts.BORegistration + ")"}
 }
 
 func (s *Settings) lifetimes() map[string]commands.Lifetimes {

@@ -51,7 +51,7 @@ func (a api) routes() []web.Route {
 			Does("Change a user").Refuses(400, 401, 403, 404, 409).TakesCredential().Of(user),
 		web.Delete("/users/:id", staff, web.Do(web.Reads(a.deactivation), a.Identity.Deactivate)).
 			Does("Deactivate a user").Refuses(401, 403, 404).Of(user),
-		web.Post("/auth/login", web.Anyone, web.Handle(web.Takes(a.credentials), a.Identity.SignIn, showSignIn)).
+		web.Post("/auth/login", web.Anyone, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401).GivesTokens(),
 		web.Post("/auth/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
@@ -96,6 +96,8 @@ func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, 
 		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
 	}, f.Err()
 }
+
+func account(c commands.Credentials) string { return string(c.Email) }
 
 // refresh asks for new tokens.
 type refresh struct {

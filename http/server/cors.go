@@ -13,7 +13,7 @@ import (
 const (
 	sendable = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Min-Position, X-Request-Id, traceparent"
 	readable = "X-Event-Position, X-Read-Model, ETag, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, " +
-		"X-Total-Count, X-Request-Id, Idempotency-Replayed, WWW-Authenticate"
+		"X-Total-Count, X-Request-Id, X-Client-Request-Id, Idempotency-Replayed, WWW-Authenticate"
 	preflightAge = "7200" // seconds; no browser keeps what it was told for longer
 )
 

@@ -34,9 +34,8 @@ func guard(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// isTLS tells whether the request came by TLS. What X-Forwarded-Proto says counts for nothing here, since
-// anybody can write it.
-func isTLS(c echo.Context) bool { return c.IsTLS() }
+// isTLS tells whether the request came by TLS, to us or to a proxy that is believed.
+func isTLS(c echo.Context) bool { return c.Scheme() == "https" }
 
 // cacheable lets anybody keep what a row shows, and what it shows alone, for a while.
 func cacheable(next echo.HandlerFunc, age time.Duration) echo.HandlerFunc {

@@ -27,6 +27,7 @@ type Server struct {
 	Log       *slog.Logger
 	Limits    Limits
 	Times     Times
+	Proxies   Proxies
 
 	gate        *gate
 	held        atomic.Int64 // bytes of bodies
@@ -41,11 +42,12 @@ func (s *Server) Handler() http.Handler {
 	s.gate = newGate(s.Limits.Requests, s.Times.Wait)
 	s.observeGate()
 	s.countRefusals()
+	s.Host.Limits.Observe(s.Metrics)
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
-	e.IPExtractor = echo.ExtractIPDirect() // Anybody can write X-Forwarded-For.
+	e.IPExtractor = s.Proxies.client
 	e.HTTPErrorHandler = s.refuse
-	e.Pre(trimSlash)
+	e.Pre(s.Proxies.disbelieve, trimSlash)
 	e.Use(s.observe(), guard, s.identifyRequest, s.cors, refuseBadText, refuseLonger, s.recover())
 	for _, surface := range s.Surfaces {
 		s.mount(e, surface)

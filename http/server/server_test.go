@@ -46,7 +46,7 @@ func does(f func(*web.Request) (any, error)) web.Handler {
 func serverOf(log io.Writer, rows ...web.Route) *server.Server {
 	return &server.Server{
 		Surfaces: []web.Surface{thing(rows...)}, Metrics: prometheus.NewRegistry(),
-		Host:  web.Host{Limits: &web.Limiter{Now: time.Now}},
+		Host:  web.Host{Limits: &web.Limiter{Counter: &web.Counts{Now: time.Now}, Now: time.Now}},
 		Log:   slog.New(server.LogHandler{Handler: slog.NewJSONHandler(log, nil)}),
 		Ready: func(context.Context) server.Readiness { return server.Readiness{} },
 	}

@@ -3,12 +3,10 @@ package web
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -38,10 +36,8 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 			return echo.ErrNotFound
 		}
 		ctx, receipt := commands.WithReceipt(c.Request().Context())
-		r := &Request{ctx: ctx, echo: c, surface: s, route: route, body: sync.OnceValues(func() ([]byte, error) {
-			return io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, MaxBody))
-		})}
-		answer, err := h.answer(r)
+		r := &Request{ctx: ctx, echo: c, surface: s, route: route}
+		answer, err := h.Limits.guard(r, h.answer)
 		if receipt.Position > 0 {
 			c.Response().Header().Set(eventPosition, strconv.FormatInt(receipt.Position, 10))
 		}
@@ -70,9 +66,6 @@ func hasSlash(param string) bool { return strings.Contains(param, "/") }
 
 // answer says nothing, whatever the row had to say, before the caller's proof has come out good.
 func (h Host) answer(r *Request) (Answer, error) {
-	if err := h.Limits.allow(r); err != nil {
-		return Answer{}, err
-	}
 	r.ctx = commands.Proving(r.ctx)
 	answer, err := h.act(r)
 	if unproven := commands.Proven(r.ctx); unproven != nil {

@@ -11,8 +11,9 @@ import (
 // Handler is what a row does: what it reads of a request, how it acts on that, and what it shows of what came
 // of it.
 type Handler struct {
-	act   func(*Request) (Answer, error)
-	again func(*Request, commands.Made) (Answer, error) // nil where nothing is to be shown
+	act     func(*Request) (Answer, error)
+	again   func(*Request, commands.Made) (Answer, error) // nil where nothing is to be shown
+	account func(*Request) string                         // whose credential is tried; nil where no account is named
 
 	Body  reflect.Type // the JSON object that is read; nil for none
 	Query []Param      // that are read of the query
@@ -50,6 +51,7 @@ type Reading[In any] struct {
 	read  func(*Request) (In, error)
 	body  reflect.Type
 	query []Param
+	names func(In) string
 }
 
 // Param is a parameter of the query, as clients are told of it.
@@ -64,6 +66,25 @@ type Param struct {
 
 // Asks lists the parameters of the query that are read.
 func (r Reading[In]) Asks(query ...Param) Reading[In] { r.query = query; return r }
+
+// Names says whose credential is tried, so that tries are counted per account, as a realm compares them: two
+// spellings of an address must be one name. What is named before anybody knows who asks must follow from the
+// request alone.
+func (r Reading[In]) Names(account func(In) string) Reading[In] { r.names = account; return r }
+
+// account answers the name, "" where the request is none that could be acted on.
+func (r Reading[In]) account() func(*Request) string {
+	if r.names == nil {
+		return nil
+	}
+	return func(q *Request) string {
+		in, err := r.read(q)
+		if err != nil {
+			return ""
+		}
+		return r.names(in)
+	}
+}
 
 // Reads reads all but the body.
 func Reads[In any](read func(*Request) (In, error)) Reading[In] { return Reading[In]{read: read} }
@@ -90,7 +111,7 @@ func Handle[In, Out, Shown any](
 ) Handler {
 	return Handler{
 		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](),
-		act: handle(reading, act, show),
+		account: reading.account(), act: handle(reading, act, show),
 	}
 }
 
@@ -126,7 +147,7 @@ func Make[In, Out, Shown any](
 // Do makes a handler of an act that leaves nothing to show.
 func Do[In any](reading Reading[In], act func(context.Context, In) error) Handler {
 	return Handler{
-		Body: reading.body, Query: reading.query,
+		Body: reading.body, Query: reading.query, account: reading.account(),
 		act: func(r *Request) (a Answer, err error) {
 			in, err := reading.read(r)
 			if err != nil {

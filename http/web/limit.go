@@ -1,140 +1,140 @@
 package web
 
 import (
-	"fmt"
-	"net/netip"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
+	"errors"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"gesta/domain"
 )
 
-// Limit is how often one address may use a row.
+// Limit is how often somebody may use a row; the zero Limit is none.
 type Limit struct {
 	Requests int
 	Per      time.Duration
 }
 
-// Limiter counts the requests of each address to each row in fixed windows. The counts are this
-// process' own.
+// Limiter counts the requests of each address to each row in fixed windows, and the failed tries at each account.
 type Limiter struct {
-	Limits map[string]Limit // by "<surface> <METHOD> <path>"
-	Now    func() time.Time
+	Limits  Limits
+	Counter Counter // not asked where there are no limits
+	Now     func() time.Time
 
-	mu      sync.Mutex
-	windows map[window]int
-	swept   time.Time
+	limited, uncounted *prometheus.CounterVec // nil where nobody looks
 }
 
-type window struct {
-	row, address string
-	ends         int64 // unix seconds
-}
+// Whom a limit counts.
+const (
+	byAddress = "address"
+	byAccount = "account"
+)
 
 // errTooMany refuses whoever asks too often.
 var errTooMany = &domain.Fault{Kind: domain.TooMany, Code: "rate_limit_exceeded", Text: "too many requests"}
 
-// ParseLimits reads rows such as "<surface> POST /auth/login=5/1m", separated by commas, over the given
-// ones; "off" switches all of them off. A row that no surface has is an error.
-func ParseLimits(text string, over map[string]Limit, surfaces ...Surface) (map[string]Limit, error) {
-	limits := map[string]Limit{}
-	if text == "off" {
-		return limits, nil
-	}
-	for row, l := range over {
-		limits[row] = l
-	}
-	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' }) {
-		row, limit, err := parseLimit(strings.TrimSpace(item))
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(surfaces, func(s Surface) bool { return s.hasRow(row) }) {
-			return nil, fmt.Errorf("there is no row %q to limit", row)
-		}
-		limits[row] = limit
-	}
-	return limits, nil
-}
-
-func parseLimit(item string) (row string, l Limit, err error) {
-	row, rate, _ := strings.Cut(item, "=")
-	count, per, _ := strings.Cut(rate, "/")
-	l.Requests, err = strconv.Atoi(count)
+// guard answers a request unless its address, or who tries the account that it names, has asked too often. An account
+// counts while a try is under way, so that no crowd of tries slips through, and afterwards only if it has failed:
+// who knows the password is not kept out by using it.
+func (l *Limiter) guard(r *Request, answer func(*Request) (Answer, error)) (a Answer, err error) {
+	address, account, err := l.take(r)
 	if err == nil {
-		l.Per, err = time.ParseDuration(per)
+		a, err = answer(r)
 	}
-	if err != nil || l.Requests < 1 || l.Per < time.Second || len(strings.Fields(row)) != 3 {
-		return "", l, fmt.Errorf("%q is no rate limit such as \"<surface> POST /auth/login=5/1m\"", item)
+	if !hasFailed(err) {
+		l.giveBack(r, &account)
 	}
-	return row, l, nil
+	tighter(address, account).tell(r.echo.Response().Header())
+	return a, err
 }
 
-// allow counts a request, says in headers what is left, and refuses when nothing is.
-func (l *Limiter) allow(r *Request) error {
+// hasFailed tells whether proof was not good.
+func hasFailed(err error) bool {
+	var f *domain.Fault
+	return errors.As(err, &f) && f.Kind == domain.Unauthenticated
+}
+
+// take counts a request, and refuses when nothing is left. What an address may not ask any more, counts against no
+// account.
+func (l *Limiter) take(r *Request) (address, account tally, err error) {
+	if len(l.Limits) == 0 {
+		return address, account, nil
+	}
 	row := r.surface.row(r.route)
-	limit, limited := l.Limits[row]
-	if !limited {
-		return nil
+	if address, err = l.count(r, byAddress, l.Limits[row], house(r.echo.RealIP())); err != nil {
+		return address, account, err
+	}
+	if limit := l.Limits.account(row); limit.Requests > 0 {
+		account, err = l.countAccount(r, limit)
+	}
+	return address, account, err
+}
+
+// countAccount counts nothing where no account is named.
+func (l *Limiter) countAccount(r *Request, limit Limit) (tally, error) {
+	account := r.route.Handler.account
+	if account == nil {
+		return tally{}, nil
+	}
+	name := account(r)
+	if name == "" {
+		return tally{}, nil
+	}
+	return l.count(r, byAccount, limit, name)
+}
+
+// count lets pass what can't be counted at the moment.
+func (l *Limiter) count(r *Request, by string, limit Limit, who string) (t tally, err error) {
+	if limit.Requests == 0 {
+		return t, nil
 	}
 	now := l.Now()
-	ends := now.Truncate(limit.Per).Add(limit.Per)
-	used := l.count(window{row, house(r.echo.RealIP()), ends.Unix()}, now)
-	h := r.echo.Response().Header()
-	h.Set("X-RateLimit-Limit", strconv.Itoa(limit.Requests))
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, limit.Requests-used)))
-	h.Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
-	if used <= limit.Requests {
-		return nil
+	t = tally{key: r.surface.row(r.route) + " " + by + " " + who, limit: limit, ends: now.Truncate(limit.Per).Add(limit.Per)}
+	if t.used, err = l.Counter.Add(r.ctx, t.key, 1, t.ends); err != nil {
+		l.noteUncounted(err)
+		return tally{}, nil
 	}
+	if t.used <= limit.Requests {
+		return t, nil
+	}
+	l.noteLimited(r, by)
 	refusal := *errTooMany
-	refusal.Retry = ends.Sub(now)
-	return &refusal
+	refusal.Retry = t.ends.Sub(now)
+	return t, &refusal
 }
 
-// house is the address that a limit counts: of IPv6 the /64 that one customer has whole.
-func house(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Is4() || a.Is4In6() {
-		return address
+// giveBack takes a try back. What can't be taken back is gone when the window ends.
+func (l *Limiter) giveBack(r *Request, t *tally) {
+	if t.limit.Requests == 0 {
+		return
 	}
-	prefix, _ := a.WithZone("").Prefix(64) // An IPv6 address has 64 bits to keep.
-	return prefix.String()
+	t.used--
+	if _, err := l.Counter.Add(r.ctx, t.key, -1, t.ends); err != nil {
+		l.noteUncounted(err)
+	}
 }
 
-func (l *Limiter) count(w window, now time.Time) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.windows == nil || now.Sub(l.swept) > time.Minute {
-		l.sweep(now)
-	}
-	l.windows[w]++
-	return l.windows[w]
+// Observe makes what is refused, and what could not be counted, metrics.
+func (l *Limiter) Observe(metrics prometheus.Registerer) {
+	l.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gesta_rate_limited_total", Help: "Requests refused because somebody had asked too often, by row and by what was counted.",
+	}, []string{"surface", "method", "route", "by"})
+	l.uncounted = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gesta_rate_limit_uncounted_total", Help: "Counts that rate limits had to do without, by why.",
+	}, []string{"reason"})
+	metrics.MustRegister(l.limited, l.uncounted)
 }
 
-// sweep forgets the windows that are over.
-func (l *Limiter) sweep(now time.Time) {
-	left := map[window]int{}
-	for w, n := range l.windows {
-		if w.ends > now.Unix() {
-			left[w] = n
-		}
+func (l *Limiter) noteLimited(r *Request, by string) {
+	if l.limited != nil {
+		l.limited.WithLabelValues(r.surface.Name, r.route.Method, r.route.Path, by).Inc()
 	}
-	l.windows, l.swept = left, now
 }
 
-// LimitCredentials limits every row of the surfaces that takes a credential.
-func LimitCredentials(surfaces []Surface, l Limit) map[string]Limit {
-	limits := map[string]Limit{}
-	for _, s := range surfaces {
-		for _, r := range s.Routes {
-			if r.Credential {
-				limits[s.row(r)] = l
-			}
-		}
+func (l *Limiter) noteUncounted(err error) {
+	reason := Uncounted("failed")
+	errors.As(err, &reason)
+	if l.uncounted != nil {
+		l.uncounted.WithLabelValues(string(reason)).Inc()
 	}
-	return limits
 }

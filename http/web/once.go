@@ -81,7 +81,7 @@ func (r *Request) keyed() (asked commands.Request, keyed bool, err error) {
 	if len(keys) > 1 || !isKey(keys[0]) {
 		return asked, false, errKey
 	}
-	body, err := r.body()
+	body, err := r.text()
 	if err != nil {
 		return asked, false, nil // Whoever reads the body says what is wrong with it.
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -31,7 +32,13 @@ type Request struct {
 	echo    echo.Context
 	surface Surface
 	route   Route
-	body    func() ([]byte, error) // reads it once
+	body    *sent // nil until it is read
+}
+
+// sent is a body with the error that ended it.
+type sent struct {
+	bytes []byte
+	err   error
 }
 
 // Context says who asks and where, for whatever acts on the request.
@@ -53,7 +60,7 @@ func (r *Request) Body(into any) error {
 	if !isJSON(r.echo.Request().Header.Get("Content-Type")) {
 		return ErrNotJSON
 	}
-	body, err := r.body()
+	body, err := r.text()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -62,6 +69,15 @@ func (r *Request) Body(into any) error {
 		return ErrBody
 	}
 	return Decode(body, into)
+}
+
+// text reads the body, once for all who ask.
+func (r *Request) text() ([]byte, error) {
+	if r.body == nil {
+		r.body = &sent{}
+		r.body.bytes, r.body.err = io.ReadAll(http.MaxBytesReader(r.echo.Response(), r.echo.Request().Body, MaxBody))
+	}
+	return r.body.bytes, r.body.err
 }
 
 // isJSON takes a missing content type for JSON, which is always UTF-8.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +33,7 @@ type Route struct {
 	Credential   bool   // takes a password or a token that somebody could guess at
 	Tokens       bool   // gives tokens, which are said once: it knows no idempotency keys
 	Session      bool   // is about the caller's session, not about the caller
+	Limit        Limit  // how often the document lets an address use it; zero where it says nothing
 	Thing        string // the kind of stream that its :id names, as in "identity.user"; "" for no single thing
 
 	MaxAge time.Duration // for how long anybody may keep what it shows; 0 for nobody
@@ -83,6 +83,12 @@ func (r Route) TakesCredential() Route { r.Credential = true; return r }
 // GivesTokens marks a sign-in or a refresh.
 func (r Route) GivesTokens() Route { r.Credential, r.Tokens = true, true; return r }
 
+// Limited sets how often the document lets an address use the row.
+func (r Route) Limited(requests int, per time.Duration) Route {
+	r.Limit = Limit{requests, per}
+	return r
+}
+
 // OfSession marks a row that is about the caller's session.
 func (r Route) OfSession() Route { r.Session = true; return r }
 
@@ -103,10 +109,6 @@ func (r Route) Keyed() bool { return r.Method == http.MethodPost && !r.Tokens }
 
 // row is how a route is named in settings.
 func (s Surface) row(r Route) string { return s.Name + " " + r.Method + " " + r.Path }
-
-func (s Surface) hasRow(row string) bool {
-	return slices.ContainsFunc(s.Routes, func(r Route) bool { return s.row(r) == row })
-}
 
 // Owner answers the surface that owns a path: the one with the longest prefix of it.
 func Owner(surfaces []Surface, path string) (owner Surface, found bool) {

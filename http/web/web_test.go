@@ -3,7 +3,6 @@ package web_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -80,40 +79,6 @@ func does(f func(*web.Request) (any, error)) web.Handler {
 	return web.Handle(web.Reads(f), func(_ context.Context, v any) (any, error) { return v, nil }, func(v any) any { return v })
 }
 
-// serve answers one row of a surface under a limit.
-func serve(limits map[string]web.Limit, now func() time.Time) http.Handler {
-	e := echo.New()
-	e.IPExtractor = echo.ExtractIPDirect()
-	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		_ = web.Problems.Refuse(c.Response(), web.FaultOf(err))
-	}
-	route := web.Post("/things", web.Anyone, does(func(*web.Request) (any, error) { return map[string]int{"n": 1}, nil }))
-	host := web.Host{Limits: &web.Limiter{Limits: limits, Now: now}}
-	e.Add(route.Method, route.Path, host.Serve(web.Surface{Name: "s"}, route))
-	return e
-}
-
-func surfaceOf(paths ...string) web.Surface {
-	s := web.Surface{Name: "s"}
-	for _, p := range paths {
-		s.Routes = append(s.Routes, web.Post(p, web.Anyone, web.Handler{}))
-	}
-	return s
-}
-
-// Whoever has one address of an IPv6 house has all of them.
-func TestALimitCountsHouses(t *testing.T) {
-	h := serve(map[string]web.Limit{"s POST /things": {Requests: 1, Per: time.Minute}}, time.Now)
-	for _, c := range []struct {
-		address string
-		status  int
-	}{{"[2001:db8::1]", 201}, {"[2001:db8::2]", 429}, {"[2001:db8:0:1::1]", 201}} {
-		if w := ask(h, c.address); w.Code != c.status {
-			t.Errorf("%s: %d", c.address, w.Code)
-		}
-	}
-}
-
 func TestTheOwnerOfAPathHasTheLongestPrefix(t *testing.T) {
 	surfaces := []web.Surface{{Name: "a", Prefixes: []string{"/x"}}, {Name: "b", Prefixes: []string{"/x/y", "/z"}}}
 	for path, want := range map[string]string{"/x": "a", "/x/q": "a", "/x/y": "b", "/x/y/q": "b", "/x/yq": "a", "/xx": "", "/": ""} {
@@ -140,59 +105,6 @@ func TestContentTypes(t *testing.T) {
 		e.ServeHTTP(w, r)
 		if w.Code != status {
 			t.Errorf("%q: %d %s", given, w.Code, w.Body)
-		}
-	}
-}
-
-func ask(h http.Handler, address string) *httptest.ResponseRecorder {
-	r := httptest.NewRequestWithContext(context.Background(), "POST", "/things", nil)
-	r.RemoteAddr = address + ":1"
-	r.Header.Set("X-Forwarded-For", "9.9.9.9")
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w
-}
-
-func TestLimits(t *testing.T) {
-	limits, err := web.ParseLimits("s POST /things=2/1m", nil, surfaceOf("/things"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Unix(600, 0)
-	h := serve(limits, func() time.Time { return now })
-	for i, want := range []struct {
-		status    int
-		remaining string
-	}{{201, "1"}, {201, "0"}, {429, "0"}} {
-		w := ask(h, "10.0.0.1")
-		if w.Code != want.status || w.Header().Get("X-RateLimit-Remaining") != want.remaining || w.Header().Get("X-RateLimit-Reset") != "660" {
-			t.Errorf("request %d: %d %v", i, w.Code, w.Header())
-		}
-	}
-	if w := ask(h, "10.0.0.1"); w.Header().Get("Retry-After") != "60" || !strings.Contains(w.Body.String(), "rate_limit_exceeded") {
-		t.Errorf("%v %s", w.Header(), w.Body)
-	}
-	if w := ask(h, "10.0.0.2"); w.Code != 201 {
-		t.Errorf("another address: %d", w.Code)
-	}
-	now = now.Add(2 * time.Minute)
-	if w := ask(h, "10.0.0.1"); w.Code != 201 {
-		t.Errorf("the next window: %d", w.Code)
-	}
-}
-
-func TestParseLimits(t *testing.T) {
-	over := map[string]web.Limit{"s POST /a": {Requests: 1, Per: time.Minute}}
-	if got, err := web.ParseLimits("off", over); err != nil || len(got) != 0 {
-		t.Errorf("off: %v %v", got, err)
-	}
-	got, err := web.ParseLimits("s POST /b=5/1h, s POST /a=9/1s", over, surfaceOf("/a", "/b"))
-	if err != nil || got["s POST /b"] != (web.Limit{Requests: 5, Per: time.Hour}) || got["s POST /a"].Requests != 9 {
-		t.Errorf("%v %v", got, err)
-	}
-	for _, text := range []string{"x", "s POST /a=5", "s POST /a=0/1m", "s POST /a=5/1ms", "POST /a=5/1m", "s POST /a=x/1m", "s POST /c=5/1m"} {
-		if _, err := web.ParseLimits(text, nil, surfaceOf("/a", "/b")); err == nil {
-			t.Errorf("%q is taken", text)
 		}
 	}
 }

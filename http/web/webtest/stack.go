@@ -30,6 +30,7 @@ type Stack struct {
 	Reads    *pgxpool.Pool
 	Fence    *projections.Fence
 	Identity *commands.Identity
+	Limits   web.Limits // of the clients made from then on
 	stop     func()
 }
 
@@ -125,8 +126,9 @@ func (s *Stack) StopProjector() {
 // Client serves surfaces on the stack.
 func (s *Stack) Client(surfaces ...web.Surface) *Client {
 	host := web.Host{
-		Limits: &web.Limiter{Now: time.Now}, Requests: s.Identity.Executor,
-		Reached: func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
+		Limits:   &web.Limiter{Limits: s.Limits, Counter: &web.Counts{Now: time.Now}, Now: time.Now},
+		Requests: s.Identity.Executor,
+		Reached:  func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
 	}
 	h := &server.Server{
 		Surfaces: surfaces, Host: host, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
