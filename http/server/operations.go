@@ -4,11 +4,15 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain"
 )
@@ -74,8 +78,28 @@ func (s *Server) observe() echo.MiddlewareFunc {
 			status := strconv.Itoa(c.Response().Status)
 			seconds.WithLabelValues(methodOf(c), routeOf(c), status).Observe(took.Seconds())
 			s.logRequest(c, took)
+			endSpan(c)
 			return nil
 		}
+	}
+}
+
+// endSpan says of a request's span what the metrics say of the request, and which one it was.
+func endSpan(c echo.Context) {
+	ctx := c.Request().Context()
+	span := trace.SpanFromContext(ctx)
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	meta, status := domain.MetaOf(ctx), c.Response().Status
+	span.SetName(strings.TrimSpace(methodOf(c) + " " + routeOf(c)))
+	span.SetAttributes(
+		attribute.String("http.request.method", methodOf(c)), attribute.String("http.route", routeOf(c)),
+		attribute.Int("http.response.status_code", status),
+		attribute.String("gesta.surface", meta.Surface), attribute.String("gesta.request_id", meta.Request))
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
 	}
 }
 
