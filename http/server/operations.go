@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -93,11 +92,15 @@ func endSpan(c echo.Context) {
 		return
 	}
 	meta, status := domain.MetaOf(ctx), c.Response().Status
-	span.SetName(strings.TrimSpace(methodOf(c) + " " + routeOf(c)))
+	method, name := spelled(methodOf(c))
+	span.SetName(name)
 	span.SetAttributes(
-		attribute.String("http.request.method", methodOf(c)), attribute.String("http.route", routeOf(c)),
-		attribute.Int("http.response.status_code", status),
+		attribute.String("http.request.method", method), attribute.Int("http.response.status_code", status),
 		attribute.String("gesta.surface", meta.Surface), attribute.String("gesta.request_id", meta.Request))
+	if route := routeOf(c); route != "" {
+		span.SetName(name + " " + route)
+		span.SetAttributes(attribute.String("http.route", route))
+	}
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
@@ -109,6 +112,14 @@ func (s *Server) logRequest(c echo.Context, took time.Duration) {
 		"status", c.Response().Status, "bytes", c.Response().Size, "ms", float64(took.Microseconds())/1000)
 }
 
+// spelled answers a method as OpenTelemetry's conventions have it, in an attribute and in a span's name.
+func spelled(method string) (attribute, name string) {
+	if method == otherMethod {
+		return "_OTHER", "HTTP"
+	}
+	return method, method
+}
+
 // routeOf is empty where no route was found: what a client made up is no label.
 func routeOf(c echo.Context) string {
 	if p := c.Path(); p != "" && p[0] == '/' && c.Response().Status != http.StatusMethodNotAllowed {
@@ -117,11 +128,13 @@ func routeOf(c echo.Context) string {
 	return ""
 }
 
+const otherMethod = "other"
+
 // methodOf keeps the methods that clients make up out of the metrics.
 func methodOf(c echo.Context) string {
 	switch m := c.Request().Method; m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return m
 	}
-	return "other"
+	return otherMethod
 }
