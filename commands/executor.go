@@ -13,6 +13,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -29,6 +30,7 @@ type Executor struct {
 	// whether they do.
 	Settle func(ctx context.Context, position int64, streams []domain.Stream) bool
 	Now    func() time.Time
+	Tracer trace.Tracer // nil for no spans
 
 	locks  locks[domain.Stream]
 	keys   locks[string]

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"gesta/eventstore"
@@ -15,7 +16,7 @@ import (
 )
 
 // PolicyWorker follows the history and has policies react to it: to each event from its checkpoint on,
-// and to no event before it. All fields are needed.
+// and to no event before it. All fields but Tracer are needed.
 type PolicyWorker struct {
 	Policies []Policy
 	Contexts Contexts
@@ -27,6 +28,7 @@ type PolicyWorker struct {
 	Now      func() time.Time
 	Reacted  func(policy, outcome string) // told after each reaction
 	Log      *slog.Logger
+	Tracer   trace.Tracer // nil for no spans
 
 	turns leader.Turns
 }

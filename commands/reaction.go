@@ -11,10 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"gesta/domain"
 	"gesta/eventstore"
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/timers"
+	"gesta/eventstore/tracing"
 )
 
 // Outcomes of a reaction.
@@ -28,6 +31,8 @@ const (
 // attempt reacts to an event. A store that is away is waited for; err is the end of ctx alone. Failed is
 // why it must be tried again later: a mistake, and none of the event's doing.
 func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recorded) (failed, err error) {
+	ctx, span := tracing.Start(domain.WithMeta(ctx, causedBy(p, r)), w.Tracer, "policy "+p.Name, trace.SpanKindConsumer)
+	defer span.End()
 	for tries := 1; ; tries++ {
 		reaction := w.react(ctx, p, r)
 		if ctx.Err() != nil {
@@ -39,7 +44,7 @@ func (w *PolicyWorker) attempt(ctx context.Context, p Policy, r eventstore.Recor
 			rest(ctx, restAfterFailure)
 			continue
 		}
-		w.told(p, r, outcome, reaction)
+		w.told(ctx, p, r, outcome, reaction)
 		if outcome == reactionFailed {
 			failed = reaction
 		}
@@ -83,19 +88,22 @@ func judged(err error) (outcome string, again bool) {
 	return reactionRefused, false
 }
 
-func (w *PolicyWorker) told(p Policy, r eventstore.Recorded, outcome string, err error) {
+func (w *PolicyWorker) told(ctx context.Context, p Policy, r eventstore.Recorded, outcome string, err error) {
 	w.Reacted(p.Name, outcome)
+	span := trace.SpanFromContext(ctx)
+	describe(span, r, outcome)
 	switch outcome {
 	case reactionRefused:
-		w.Log.Info("a policy was refused", "policy", p.Name, "position", r.Position, "refusal", err)
+		w.Log.InfoContext(ctx, "a policy was refused", "policy", p.Name, "position", r.Position, "refusal", err)
 	case reactionFailed:
-		w.Log.Error("a policy failed, and is tried again later", "policy", p.Name, "position", r.Position, "error", err)
+		tracing.Fail(span, err)
+		w.Log.ErrorContext(ctx, "a policy failed, and is tried again later", "policy", p.Name, "position", r.Position, "error", err)
 	}
 }
 
-// react does what a policy asks for, in its own name and once. A policy that panics has failed.
+// react does what a policy asks for, once. A policy that panics has failed.
 func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorded) (err error) {
-	defer w.survive(p, &err)
+	defer w.survive(ctx, p, &err)
 	e, err := w.decode(ctx, r)
 	if err != nil {
 		return err
@@ -103,17 +111,16 @@ func (w *PolicyWorker) react(ctx context.Context, p Policy, r eventstore.Recorde
 	if p.due != nil && p.due(e).After(w.Now()) {
 		return errEarly
 	}
-	ctx = domain.WithMeta(ctx, causedBy(p, r))
 	return p.do(Once(Aside(ctx), "policy/"+p.Name, r.ID.String()), w.Contexts, r, e)
 }
 
 // survive makes a panic an error.
-func (w *PolicyWorker) survive(p Policy, err *error) {
+func (w *PolicyWorker) survive(ctx context.Context, p Policy, err *error) {
 	v := recover()
 	if v == nil {
 		return
 	}
-	w.Log.Error("a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
+	w.Log.ErrorContext(ctx, "a policy panicked", "policy", p.Name, "stack", string(debug.Stack()))
 	*err = fmt.Errorf("commands: policy %s %s", p.Name, domain.Panicked(v))
 }
 
@@ -138,7 +145,7 @@ func (w *PolicyWorker) timer(ctx context.Context, p Policy, r eventstore.Recorde
 }
 
 func (w *PolicyWorker) due(ctx context.Context, p Policy, r eventstore.Recorded) (due time.Time, err error) {
-	defer w.survive(p, &err)
+	defer w.survive(ctx, p, &err)
 	e, err := w.decode(ctx, r)
 	if err != nil {
 		return due, err

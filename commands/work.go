@@ -223,6 +223,8 @@ func (w *Work) commit() error {
 	if !slices.ContainsFunc(w.tracks, func(t *track) bool { return len(t.events) > 0 }) {
 		return nil
 	}
+	span := w.beginSpan()
+	defer span.End()
 	a, err := w.append()
 	if err != nil {
 		return err
@@ -231,6 +233,7 @@ func (w *Work) commit() error {
 		return err
 	}
 	receipt, err := w.x.Store.Append(w.ctx, a)
+	w.endSpan(span, receipt, err)
 	if err != nil {
 		return w.refused(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/eventstore"
 	"gesta/eventstore/leader"
@@ -27,6 +28,7 @@ type Projector struct {
 	Lead        func(ctx context.Context, lead func(context.Context) error) error // one projector at a time
 	Passed      func(Standing)                                                    // told after each commit
 	Log         *slog.Logger
+	Tracer      trace.Tracer // nil for no spans
 
 	careful atomic.Bool // see models
 	turns   leader.Turns

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
+	"gesta/eventstore/tracing"
 )
 
 // term is a time of leading.
@@ -162,12 +166,29 @@ func (t *term) release(ctx context.Context) error {
 func (t *term) apply(ctx context.Context, events []eventstore.Recorded) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	before, began := t.live.at.Position, time.Now()
 	err := t.live.apply(ctx, events)
 	if err == nil {
 		t.moved()
+		t.trace(events, before, began)
 	}
 	return err
 }
+
+// trace tells what was written about the events after a position, once it can be seen. Of those that are held nothing
+// is.
+func (t *term) trace(events []eventstore.Recorded, before int64, began time.Time) {
+	for _, r := range events {
+		if step, is := tracing.Begin(t.Tracer, r, began); is && r.Position > before {
+			step.End("projection apply", trace.SpanKindConsumer, batchSize.Int(len(events)), held.Bool(t.live.parked[r.Stream]))
+		}
+	}
+}
+
+const (
+	batchSize = attribute.Key("gesta.batch.events")
+	held      = attribute.Key("gesta.parked")
+)
 
 // moved tells that all is well, and how far.
 func (t *term) moved() {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"gesta/commands"
 	"gesta/domain"
@@ -30,6 +31,7 @@ type app struct {
 	sys         *system
 	log         *slog.Logger
 	metrics     *prometheus.Registry
+	tracer      oteltrace.Tracer // nil where nothing is traced
 	catalogue   domain.Catalogue
 	aggregates  domain.Aggregates
 	sealed      bool        // whether sealing has begun: everything after sealedAfter is sealed

@@ -51,7 +51,7 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 		Checkpoint: projections.Checkpoint(a.reads, a.sys.schema), Parked: projections.IsParked(a.reads), Bound: settleBound,
 	}
 	if n.executor != nil {
-		n.executor.Settle = n.fence.Settle
+		n.executor.Settle, n.executor.Tracer = n.fence.Settle, n.tracer
 	}
 	n.relay = a.newRelay(nc)
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
@@ -63,7 +63,7 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 
 func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 	return &relay.Relay{
-		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log,
+		Store: a.store, NC: nc, Handoff: a.handoff, Limits: a.Stream.limits(), Log: a.log, Tracer: a.tracer,
 		Checkpoint: checkpoint.Row{DB: a.store.Pool(), Follower: "relay"}, Leader: a.leader("relay"),
 	}
 }
@@ -71,7 +71,7 @@ func (a *app) newRelay(nc *nats.Conn) *relay.Relay {
 func (a *app) newProjector(lead func(context.Context, func(context.Context) error) error, passed func(projections.Standing)) *projections.Projector {
 	return &projections.Projector{
 		URL: a.sys.url, Schema: a.sys.schema, Vault: a.vault, Projections: projections.All,
-		Feed: &feed.Feed{Store: a.ahead(), Log: a.log}, Store: a.ahead(), Lead: lead, Passed: passed, Log: a.log,
+		Feed: &feed.Feed{Store: a.ahead(), Log: a.log}, Store: a.ahead(), Lead: lead, Passed: passed, Log: a.log, Tracer: a.tracer,
 	}
 }
 
@@ -176,7 +176,7 @@ func (n *node) hearProjected(ctx context.Context) error {
 // serve answers health and metrics in every process, and the surfaces in those that run api.
 func (n *node) serve(ctx context.Context) error {
 	s := &server.Server{
-		Ready: n.ready, Metrics: n.metrics, Log: n.log,
+		Ready: n.ready, Metrics: n.metrics, Log: n.log, Tracer: n.tracer,
 		Host:   web.Host{Limits: n.limits, Requests: n.executor, Reached: n.reached},
 		Limits: server.Limits{Requests: n.MaxRequests, Connections: n.MaxConnections},
 		Times:  server.Times{Grace: n.drain}, Proxies: n.TrustedProxies,

@@ -31,7 +31,7 @@ func (n *node) newPolicies() *policies {
 		Policies: commands.Policies, Contexts: commands.Contexts{Identity: n.identity},
 		Store: n.store, Vault: n.vault, Timers: table, Lead: n.leader("policies").Lead, Now: time.Now,
 		Feed:    &feed.Feed{Store: n.store, NC: n.nc, Handoff: n.handoff, Log: n.log},
-		Reacted: func(policy, outcome string) { reactions.WithLabelValues(policy, outcome).Inc() }, Log: n.log,
+		Reacted: func(policy, outcome string) { reactions.WithLabelValues(policy, outcome).Inc() }, Log: n.log, Tracer: n.tracer,
 	}}
 }
 

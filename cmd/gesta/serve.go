@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"gesta/eventstore"
+	"gesta/eventstore/tracing/otlp"
 	"gesta/http/server"
 )
 
@@ -172,6 +173,9 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 		return err
 	}
 	defer a.close()
+	traces := otlp.Open(ctx, otlp.Options{Version: version, Log: log, Metrics: a.metrics})
+	defer traces.Close()
+	a.tracer = traces.Tracer
 	if decides(p.roles) && (s.hardened() || s.database() != "") && a.hasDemoLogin(ctx) {
 		log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", demoUsers[0].email)
 	}

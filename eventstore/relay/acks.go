@@ -6,9 +6,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain/id"
 	"gesta/eventstore"
+	"gesta/eventstore/tracing"
 )
 
 // acks is what the stream has answered in a session. Acknowledgements come in the order of positions,
@@ -20,7 +23,8 @@ type acks struct {
 	mu       sync.Mutex
 	begun    eventstore.Mark // where the stream was found to end
 	position int64
-	last     *nats.Msg // the message at position; nil before the first
+	last     *nats.Msg      // the message at position; nil before the first
+	steps    []tracing.Step // of messages on their way whose trace is recorded, by position
 	err      error
 	checked  int64 // the position at the last call of stuck
 	since    time.Time
@@ -30,7 +34,7 @@ type acks struct {
 func (a *acks) begin(at eventstore.Mark) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.failed, a.err = make(chan struct{}), nil
+	a.failed, a.err, a.steps = make(chan struct{}), nil, nil
 	a.begun, a.position, a.last = at, at.Position, nil
 	a.checked, a.since = at.Position, time.Now()
 	a.acked(at.Position)
@@ -42,6 +46,22 @@ func (a *acks) ok(_ jetstream.JetStream, m *nats.Msg, ack *jetstream.PubAck) {
 	if position := int64(ack.Sequence); position > a.position {
 		a.position, a.last = position, m
 		a.acked(position)
+		a.trace()
+	}
+}
+
+// awaits notes a step that is done once its message is in the stream.
+func (a *acks) awaits(step tracing.Step) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.steps = append(a.steps, step)
+}
+
+// trace ends the steps up to the position: where an acknowledgement was lost, the next one stands for it.
+func (a *acks) trace() {
+	for len(a.steps) > 0 && a.steps[0].Position() <= a.position {
+		a.steps[0].End("relay publish", trace.SpanKindProducer, attribute.String("messaging.system", "nats"))
+		a.steps = a.steps[1:]
 	}
 }
 

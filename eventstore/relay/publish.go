@@ -13,6 +13,7 @@ import (
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
 	"gesta/eventstore/envelope"
+	"gesta/eventstore/tracing"
 )
 
 // sources tell of events that are to be published.
@@ -119,12 +120,16 @@ func (l *link) publishAll(ctx context.Context, events []eventstore.Recorded) err
 	if len(events) > 0 {
 		l.relay.status.heard(events[len(events)-1].Position)
 	}
+	began := time.Now()
 	for _, r := range events {
 		if r.Position != l.end.Position+1 {
 			return &missing{l.end.Position + 1}
 		}
 		if !l.epochs.Know(r) {
 			return errNewEpoch // What was published since the common event may belong to it.
+		}
+		if step, is := tracing.Begin(l.relay.Tracer, r, began); is {
+			l.acks.awaits(step)
 		}
 		if err := l.publish(ctx, r); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
@@ -43,6 +44,7 @@ type Relay struct {
 	Limits     Limits
 	Poll       time.Duration // between two looks at store and stream; 0 for 500 ms
 	Log        *slog.Logger  // nil for slog.Default()
+	Tracer     trace.Tracer  // nil for no spans
 
 	turns  leader.Turns
 	status status

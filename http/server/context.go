@@ -2,13 +2,10 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,6 +13,7 @@ import (
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/value"
+	"gesta/eventstore/tracing"
 	"gesta/http/web"
 )
 
@@ -25,39 +23,33 @@ const (
 	clientRequestID = "X-Client-Request-Id"
 )
 
-var (
-	clientID    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$`)
-)
+// traceparent is the header of a client's trace as Go spells it. A tracestate is not taken: nobody here reads it, and
+// it could say anything.
+const traceparent = "Traceparent"
+
+var clientID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // identifyRequest gives a request its id and its trace, and notes them for every event and
-// every line of the log that it leads to.
+// every line of the log that it leads to. Spans are of what a surface answers: probes and strayed requests are noise.
 func (s *Server) identifyRequest(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		meta := domain.Meta{Request: id.New(time.Now()).String(), Traceparent: trace(r.Header.Get("traceparent"))}
+		meta := domain.Meta{Request: id.New(time.Now()).String()}
 		meta.Correlation = meta.Request
 		if client := r.Header.Get(requestID); clientID.MatchString(client) {
 			meta.ClientRequest = client
 			c.Response().Header().Set(clientRequestID, client)
 		}
-		owner, _ := web.Owner(s.Surfaces, r.URL.Path)
+		owner, found := web.Owner(s.Surfaces, r.URL.Path)
 		meta.Surface, meta.Realm = owner.Name, owner.Realm
 		c.Response().Header().Set(requestID, meta.Request)
-		c.SetRequest(r.WithContext(domain.WithMeta(r.Context(), meta)))
+		tracer := s.Tracer
+		if !found {
+			tracer = nil
+		}
+		c.SetRequest(r.WithContext(tracing.Receive(r.Context(), tracer, r.Header[traceparent], meta, methodOf(c))))
 		return next(c)
 	}
-}
-
-// trace goes on with the client's W3C trace under a span of our own, or begins one.
-func trace(client string) string {
-	var fresh [24]byte
-	_, _ = rand.Read(fresh[:]) // It never fails.
-	id, flags := hex.EncodeToString(fresh[:16]), "01"
-	if m := traceparent.FindStringSubmatch(client); m != nil && strings.Trim(m[1], "0") != "" {
-		id, flags = m[1], m[3]
-	}
-	return "00-" + id + "-" + hex.EncodeToString(fresh[16:]) + "-" + flags
 }
 
 // errPath refuses paths and queries that hold what no text may hold.
@@ -92,8 +84,8 @@ func (h LogHandler) Handle(ctx context.Context, r slog.Record) error {
 	if meta.Request != "" {
 		r.AddAttrs(slog.String("request_id", meta.Request))
 	}
-	if m := traceparent.FindStringSubmatch(meta.Traceparent); m != nil {
-		r.AddAttrs(slog.String("trace_id", m[1]))
+	if c := tracing.Parse(meta.Traceparent); c.IsValid() {
+		r.AddAttrs(slog.String("trace_id", c.TraceID().String()))
 	}
 	return h.Handler.Handle(ctx, r)
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain"
 	"gesta/http/web"
@@ -81,8 +84,32 @@ func (s *Server) observe() echo.MiddlewareFunc {
 			status := strconv.Itoa(c.Response().Status)
 			seconds.WithLabelValues(methodOf(c), routeOf(c), status).Observe(took.Seconds())
 			s.logRequest(c, took)
+			endSpan(c)
 			return nil
 		}
+	}
+}
+
+// endSpan says of a request's span what the metrics say of the request, and which one it was.
+func endSpan(c echo.Context) {
+	ctx := c.Request().Context()
+	span := trace.SpanFromContext(ctx)
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	meta, status := domain.MetaOf(ctx), c.Response().Status
+	method, name := spelled(methodOf(c))
+	span.SetName(name)
+	span.SetAttributes(
+		attribute.String("http.request.method", method), attribute.Int("http.response.status_code", status),
+		attribute.String("gesta.surface", meta.Surface), attribute.String("gesta.request_id", meta.Request))
+	if route := routeOf(c); route != "" {
+		span.SetName(name + " " + route)
+		span.SetAttributes(attribute.String("http.route", route))
+	}
+	if status >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, "")
 	}
 }
 
@@ -90,6 +117,14 @@ func (s *Server) logRequest(c echo.Context, took time.Duration) {
 	s.Log.InfoContext(c.Request().Context(), "request",
 		"surface", domain.MetaOf(c.Request().Context()).Surface, "method", methodOf(c), "route", routeOf(c),
 		"status", c.Response().Status, "bytes", c.Response().Size, "ms", float64(took.Microseconds())/1000)
+}
+
+// spelled answers a method as OpenTelemetry's conventions have it, in an attribute and in a span's name.
+func spelled(method string) (attribute, name string) {
+	if method == otherMethod {
+		return "_OTHER", "HTTP"
+	}
+	return method, method
 }
 
 // routeOf is empty where no route was found: what a client made up is no label.
@@ -100,11 +135,13 @@ func routeOf(c echo.Context) string {
 	return ""
 }
 
+const otherMethod = "other"
+
 // methodOf keeps the methods that clients make up out of the metrics.
 func methodOf(c echo.Context) string {
 	switch m := c.Request().Method; m {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return m
 	}
-	return "other"
+	return otherMethod
 }

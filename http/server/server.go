@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain"
 	"gesta/http/web"
@@ -25,6 +26,7 @@ type Server struct {
 	Ready     func(context.Context) Readiness
 	Metrics   *prometheus.Registry
 	Log       *slog.Logger
+	Tracer    trace.Tracer // nil for no spans
 	Limits    Limits
 	Times     Times
 	Proxies   Proxies
