@@ -17,7 +17,9 @@ var layers = []struct {
 }{
 	{"cmd/gesta/loadgen", 0}, // knows HTTP alone
 	{"cmd", 9},
-	{"http/web/webtest", 9}, // tests a whole stack
+	{"http/web/webtest", 9},         // tests a whole stack
+	{"http/openapi/openapitest", 8}, // of tests alone
+	{"http/openapi", 7},
 	{"http/server", 8},
 	{"http/web", 6},
 	{"http", 7}, // the surfaces

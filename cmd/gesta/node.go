@@ -177,6 +177,10 @@ func (n *node) hearProjected(ctx context.Context) error {
 
 // serve answers health and metrics in every process, and the surfaces in those that run api.
 func (n *node) serve(ctx context.Context) error {
+	documents, err := n.documents()
+	if err != nil {
+		return err
+	}
 	s := &server.Server{
 		Ready: n.ready, Metrics: n.metrics, Log: n.log,
 		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
@@ -184,7 +188,7 @@ func (n *node) serve(ctx context.Context) error {
 		Times:  server.Times{Grace: n.drain},
 	}
 	if n.has("api") {
-		s.Surfaces = n.surfaces
+		s.Surfaces, s.Documents = n.surfaces, documents
 	}
 	return s.Serve(ctx, n.listeners)
 }

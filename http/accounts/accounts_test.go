@@ -25,7 +25,7 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	surface := accounts.New(accounts.App{
 		Identity: stack.Identity, Users: projections.Users{DB: &postgres.Lookups{Pool: stack.Reads}, Realm: realm.Name},
 	}, realm)
-	return stack, stack.Client(surface), surface
+	return stack, stack.Client(t, surface), surface
 }
 
 // The document's own example.

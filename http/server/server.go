@@ -19,13 +19,14 @@ import (
 
 // Server answers all surfaces.
 type Server struct {
-	Surfaces []web.Surface
-	Host     web.Host
-	Ready    func(context.Context) Readiness
-	Metrics  *prometheus.Registry
-	Log      *slog.Logger
-	Limits   Limits
-	Times    Times
+	Surfaces  []web.Surface
+	Documents []Document
+	Host      web.Host
+	Ready     func(context.Context) Readiness
+	Metrics   *prometheus.Registry
+	Log       *slog.Logger
+	Limits    Limits
+	Times     Times
 
 	gate        *gate
 	held        atomic.Int64 // bytes of bodies
@@ -49,6 +50,7 @@ func (s *Server) Handler() http.Handler {
 	for _, surface := range s.Surfaces {
 		s.mount(e, surface)
 	}
+	s.mountDocuments(e)
 	s.mountOperations(e)
 	return e
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gesta/http/openapi/openapitest"
 )
 
 // UPDATE_GOLDEN=1 writes the golden files anew.
@@ -23,8 +25,9 @@ var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // Client talks to a handler, and can keep what was said for a golden file.
 type Client struct {
-	Handler http.Handler
-	log     strings.Builder
+	Handler  http.Handler
+	Document *openapitest.Checker // of all that is said; nil to check nothing
+	log      strings.Builder
 }
 
 // Call is one request. A Body that is no string is sent as JSON.
@@ -71,6 +74,12 @@ func (c *Client) Do(t testing.TB, call Call) Answer {
 	ctx, trips := counting(r.Context())
 	w := httptest.NewRecorder()
 	c.Handler.ServeHTTP(w, r.WithContext(ctx))
+	if c.Document != nil {
+		said := openapitest.Exchange{Request: r, RequestBody: call.body(t), Status: w.Code, Header: w.Header(), Body: w.Body.String()}
+		if err := c.Document.Check(said); err != nil {
+			t.Error(err)
+		}
+	}
 	return Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
 }
 
