@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -149,7 +150,16 @@ const enough = 3
 
 // requests are examples of what a row takes, and takes well.
 func (s surface) requests(r web.Route) map[string]openapi31.ExampleOrReference {
-	return examples(s.of(r), func(e exchange) (string, bool) { return e.body, e.status < http.StatusBadRequest })
+	return examples(s.of(r), func(e exchange) (string, bool) {
+		return e.body, e.status < http.StatusBadRequest && says(e.body, r.Handler.Body)
+	})
+}
+
+// says tells whether a body has no field that is ignored.
+func says(body string, as typed) bool {
+	in := json.NewDecoder(strings.NewReader(body))
+	in.DisallowUnknownFields()
+	return in.Decode(reflect.New(as).Interface()) == nil
 }
 
 // answers are examples of how a row answers with a status.

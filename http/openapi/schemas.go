@@ -3,6 +3,7 @@ package openapi
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/swaggest/jsonschema-go"
@@ -110,15 +111,21 @@ func (s *schemas) describeField(p jsonschema.InterceptPropParams) error {
 	if text := commentOf(p.ParentSchema.ReflectType, p.Field.Name); text != "" {
 		p.PropertySchema.WithDescription(text)
 	}
-	if s.shown == nil && !strings.Contains(p.Field.Tag.Get("json"), ",omit") {
-		p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
+	required := &p.ParentSchema.Required
+	if s.shown == nil && !strings.Contains(p.Field.Tag.Get("json"), ",omit") && !slices.Contains(*required, p.Name) {
+		*required = append(*required, p.Name)
 	}
 	return nil
 }
 
-// neverNull says of lists and maps that they are none rather than null.
+// neverNull says of lists and maps that they are empty rather than null, and of what is of any type that it is what
+// it holds.
 func neverNull(p jsonschema.InterceptNullabilityParams) {
-	if k := p.Type.Kind(); (k == reflect.Slice || k == reflect.Map) && p.NullAdded {
+	switch p.Type.Kind() {
+	case reflect.Interface:
+		*p.Schema = p.OrigSchema // Which shares its types with what was made of it.
+		p.Schema.RemoveType(jsonschema.Null)
+	case reflect.Slice, reflect.Map:
 		p.Schema.RemoveType(jsonschema.Null)
 	}
 }
