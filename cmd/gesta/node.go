@@ -177,10 +177,6 @@ func (n *node) hearProjected(ctx context.Context) error {
 
 // serve answers health and metrics in every process, and the surfaces in those that run api.
 func (n *node) serve(ctx context.Context) error {
-	documents, err := n.documents()
-	if err != nil {
-		return err
-	}
 	s := &server.Server{
 		Ready: n.ready, Metrics: n.metrics, Log: n.log,
 		Host:   web.Host{Limits: &web.Limiter{Limits: n.limits, Now: time.Now}, Reached: n.reached},
@@ -188,7 +184,11 @@ func (n *node) serve(ctx context.Context) error {
 		Times:  server.Times{Grace: n.drain},
 	}
 	if n.has("api") {
-		s.Surfaces, s.Documents = n.surfaces, documents
+		var err error
+		if s.Documents, err = n.documents(); err != nil {
+			return err
+		}
+		s.Surfaces = n.surfaces
 	}
 	return s.Serve(ctx, n.listeners)
 }
