@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/http/accounts"
+	"gesta/http/openapi"
+	"gesta/http/openapi/openapitest"
 	"gesta/http/web"
 	"gesta/http/web/webtest"
 	"gesta/projections"
@@ -175,6 +178,27 @@ func TestTheExchangesOfUsers(t *testing.T) {
 	client.Say(t, "delete", webtest.Call{Method: "DELETE", Path: "/users/" + userID, Token: owner})
 	client.Say(t, "the address stays taken", post("/users", with(map[string]string{"email": "new@example.com"})))
 	client.Golden(t, "users")
+}
+
+// The tests would notice a document that does not say what is said.
+func TestAWrongDocumentIsNoticed(t *testing.T) {
+	t.Parallel()
+	_, client, surface := start(t)
+	right, err := openapi.Document("", "", surface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := post("/users", example)
+	a := client.Do(t, call)
+	for _, wrong := range []string{`"is_active"`, `"201"`, `"application/json"`, `"X-Request-Id"`} {
+		document, err := openapitest.New([]byte(strings.ReplaceAll(string(right), wrong, `"other"`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := document.Check(webtest.Said(t, call, a)); err == nil {
+			t.Errorf("a document without %s is as good", wrong)
+		}
+	}
 }
 
 // Whoever registers while readers stand still gets the documented answer, from the folded state.

@@ -1,17 +1,13 @@
 package openapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net/http"
-	"reflect"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/swaggest/openapi-go/openapi31"
 
 	"gesta/http/web"
 )
@@ -19,6 +15,7 @@ import (
 // exchange is a request and its answer, as a test has seen them.
 type exchange struct {
 	title, method, path string
+	query               url.Values
 	body                string
 	status              int
 	contentType         string
@@ -65,8 +62,9 @@ func readExchanges(text string) (all []exchange, err error) {
 		if !found || !ok {
 			return nil, fmt.Errorf("exchange %q can't be read", title)
 		}
-		e := exchange{title: title, method: method, body: strings.TrimSpace(body)}
-		e.path, _, _ = strings.Cut(target, "?")
+		path, query, _ := strings.Cut(target, "?")
+		e := exchange{title: title, method: method, path: path, body: strings.TrimSpace(body)}
+		e.query, _ = url.ParseQuery(query) // What can be read of it.
 		e.readAnswer(answer)
 		all = append(all, e)
 	}
@@ -143,60 +141,4 @@ func matches(template, path string) bool {
 	return slices.EqualFunc(strings.Split(template, "/"), parts, func(t, p string) bool {
 		return t == p || strings.HasPrefix(t, ":") && p != ""
 	})
-}
-
-// enough examples of one thing.
-const enough = 3
-
-// requests are examples of what a row takes, and takes well.
-func (s surface) requests(r web.Route) map[string]openapi31.ExampleOrReference {
-	return examples(s.of(r), func(e exchange) (string, bool) {
-		return e.body, e.status < http.StatusBadRequest && says(e.body, r.Handler.Body)
-	})
-}
-
-// says tells whether a body has no field that is ignored.
-func says(body string, as typed) bool {
-	in := json.NewDecoder(strings.NewReader(body))
-	in.DisallowUnknownFields()
-	return in.Decode(reflect.New(as).Interface()) == nil
-}
-
-// answers are examples of how a row answers with a status.
-func (s surface) answers(r web.Route, status int, contentType string) map[string]openapi31.ExampleOrReference {
-	return examples(s.of(r), func(e exchange) (string, bool) {
-		return e.answer, e.status == status && e.contentType == contentType
-	})
-}
-
-// examples picks the first few that differ.
-func examples(of []exchange, pick func(exchange) (text string, picked bool)) map[string]openapi31.ExampleOrReference {
-	var all map[string]openapi31.ExampleOrReference
-	said := map[string]bool{}
-	for _, e := range of {
-		text, picked := pick(e)
-		if !picked || said[text] || text == "" || len(all) == enough {
-			continue
-		}
-		said[text] = true
-		if all == nil {
-			all = map[string]openapi31.ExampleOrReference{}
-		}
-		example := openapi31.Example{}
-		example.WithSummary(e.title).WithValue(valueOf(text))
-		all[slug(e.title)] = openapi31.ExampleOrReference{Example: &example}
-	}
-	return all
-}
-
-// valueOf is what JSON stands for, in its own order, or text as it is.
-func valueOf(text string) any {
-	if json.Valid([]byte(text)) {
-		return json.RawMessage(text)
-	}
-	return text
-}
-
-func slug(title string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(title), func(r rune) bool { return !isAlphanumeric(r) }), "-")
 }

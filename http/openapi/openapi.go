@@ -39,11 +39,12 @@ type surface struct {
 	*document
 	web.Surface
 	shown, read *schemas
+	refused     map[int]said // by status
 	exchanges   []exchange
 }
 
 func (d *document) add(s web.Surface) (err error) {
-	p := surface{document: d, Surface: s, shown: newSchemas(nil)}
+	p := surface{document: d, Surface: s, shown: newSchemas(nil), refused: map[int]said{}}
 	p.read = newSchemas(p.shown)
 	if p.exchanges, err = exchangesOf(s); err != nil {
 		return err

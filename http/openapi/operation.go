@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"maps"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -95,7 +96,7 @@ func (s surface) parameters(r web.Route) (all []openapi31.ParameterOrReference) 
 		all = append(all, parameter("rest", openapi31.ParameterInPath, "", true, map[string]any{"type": "string"}))
 	}
 	for _, p := range r.Handler.Query {
-		all = append(all, parameter(p.Name, openapi31.ParameterInQuery, p.Text, p.Required, querySchema(p)))
+		all = append(all, s.query(r, p))
 	}
 	for _, h := range requestHeaders {
 		if h.on(r) {
@@ -116,6 +117,18 @@ func parameter(name string, in openapi31.ParameterIn, text string, required bool
 		p.WithRequired(true)
 	}
 	return openapi31.ParameterOrReference{Parameter: &p}
+}
+
+// query shows with a parameter the first value that the row has taken well, if it is no number.
+func (s surface) query(r web.Route, p web.Param) openapi31.ParameterOrReference {
+	described := parameter(p.Name, openapi31.ParameterInQuery, p.Text, p.Required, querySchema(p))
+	for _, e := range s.of(r) {
+		if e.query.Has(p.Name) && e.status < http.StatusBadRequest && p.Most == 0 {
+			described.Parameter.WithExample(e.query.Get(p.Name))
+			break
+		}
+	}
+	return described
 }
 
 func querySchema(p web.Param) map[string]any {

@@ -29,14 +29,13 @@ var meanings = map[int]string{
 // refusal is said in the dialect, or as RFC 9457 does. What no exchange has shown is the same for all rows of a
 // surface.
 func (s surface) refusal(r web.Route, status int) (out openapi31.ResponseOrReference, err error) {
-	body := s.Dialect.Refusal(status)
-	schema, err := s.shown.of(body.Value)
+	how, err := s.refuses(status)
 	if err != nil {
 		return out, err
 	}
-	examples := s.answers(r, status, body.Type)
+	examples := s.answers(r, status, how.contentType)
 	content := map[string]openapi31.MediaType{web.Problem: {Schema: s.problem()}}
-	content[body.Type] = openapi31.MediaType{Schema: schema, Examples: examples}
+	content[how.contentType] = openapi31.MediaType{Schema: how.schema, Examples: examples}
 	response := openapi31.Response{Description: http.StatusText(status), Headers: s.headersOf(r, status), Content: content}
 	if meaning := meanings[status]; meaning != "" {
 		response.Description = meaning
@@ -48,6 +47,24 @@ func (s surface) refusal(r web.Route, status int) (out openapi31.ResponseOrRefer
 	key := camel(s.Name) + camel(strings.ToLower(http.StatusText(status)))
 	s.Components.WithResponsesItem(key, out)
 	return openapi31.ResponseOrReference{Reference: &openapi31.Reference{Ref: "#/components/responses/" + key}}, nil
+}
+
+// said is how something is said.
+type said struct {
+	contentType string
+	schema      map[string]any
+}
+
+// refuses tells how the dialect refuses with a status.
+func (s surface) refuses(status int) (how said, err error) {
+	if how, known := s.refused[status]; known {
+		return how, nil
+	}
+	body := s.Dialect.Refusal(status)
+	how.contentType = body.Type
+	how.schema, err = s.shown.of(body.Value)
+	s.refused[status] = how
+	return how, err
 }
 
 // problem refers to the schema of what RFC 9457 calls problem details.

@@ -74,13 +74,21 @@ func (c *Client) Do(t testing.TB, call Call) Answer {
 	ctx, trips := counting(r.Context())
 	w := httptest.NewRecorder()
 	c.Handler.ServeHTTP(w, r.WithContext(ctx))
+	a := Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
 	if c.Document != nil {
-		said := openapitest.Exchange{Request: r, RequestBody: call.body(t), Status: w.Code, Header: w.Header(), Body: w.Body.String()}
-		if err := c.Document.Check(said); err != nil {
+		if err := c.Document.Check(Said(t, call, a)); err != nil {
 			t.Error(err)
 		}
 	}
-	return Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
+	return a
+}
+
+// Said puts a call and its answer together, for who checks them.
+func Said(t testing.TB, call Call, a Answer) openapitest.Exchange {
+	t.Helper()
+	return openapitest.Exchange{
+		Request: call.request(t), RequestBody: call.body(t), Status: a.Status, Header: a.Header, Body: a.Text,
+	}
 }
 
 // Say makes a call and keeps both sides of it for Golden.
