@@ -2,10 +2,11 @@ package openapi
 
 import (
 	"encoding/json"
-	"gesta/http/web"
 	"net/http"
 	"reflect"
 	"strings"
+
+	"gesta/http/web"
 
 	"github.com/swaggest/openapi-go/openapi31"
 )
