@@ -3,7 +3,7 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOL := go tool -modfile=tools/go.mod
 
-.PHONY: run build test crash overload bench bench-large lint fuzz golden clean
+.PHONY: run build test crash overload bench bench-large lint lint-openapi fuzz golden clean
 
 run: build
 	@exec bin/gesta dev
@@ -20,10 +20,16 @@ test:
 crash:
 	CRASH_KILLS=50 go test -count=1 -v -run '^TestCrash$$' -timeout 60m ./cmd/gesta
 
-lint:
+lint: lint-openapi
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+
+# The document that describes the APIs. It takes Node and npm, which fetches the linter once.
+REDOCLY := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
+lint-openapi:
+	@mkdir -p bin && go run ./cmd/gesta docs openapi >bin/openapi.json
+	@$(REDOCLY) lint --config tools/redocly.yaml bin/openapi.json
 
 # Each fuzz target for a while; `make test` runs their corpora only.
 FUZZTIME ?= 20s
@@ -44,8 +50,8 @@ bench: build
 bench-large: build
 	@bin/gesta bench growth
 
-# Writes the golden files anew; read the difference before committing it. The descriptions of events come first: schemas
-# hold them.
+# Writes the golden files anew; read the difference before committing it. The comments that documents show come first:
+# schemas hold them.
 golden:
 	UPDATE_GOLDEN=1 go test -count 1 ./domain/schema
 	UPDATE_GOLDEN=1 go run ./eventstore/postgres/pgtest/withpostgres go test -count 1 ./domain/... ./eventstore ./eventstore/envelope/... ./http/... ./cmd/...

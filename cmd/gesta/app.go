@@ -99,9 +99,7 @@ func (a *app) openExecutor(ctx context.Context) error {
 	if err := a.openVault(ctx); err != nil {
 		return err
 	}
-	realm := accounts.Realm(a.signUp())
-	realm.FailedSignIns = a.Accounts.FailedSignIns
-	a.realms = map[string]identity.Realm{realm.Name: realm}
+	a.openRealms()
 	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
 	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms}
 	a.privacy = &commands.Privacy{
@@ -109,6 +107,12 @@ func (a *app) openExecutor(ctx context.Context) error {
 		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
 	}
 	return nil
+}
+
+func (a *app) openRealms() {
+	realm := accounts.Realm(a.signUp())
+	realm.FailedSignIns = a.Accounts.FailedSignIns
+	a.realms = map[string]identity.Realm{realm.Name: realm}
 }
 
 // openCommands adds all that decides, and the surfaces on top of it.

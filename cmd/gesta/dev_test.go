@@ -104,6 +104,9 @@ func (d dev) checkOperations() {
 	if err != nil {
 		d.client.t.Fatal(err)
 	}
+	if a := d.expect(200, "GET", "/docs", "", nil); !strings.Contains(a.text, "/docs/page.js") {
+		d.client.t.Errorf("docs: %s", a.text)
+	}
 	metrics := d.expect(200, "GET", "/metrics", "", nil).text
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (gesta_\w+)`).FindAllStringSubmatch(metrics, -1) {
 		if !strings.Contains(string(text), m[1]) {

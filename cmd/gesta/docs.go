@@ -10,12 +10,14 @@ import (
 
 	"gesta/domain"
 	"gesta/eventstore/envelope/asyncapi"
+	"gesta/http/openapi"
 	"gesta/http/server"
 )
 
 // docsCmd prints documents; it needs no database.
 type docsCmd struct {
-	Events docsEvents `cmd:"" help:"The AsyncAPI document of the events, the JSON Schema of one, or all of them as files."`
+	Openapi docsOpenapi `cmd:"" name:"openapi" help:"The OpenAPI document of all APIs, or of one."`
+	Events  docsEvents  `cmd:"" help:"The AsyncAPI document of the events, the JSON Schema of one, or all of them as files."`
 }
 
 type docsEvents struct {
@@ -25,9 +27,18 @@ type docsEvents struct {
 }
 
 // documents are all that the server shows.
-func documents(c domain.Catalogue) (all []server.Document) {
-	for _, f := range asyncapi.Files(c, version) {
+func (a *app) documents() ([]server.Document, error) {
+	all := eventDocuments(a.catalogue)
+	files, err := openapi.Files(version, a.surfaces...)
+	for _, f := range files {
 		all = append(all, server.Document(f))
+	}
+	return all, err
+}
+
+func eventDocuments(c domain.Catalogue) (all []server.Document) {
+	for _, f := range asyncapi.Files(c, version) {
+		all = append(all, server.Document{Path: f.Path, Type: f.Type, Body: f.Body})
 	}
 	return all
 }
@@ -39,7 +50,7 @@ func (c docsEvents) Run(_ *Settings, std streams) error {
 	if err != nil {
 		return err
 	}
-	all := documents(catalogue)
+	all := eventDocuments(catalogue)
 	if c.Out != "" {
 		return writeDocuments(c.Out, all)
 	}

@@ -73,7 +73,7 @@ func TestDocumentsAsFiles(t *testing.T) {
 	if out := printed(t, docsEvents{Out: folder}); out != "" {
 		t.Errorf("printed is %s", out)
 	}
-	for _, d := range documents(newCatalogue()) {
+	for _, d := range eventDocuments(newCatalogue()) {
 		path := d.Path
 		if path == domain.SchemaPrefix {
 			path += "index.json"

@@ -19,6 +19,8 @@ var layers = []struct {
 	{"cmd", 9},
 	{"http/web/webtest", 9}, // tests a whole stack
 	{"http/web/counter", 7},
+	{"http/openapi/openapitest", 8}, // of tests alone
+	{"http/openapi", 7},
 	{"http/server", 8},
 	{"http/web", 6},
 	{"http", 7}, // the surfaces

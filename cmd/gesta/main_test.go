@@ -18,6 +18,8 @@ import (
 
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/wait"
+	"gesta/http/openapi"
+	"gesta/http/openapi/openapitest"
 )
 
 // asGesta makes this test binary run as gesta itself, so that stories can start, kill and restart
@@ -228,7 +230,53 @@ func (c client) send(r *http.Request) answer {
 	}
 	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
 	_ = json.Unmarshal(text, &a.fields) // Some answers are no objects.
+	c.checkDocumented(r, a)
 	return a
+}
+
+// documented is what all that is said over HTTP is checked against.
+var documented = sync.OnceValues(func() (*openapitest.Checker, error) {
+	document, err := openapi.Document("", "", (&Settings{}).described()...)
+	if err != nil {
+		return nil, err
+	}
+	return openapitest.New(document)
+})
+
+func (c client) checkDocumented(r *http.Request, a answer) {
+	c.t.Helper()
+	document, err := documented()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	said := openapitest.Exchange{Request: r, Status: a.status, Header: a.header, Body: a.text}
+	if r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		text, err := io.ReadAll(body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		said.RequestBody = string(text)
+	}
+	if err := document.Check(said); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// servesNothing asks a process without the API for a path that the API has.
+func (c client) servesNothing(path string) {
+	c.t.Helper()
+	response, err := http.Get(c.base + path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusNotFound {
+		c.t.Errorf("%s: %d", path, response.StatusCode)
+	}
 }
 
 // expect makes a call that must answer a status.

@@ -182,7 +182,11 @@ func (n *node) serve(ctx context.Context) error {
 		Times:  server.Times{Grace: n.drain}, Proxies: n.TrustedProxies,
 	}
 	if n.has("api") {
-		s.Surfaces, s.Documents = n.surfaces, documents(n.catalogue)
+		var err error
+		if s.Documents, err = n.documents(); err != nil {
+			return err
+		}
+		s.Surfaces = n.surfaces
 		n.prepareCounts(ctx)
 	}
 	return s.Serve(ctx, n.listeners)

@@ -74,7 +74,8 @@ func TestReadYourWritesAcrossProcesses(t *testing.T) {
 	_, other := i.serve(t, "api")
 	_, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
-	worker.expect(404, "GET", "/users", "", nil)
+	worker.servesNothing("/users")
+	worker.servesNothing("/docs")
 	for n := range 20 {
 		email := fmt.Sprintf("user%d@example.com", n)
 		user := api.expect(201, "POST", "/users", "", registration(email))

@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/http/accounts"
+	"gesta/http/openapi"
+	"gesta/http/openapi/openapitest"
 	"gesta/http/web"
 	"gesta/http/web/webtest"
 	"gesta/projections"
@@ -25,7 +28,7 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	surface := accounts.New(accounts.App{
 		Identity: stack.Identity, Users: projections.Users{DB: &postgres.Lookups{Pool: stack.Reads}, Realm: realm.Name},
 	}, realm)
-	return stack, stack.Client(surface), surface
+	return stack, stack.Client(t, surface), surface
 }
 
 // The document's own example.
@@ -199,6 +202,27 @@ func TestTheExchangesOfProblems(t *testing.T) {
 	say("no such path", webtest.Call{Method: "GET", Path: "/users/1/2"})
 	say("no such method", webtest.Call{Method: "PATCH", Path: "/users"})
 	client.Golden(t, "problem")
+}
+
+// The tests would notice a document that does not say what is said.
+func TestAWrongDocumentIsNoticed(t *testing.T) {
+	t.Parallel()
+	_, client, surface := start(t)
+	right, err := openapi.Document("", "", surface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := post("/users", example)
+	a := client.Do(t, call)
+	for _, wrong := range []string{`"is_active"`, `"201"`, `"application/json"`, `"X-Request-Id"`} {
+		document, err := openapitest.New([]byte(strings.ReplaceAll(string(right), wrong, `"other"`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := document.Check(webtest.Said(t, call, a)); err == nil {
+			t.Errorf("a document without %s is as good", wrong)
+		}
+	}
 }
 
 // Whoever registers while readers stand still gets the documented answer, from the folded state.

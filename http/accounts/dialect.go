@@ -57,9 +57,10 @@ type refusal struct {
 
 // user is somebody with an account.
 type user struct {
-	ID    string `json:"id" format:"uuid"`
-	Email string `json:"email" format:"email"`
-	// As it was given.
+	ID string `json:"id" format:"uuid"`
+	// An address, or [forgotten] of somebody who was.
+	Email string `json:"email"`
+	// As it was given, or [forgotten].
 	Phone string `json:"phone"`
 	// BO runs the realm, CU is a customer.
 	Role string `json:"role" enum:"BO,CU"`

@@ -17,7 +17,7 @@ func TestGuessesAtAnAccountAreCounted(t *testing.T) {
 	stack, client, surface := start(t)
 	register(t, client, "user@example.com", "CU", "")
 	stack.Limits = web.Limits{"accounts POST /auth/login": {Requests: 3, Per: 24 * time.Hour}}
-	h := stack.Client(surface).Handler
+	h := stack.Client(t, surface).Handler
 	addresses := 0
 	signIn := func(email, password string) *httptest.ResponseRecorder {
 		body := fmt.Sprintf(`{"email":%q,"password":%q}`, email, password)

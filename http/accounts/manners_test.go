@@ -73,7 +73,7 @@ func TestTheExchangesOfConditions(t *testing.T) {
 func TestRepeatsAtOnceThroughReplicas(t *testing.T) {
 	t.Parallel()
 	stack, one, _ := start(t)
-	clients := []*webtest.Client{one, replica(stack)}
+	clients := []*webtest.Client{one, replica(t, stack)}
 	for n := range 10 {
 		var all sync.WaitGroup
 		answers := make([]webtest.Answer, 8)
@@ -99,7 +99,7 @@ func TestRepeatsAtOnceThroughReplicas(t *testing.T) {
 }
 
 // replica serves the surface by another process' executor over the same store.
-func replica(stack *webtest.Stack) *webtest.Client {
+func replica(t *testing.T, stack *webtest.Stack) *webtest.Client {
 	was := stack.Identity
 	own := *was
 	own.Executor = commands.NewExecutor(was.Executor.Store, was.Executor.Vault.Over(was.Executor.Store), was.Executor.Claims)
@@ -107,7 +107,7 @@ func replica(stack *webtest.Stack) *webtest.Client {
 	other := *stack
 	other.Identity = &own
 	realm := accounts.Realm("bootstrap")
-	return other.Client(accounts.New(accounts.App{
+	return other.Client(t, accounts.New(accounts.App{
 		Identity: &own, Users: projections.Users{DB: &postgres.Lookups{Pool: stack.Reads}, Realm: realm.Name},
 	}, realm))
 }

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"embed"
 
 	"gesta/commands"
 	"gesta/domain/identity"
@@ -22,13 +23,18 @@ type api struct {
 	realm identity.Realm
 }
 
+// exchanges are what the tests of the surface have seen.
+//
+//go:embed testdata/wire/*.txt
+var exchanges embed.FS
+
 // New makes the surface over an app.
 func New(app App, realm identity.Realm) web.Surface {
 	a := api{app, realm}
 	return web.Surface{
 		Name: "accounts", Realm: realm.Name, Title: "Users, sign-in and sessions",
 		Prefixes: []string{"/users", "/auth"}, IDs: web.UUID,
-		Dialect: dialect, Routes: a.routes(),
+		Dialect: dialect, Routes: a.routes(), Exchanges: exchanges,
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),

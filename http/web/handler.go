@@ -18,6 +18,8 @@ type Handler struct {
 	Body  reflect.Type // the JSON object that is read; nil for none
 	Query []Param      // that are read of the query
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
+
+	Revised bool // what is shown is single, and of a revision
 }
 
 // Repeats tells whether the row can show anew what it has made.
@@ -110,7 +112,7 @@ func Handle[In, Out, Shown any](
 	reading Reading[In], act func(context.Context, In) (Out, error), show func(Out) Shown,
 ) Handler {
 	return Handler{
-		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](),
+		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](), Revised: reflect.TypeFor[Out]().Implements(reflect.TypeFor[Revised]()),
 		account: reading.account(), act: handle(reading, act, show),
 	}
 }

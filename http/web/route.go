@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type Surface struct {
 	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
 	// when it brings none. It refuses proof that is not good. Nil where everybody is nobody.
 	Authenticate func(*http.Request) (identity.Caller, error)
+	// Exchanges are files of requests and answers as tests have seen them, for examples; nil for none.
+	Exchanges fs.FS
 }
 
 // Route is one row of a surface's table.

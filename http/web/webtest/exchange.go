@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"gesta/http/openapi/openapitest"
 )
 
 // UPDATE_GOLDEN=1 writes the golden files anew.
@@ -24,8 +26,9 @@ var update = os.Getenv("UPDATE_GOLDEN") != ""
 
 // Client talks to a handler, and can keep what was said for a golden file.
 type Client struct {
-	Handler http.Handler
-	log     strings.Builder
+	Handler  http.Handler
+	Document *openapitest.Checker // of all that is said; nil to check nothing
+	log      strings.Builder
 }
 
 // Call is one request. A Body that is no string is sent as JSON.
@@ -72,7 +75,21 @@ func (c *Client) Do(t testing.TB, call Call) Answer {
 	ctx, trips := counting(r.Context())
 	w := httptest.NewRecorder()
 	c.Handler.ServeHTTP(w, r.WithContext(ctx))
-	return Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
+	a := Answer{Status: w.Code, Header: w.Header(), Text: w.Body.String(), RoundTrips: trips.Load()}
+	if c.Document != nil {
+		if err := c.Document.Check(Said(t, call, a)); err != nil {
+			t.Error(err)
+		}
+	}
+	return a
+}
+
+// Said puts a call and its answer together, for who checks them.
+func Said(t testing.TB, call Call, a Answer) openapitest.Exchange {
+	t.Helper()
+	return openapitest.Exchange{
+		Request: call.request(t), RequestBody: call.body(t), Status: a.Status, Header: a.Header, Body: a.Text,
+	}
 }
 
 // Say makes a call and keeps both sides of it for Golden.

@@ -19,6 +19,8 @@ import (
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/seal"
 	"gesta/eventstore/seal/sealtest"
+	"gesta/http/openapi"
+	"gesta/http/openapi/openapitest"
 	"gesta/http/server"
 	"gesta/http/web"
 	"gesta/projections"
@@ -123,8 +125,17 @@ func (s *Stack) StopProjector() {
 	}
 }
 
-// Client serves surfaces on the stack.
-func (s *Stack) Client(surfaces ...web.Surface) *Client {
+// Client serves surfaces on the stack, and checks all that it says and hears against their document.
+func (s *Stack) Client(t testing.TB, surfaces ...web.Surface) *Client {
+	t.Helper()
+	document, err := openapi.Document("", "", surfaces...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker, err := openapitest.New(document)
+	if err != nil {
+		t.Fatal(err)
+	}
 	host := web.Host{
 		Limits:   &web.Limiter{Limits: s.Limits, Counter: &web.Counts{Now: time.Now}, Now: time.Now},
 		Requests: s.Identity.Executor,
@@ -134,5 +145,5 @@ func (s *Stack) Client(surfaces ...web.Surface) *Client {
 		Surfaces: surfaces, Host: host, Metrics: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) server.Readiness { return server.Readiness{Ready: true} },
 	}
-	return &Client{Handler: h.Handler()}
+	return &Client{Handler: h.Handler(), Document: checker}
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"gesta/commands"
+	"gesta/http/openapi"
+	"gesta/http/web"
+)
+
+type docsOpenapi struct {
+	Surface string `help:"The API to describe, such as accounts; all of them by default."`
+}
+
+// Run prints a document as it is served.
+func (d docsOpenapi) Run(s *Settings, std streams) error {
+	surfaces := s.described()
+	files, err := openapi.Files(version, surfaces...)
+	if err != nil {
+		return err
+	}
+	path := "/openapi.json"
+	if d.Surface != "" {
+		path = "/openapi/" + d.Surface + ".json"
+	}
+	for _, f := range files {
+		if f.Path == path {
+			_, err := std.out.Write(f.Body)
+			return err
+		}
+	}
+	return fmt.Errorf("there is no API %q; there are %s", d.Surface, namesOf(surfaces))
+}
+
+func namesOf(surfaces []web.Surface) string {
+	var names []string
+	for _, s := range surfaces {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// described are the surfaces with nothing behind them: they can be described, not served.
+func (s *Settings) described() []web.Surface {
+	a := &app{Settings: s, identity: &commands.Identity{}}
+	a.openRealms()
+	a.openSurfaces()
+	return a.surfaces
+}

@@ -1,0 +1,49 @@
+package openapitest
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// operation is one of a document, with the parameters that a path has for it.
+type operation struct {
+	at        pointer
+	described map[string]any
+	path      map[string]string
+	head      bool // whether the answer is without its body
+}
+
+// operation finds the one that a request is for: of those whose path matches, the one that says most of it.
+func (c *Checker) operation(r *http.Request) (best operation, found bool) {
+	paths, _ := c.document["paths"].(map[string]any)
+	method := strings.ToLower(r.Method)
+	if r.Method == http.MethodHead {
+		method = "get"
+	}
+	for template := range paths {
+		params, matches := match(template, r.URL.EscapedPath())
+		described, at, has := c.object(pointer{"paths", template}, method)
+		if matches && has && (!found || len(params) < len(best.path)) {
+			best, found = operation{at: at, described: described, path: params, head: r.Method == http.MethodHead}, true
+		}
+	}
+	return best, found
+}
+
+func match(template, path string) (params map[string]string, matches bool) {
+	names, parts := strings.Split(template, "/"), strings.Split(strings.TrimRight(path, "/"), "/")
+	if len(names) != len(parts) {
+		return nil, false
+	}
+	params = map[string]string{}
+	for i, name := range names {
+		switch param, isParam := strings.CutPrefix(name, "{"); {
+		case isParam && parts[i] != "":
+			params[strings.TrimSuffix(param, "}")], _ = url.PathUnescape(parts[i])
+		case name != parts[i]:
+			return nil, false
+		}
+	}
+	return params, true
+}
