@@ -12,10 +12,15 @@ import (
 	"gesta/domain/id"
 )
 
-// tagOf is the entity tag of what is shown, or was changed; "" where that is no single thing.
+// tagOf is the entity tag of what is shown, or was changed; "" where that is no single thing. Where anybody may keep
+// what is shown it is weak, since that comes in gzip as well.
 func (r *Request) tagOf(a Answer, receipt *commands.Receipt) string {
 	if a.Revision != (Revision{}) {
-		return tag(a.Revision.ID, a.Revision.Version)
+		is := tag(a.Revision.ID, a.Revision.Version)
+		if r.route.Kept() {
+			is = weak + is
+		}
+		return is
 	}
 	if r.route.Thing == "" || a.Shown == nil {
 		return ""
@@ -28,6 +33,8 @@ func (r *Request) tagOf(a Answer, receipt *commands.Receipt) string {
 	}
 	return ""
 }
+
+const weak = "W/"
 
 // tag names the thing as well: what another one is shown in its place has another tag.
 func tag(i id.ID, version int64) string {
@@ -68,9 +75,9 @@ func (r *Request) isFresh(is string) (bool, error) {
 	}
 	none := r.tags("If-None-Match")
 	for i, t := range none {
-		none[i] = strings.TrimPrefix(t, "W/") // A weak one is good enough to go on with what one has.
+		none[i] = strings.TrimPrefix(t, weak) // A weak one is good enough to go on with what one has.
 	}
-	return matches(none, is), nil
+	return matches(none, strings.TrimPrefix(is, weak)), nil
 }
 
 func (r *Request) isRead() bool { return r.route.Method == http.MethodGet }
