@@ -112,6 +112,36 @@ func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream)
 	return state, unavailable(err)
 }
 
+// StateAt is the state that a stream had at a version.
+func StateAt[S domain.State[S]](ctx context.Context, x *Executor, at Revision) (state S, err error) {
+	revises, revision := domain.Revises[S](), int64(0)
+	for version := int64(0); version < at.Version; {
+		events, err := x.Store.ReadStream(ctx, at.Stream, version, int(min(page, at.Version-version)))
+		if err == nil && len(events) == 0 {
+			err = fmt.Errorf("commands: %s has no version %d", at.Stream, at.Version)
+		}
+		opened, failed := x.Vault.Decode(ctx, events...)
+		if err := errors.Join(err, failed); err != nil {
+			return state, unavailable(err)
+		}
+		for i, r := range events {
+			e, err := opened[i].Event, opened[i].Err
+			if err != nil {
+				return state, unavailable(err)
+			}
+			if version = r.Version; !domain.IsOf(at.Stream, e) {
+				continue
+			}
+			state = state.Evolve(e, r.OccurredAt)
+			if revises(e) {
+				revision = version
+			}
+		}
+	}
+	noteRevision(ctx, at.Stream, revision)
+	return state, nil
+}
+
 // Do gathers what f decides on any number of streams into one append. It commits only if no stream
 // that f looked at has moved meanwhile; otherwise f runs again from the start, so it must do nothing
 // but decide. Deciding nothing appends nothing.

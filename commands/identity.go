@@ -53,9 +53,10 @@ func (i *Identity) Register(ctx context.Context, r Registration) (u identity.Use
 	return u, err
 }
 
-// Registered answers the user that a registration has made.
-func (i *Identity) Registered(ctx context.Context, r Registration, made Made) (identity.User, error) {
-	return i.Get(ctx, r.Realm.Name, identity.UserID{ID: made.ID("identity.user")})
+// Registered answers the user that a registration has made, as he was then: whoever knows what was asked for may hear
+// of nothing else.
+func (i *Identity) Registered(ctx context.Context, _ Registration, made Made) (identity.User, error) {
+	return StateAt[identity.User](ctx, i.Executor, made.Of("identity.user"))
 }
 
 // mayRegister refuses early what the append would refuse in the end, before a hash is paid for.

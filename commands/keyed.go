@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"gesta/domain"
-	"gesta/domain/id"
 	"gesta/eventstore"
 )
 
@@ -37,43 +36,56 @@ const KeyLife = 24 * time.Hour
 // How long a request waits for another one under the same key.
 const keyWait = 2 * time.Second
 
-// Made is what a request led to: the streams that its append wrote.
-type Made struct{ Streams []domain.Stream }
+// Made is what a request led to: the streams that its append wrote, each at the version that it left.
+type Made struct{ Streams []Revision }
 
-// ID is the id of the first stream of a kind; zero if there is none.
-func (m Made) ID(kind string) id.ID {
+// Of is the first stream of a kind; zero if there is none.
+func (m Made) Of(kind string) Revision {
 	for _, s := range m.Streams {
-		if s.Kind == kind {
-			return s.ID
+		if s.Stream.Kind == kind {
+			return s
 		}
 	}
-	return id.ID{}
+	return Revision{}
+}
+
+func (m Made) streams() (all []domain.Stream) {
+	for _, s := range m.Streams {
+		all = append(all, s.Stream)
+	}
+	return all
+}
+
+// spelled is how a stream stands in a record.
+type spelled struct {
+	Stream  string `json:"stream"`
+	Version int64  `json:"version"`
 }
 
 // MarshalJSON spells the streams.
 func (m Made) MarshalJSON() ([]byte, error) {
-	spelled := make([]string, len(m.Streams))
+	all := make([]spelled, len(m.Streams))
 	for i, s := range m.Streams {
-		spelled[i] = s.String()
+		all[i] = spelled{s.Stream.String(), s.Version}
 	}
-	return json.Marshal(map[string][]string{"streams": spelled})
+	return json.Marshal(map[string][]spelled{"made": all})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (m *Made) UnmarshalJSON(text []byte) error {
-	var in struct{ Streams []string }
+	var in struct{ Made []spelled }
 	err := json.Unmarshal(text, &in)
-	for _, spelled := range in.Streams {
-		s, bad := domain.ParseStream(spelled)
-		m.Streams, err = append(m.Streams, s), errors.Join(err, bad)
+	for _, one := range in.Made {
+		s, bad := domain.ParseStream(one.Stream)
+		m.Streams, err = append(m.Streams, Revision{s, one.Version}), errors.Join(err, bad)
 	}
 	return err
 }
 
 // Repeat has do happen once for a request: its record is in the same commit as what do appends, once at most, or
 // in one of its own when do decides nothing. Whoever asks again gets what the first one made; so does whoever asks
-// at the same time and loses. What do refuses leaves no record. It refuses with ErrKeyReused, and with
-// ErrInProgress when another one is at it for too long.
+// at the same time and loses. What do refuses leaves no record. It refuses with ErrKeyReused, with ErrInProgress when
+// another one is at it for too long, and with what do refuses with.
 func (x *Executor) Repeat(ctx context.Context, r Request, do func(context.Context) error) (made Made, again bool, err error) {
 	o := x.once(r)
 	if err := x.awaitKey(ctx, o.key); err != nil {
@@ -90,7 +102,8 @@ func (x *Executor) Repeat(ctx context.Context, r Request, do func(context.Contex
 		return made, false, err
 	}
 	// What was refused may have been done meanwhile, by the same request at another process.
-	if done, again, lost := x.made(ctx, o); again || errors.Is(lost, ErrKeyReused) {
+	done, again, lost := x.made(ctx, o)
+	if first := (*eventstore.Repeated)(nil); again || errors.Is(lost, ErrKeyReused) || errors.As(err, &first) {
 		return done, again, lost
 	}
 	return made, false, err
@@ -143,7 +156,7 @@ func (x *Executor) recordAlone(ctx context.Context, o *once) error {
 func (x *Executor) Settled(ctx context.Context, made Made) error {
 	head, err := x.Store.Head(ctx)
 	if err == nil {
-		noteReceipt(ctx, head.Position, x.Settle(ctx, head.Position, made.Streams))
+		noteReceipt(ctx, head.Position, x.Settle(ctx, head.Position, made.streams()))
 	}
 	return unavailable(err)
 }
@@ -158,7 +171,7 @@ const (
 // processes may do it.
 func (x *Executor) ForgetRequests(ctx context.Context, failed func(error)) {
 	for ctx.Err() == nil {
-		n, err := x.Store.ForgetRequests(ctx, x.Now().Add(-KeyLife), forgetBatch)
+		n, err := x.Store.ForgetRequests(ctx, KeyLife, forgetBatch)
 		if err != nil && ctx.Err() == nil {
 			failed(err)
 		}

@@ -45,7 +45,7 @@ func TestWhatIsAskedAgainHappensOnce(t *testing.T) {
 		for n, x := range []*commands.Executor{one, one, two} {
 			made, again, err := counting(t.Context(), x, theRequest, count{stream("a"), 1, ""})
 			must(t, err)
-			if again != (n > 0) || again && made.ID("test.counter") != stream("a").ID {
+			if again != (n > 0) || again && made.Of("test.counter") != (commands.Revision{Stream: stream("a"), Version: 1}) {
 				t.Errorf("%d: %+v %t", n, made, again)
 			}
 		}
@@ -73,7 +73,7 @@ func TestThatThereWasNothingToDoIsKnownAsWell(t *testing.T) {
 			t.Errorf("%t %v", again, err)
 		}
 		made, again, err := counting(t.Context(), two, theRequest, count{stream("a"), 5, ""})
-		if !again || err != nil || len(made.Streams) != 0 || !made.ID("test.counter").IsZero() {
+		if !again || err != nil || len(made.Streams) != 0 || made.Of("test.counter") != (commands.Revision{}) {
 			t.Errorf("%+v %t %v", made, again, err)
 		}
 	})
@@ -126,7 +126,7 @@ func TestOfManyAtOnceOneIsMade(t *testing.T) {
 					t.Error(err)
 				}
 				if again {
-					firsts <- made.Streams[0]
+					firsts <- made.Streams[0].Stream
 				} else {
 					firsts <- c.On
 				}
@@ -179,15 +179,14 @@ func TestRequestsAreForgottenAfterADay(t *testing.T) {
 		_, err = commands.Execute(commands.Once(t.Context(), "policy/p", "1"), one, count{stream("a"), 1, ""})
 		must(t, err)
 		for _, c := range []struct {
-			after time.Duration
+			later time.Duration
 			known bool
 		}{{commands.KeyLife - time.Hour, true}, {commands.KeyLife + time.Hour, false}} {
-			one.Now = func() time.Time { return time.Now().Add(c.after) }
 			ctx, cancel := context.WithCancel(t.Context())
-			one.Store = forgetful{s, cancel}
+			one.Store = forgetful{s, c.later, cancel}
 			one.ForgetRequests(ctx, func(err error) { t.Error(err) })
 			if _, again, err := two.Repeated(t.Context(), theRequest); again != c.known || err != nil {
-				t.Errorf("after %s: %t %v", c.after, again, err)
+				t.Errorf("after %s: %t %v", c.later, again, err)
 			}
 		}
 		if _, found, err := s.Idempotent(t.Context(), "policy/p", "1"); !found || err != nil {
@@ -196,15 +195,61 @@ func TestRequestsAreForgottenAfterADay(t *testing.T) {
 	})
 }
 
-// forgetful ends once requests have been forgotten.
+// forgetful is a store some time later, and ends once requests have been forgotten.
 type forgetful struct {
 	eventstore.Store
-	end func()
+	later time.Duration
+	end   func()
 }
 
-func (f forgetful) ForgetRequests(ctx context.Context, before time.Time, limit int) (int, error) {
+func (f forgetful) ForgetRequests(ctx context.Context, age time.Duration, limit int) (int, error) {
 	defer f.end()
-	return f.Store.ForgetRequests(ctx, before, limit)
+	return f.Store.ForgetRequests(ctx, age-f.later, limit)
+}
+
+// blinking can't be asked for a record any more, once it was.
+type blinking struct {
+	eventstore.Store
+	asked int
+}
+
+func (b *blinking) Idempotent(ctx context.Context, scope, key string) (eventstore.Idempotency, bool, error) {
+	if b.asked++; b.asked > 1 {
+		return eventstore.Idempotency{}, false, eventstore.ErrUnavailable
+	}
+	return eventstore.Idempotency{}, false, nil
+}
+
+// Who loses, and can't find out by what, is told to come back.
+func TestWhoLosesAndFindsNothingComesBack(t *testing.T) {
+	t.Parallel()
+	processes(t, func(t *testing.T, s eventstore.Store, one, two *commands.Executor) {
+		_, _, err := counting(t.Context(), one, theRequest, count{stream("a"), 1, ""})
+		must(t, err)
+		two.Store = &blinking{Store: s}
+		if _, again, err := counting(t.Context(), two, theRequest, count{stream("b"), 1, ""}); again || !errors.Is(err, domain.ErrUnavailable) {
+			t.Errorf("%t %v", again, err)
+		}
+	})
+}
+
+func TestWhatWasMadeIsShownAsItWasThen(t *testing.T) {
+	t.Parallel()
+	processes(t, func(t *testing.T, s eventstore.Store, one, two *commands.Executor) {
+		_, _, err := counting(t.Context(), one, theRequest, count{stream("a"), 1, "first"})
+		must(t, err)
+		_, err = commands.Execute(t.Context(), one, count{stream("a"), 2, "second"})
+		must(t, err)
+		made, _, err := two.Repeated(t.Context(), theRequest)
+		must(t, err)
+		was, err := commands.StateAt[counter](t.Context(), two, made.Of("test.counter"))
+		if err != nil || was != (counter{1, "first"}) {
+			t.Errorf("%+v %v", was, err)
+		}
+		if _, err := commands.StateAt[counter](t.Context(), two, commands.Revision{Stream: stream("a"), Version: 3}); err == nil {
+			t.Error("it has a version that it has not reached")
+		}
+	})
 }
 
 // A change on condition is decided on what is, whatever this process has kept of it.
@@ -225,6 +270,15 @@ func TestAChangeOnCondition(t *testing.T) {
 			}
 		}
 		if _, err := commands.Execute(at(4), one, count{stream("a"), 0, ""}); err != nil {
+			t.Error(err)
+		}
+		ctx := at(4) // What follows in the same request is not held against what it has changed itself.
+		for range 2 {
+			if _, err := commands.Execute(ctx, one, count{stream("a"), 1, ""}); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := commands.Execute(commands.Aside(at(1)), one, count{stream("b"), 1, ""}); err != nil {
 			t.Error(err)
 		}
 	})

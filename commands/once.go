@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"gesta/domain"
 	"gesta/eventstore"
 )
 
@@ -37,11 +36,21 @@ func (w *Work) record() (*eventstore.Idempotency, error) {
 	case o.spent:
 		return nil, errTwice
 	}
-	return o.record(w.written())
+	return o.record(w.made())
 }
 
-func (o *once) record(written []domain.Stream) (*eventstore.Idempotency, error) {
-	result, err := json.Marshal(Made{written})
+// made are the streams that have new events.
+func (w *Work) made() (all []Revision) {
+	for _, t := range w.tracks {
+		if len(t.events) > 0 {
+			all = append(all, Revision{t.stream, t.version + int64(len(t.events))})
+		}
+	}
+	return all
+}
+
+func (o *once) record(made []Revision) (*eventstore.Idempotency, error) {
+	result, err := json.Marshal(Made{made})
 	return &eventstore.Idempotency{Scope: o.scope, Key: o.key, Fingerprint: o.fingerprint, Result: result}, err
 }
 

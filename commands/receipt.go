@@ -49,9 +49,12 @@ func (w *Work) noteRevisions() {
 type asideKey struct{}
 
 // Aside answers a context for what is executed on the side: nobody waits until readers see it, no receipt
-// notes it, and no record of a request comes with it.
+// notes it, no record of a request comes with it, and no condition is put on it.
 func Aside(ctx context.Context) context.Context {
-	return context.WithValue(context.WithValue(ctx, asideKey{}, true), onceKey{}, nil)
+	for _, key := range []any{onceKey{}, conditionKey{}} {
+		ctx = context.WithValue(ctx, key, nil)
+	}
+	return context.WithValue(ctx, asideKey{}, true)
 }
 
 // settle waits until readers see a work that was appended, and notes both in the receipt.

@@ -239,6 +239,7 @@ func (w *Work) commit() error {
 	}
 	w.proven = true
 	w.spend()
+	w.meet()
 	w.seals.Kept()
 	for _, f := range w.forget {
 		w.x.Vault.Keys.Drop(f.Subject)

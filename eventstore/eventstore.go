@@ -61,9 +61,9 @@ type Store interface {
 	// Idempotent answers what an append recorded under a scope and key, if any did.
 	Idempotent(ctx context.Context, scope, key string) (r Idempotency, found bool, err error)
 
-	// ForgetRequests removes at most limit of the records in RequestScope that are older than before, and
-	// answers how many those were.
-	ForgetRequests(ctx context.Context, before time.Time, limit int) (int, error)
+	// ForgetRequests removes at most limit of the records in RequestScope that are older than age by the store's
+	// clock, and answers how many those were.
+	ForgetRequests(ctx context.Context, age time.Duration, limit int) (int, error)
 }
 
 // RequestScope is the scope of the records that clients ask for: those that are not kept for ever.

@@ -128,11 +128,11 @@ func (s *Store) StreamsOf(ctx context.Context, subject id.ID) (streams []domain.
 }
 
 // ForgetRequests walks all there are.
-func (s *Store) ForgetRequests(ctx context.Context, before time.Time, limit int) (n int, err error) {
+func (s *Store) ForgetRequests(ctx context.Context, age time.Duration, limit int) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key := range s.facts.Answers {
-		if key.Scope == eventstore.RequestScope && n < limit && s.answered[key].Before(before) {
+		if key.Scope == eventstore.RequestScope && n < limit && s.answered[key].Before(s.clock().Add(-age)) {
 			delete(s.facts.Answers, key)
 			delete(s.answered, key)
 			n++

@@ -193,7 +193,7 @@ func (s *Store) Idempotent(ctx context.Context, scope, key string) (eventstore.I
 }
 
 // ForgetRequests takes the oldest by an index of its own; of several processes one does it at a time.
-func (s *Store) ForgetRequests(ctx context.Context, before time.Time, limit int) (int, error) {
-	tag, err := s.pool.Exec(ctx, forgetRequestsSQL, before, limit)
+func (s *Store) ForgetRequests(ctx context.Context, age time.Duration, limit int) (int, error) {
+	tag, err := s.pool.Exec(ctx, forgetRequestsSQL, age, limit)
 	return int(tag.RowsAffected()), wrap("forget requests", err)
 }
