@@ -112,7 +112,7 @@ type PasswordChange struct{ Current, New string }
 
 // ErrWrongPassword refuses a change of password without the current one.
 var ErrWrongPassword = &domain.Fault{
-	Kind: domain.Invalid, Code: "wrong_password", Text: "current password is wrong",
+	Kind: domain.Invalid, Code: "wrong_password", Text: "current password is wrong", Guess: true,
 }
 
 // Change applies all of the changes or none, and answers the user as he is then. Only an administrator may

@@ -14,7 +14,7 @@ import (
 
 // ErrCredentials refuses a sign-in without telling what was wrong with it.
 var ErrCredentials = &domain.Fault{
-	Kind: domain.Unauthenticated, Code: "invalid_credentials", Text: "invalid credentials or inactive user",
+	Kind: domain.Unauthenticated, Code: "invalid_credentials", Text: "invalid credentials or inactive user", Guess: true,
 }
 
 // Credentials ask for a session.

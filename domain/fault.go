@@ -2,6 +2,7 @@ package domain
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -32,7 +33,11 @@ type Fault struct {
 	Text   string // lower case, for people
 	Fields []Field
 	Retry  time.Duration // when to ask again; zero where nothing is known
+	Guess  bool          // a secret that was presented is not the right one
 }
+
+// RetrySeconds is when to ask again in whole seconds, as headers and texts say it; 0 where nothing is known.
+func (f *Fault) RetrySeconds() int { return int(math.Ceil(f.Retry.Seconds())) }
 
 // Field is what is wrong with one field, named as the caller wrote it.
 type Field struct{ Name, Text string }

@@ -15,7 +15,10 @@ type docsOpenapi struct {
 
 // Run prints a document as it is served.
 func (d docsOpenapi) Run(s *Settings, std streams) error {
-	surfaces := s.described()
+	surfaces, err := s.described()
+	if err != nil {
+		return err
+	}
 	files, err := openapi.Files(version, surfaces...)
 	if err != nil {
 		return err
@@ -42,9 +45,9 @@ func namesOf(surfaces []web.Surface) string {
 }
 
 // described are the surfaces with nothing behind them: they can be described, not served.
-func (s *Settings) described() []web.Surface {
+func (s *Settings) described() ([]web.Surface, error) {
 	a := &app{Settings: s, identity: &commands.Identity{}}
 	a.openRealms()
-	a.openSurfaces()
-	return a.surfaces
+	err := a.openSurfaces()
+	return a.surfaces, err
 }

@@ -236,7 +236,11 @@ func (c client) send(r *http.Request) answer {
 
 // documented is what all that is said over HTTP is checked against.
 var documented = sync.OnceValues(func() (*openapitest.Checker, error) {
-	document, err := openapi.Document("", "", (&Settings{}).described()...)
+	surfaces, err := (&Settings{}).described()
+	if err != nil {
+		return nil, err
+	}
+	document, err := openapi.Document("", "", surfaces...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,17 @@
 package accounts_test
 
 import (
+	"context"
+	"strings"
 	"sync"
 	"testing"
 
 	"gesta/commands"
+	"gesta/domain/identity"
+	"gesta/domain/value"
 	"gesta/eventstore/postgres"
 	"gesta/http/accounts"
+	"gesta/http/web"
 	"gesta/http/web/webtest"
 	"gesta/projections"
 )
@@ -25,7 +30,7 @@ func given(name, value string, c webtest.Call) webtest.Call {
 func TestTheExchangesOfRepeating(t *testing.T) {
 	t.Parallel()
 	_, client, _ := start(t)
-	client.Say(t, "register under a key", under("first", post("/users", example)))
+	first := client.Say(t, "register under a key", under("first", post("/users", example)))
 	client.Say(t, "the same again", under("first", post("/users", example)))
 	client.Say(t, "something else under the same key", under("first", post("/users", with(map[string]string{"phone": "+1"}))))
 	client.Say(t, "the same without a key", post("/users", example))
@@ -33,12 +38,18 @@ func TestTheExchangesOfRepeating(t *testing.T) {
 	client.Say(t, "that refusal again, which was not kept", under("second", post("/users", with(map[string]string{"email": "second@example.com"}))))
 	client.Say(t, "no key", under("é", post("/users", example)))
 	token, _ := signIn(t, client, "user@example.com")
+	me := webtest.Call{Method: "PUT", Path: "/users/" + first.Field(t, "id"), Token: token, Body: map[string]string{"email": "new@example.com", "phone": "+1"}}
+	client.Say(t, "the user changes", me)
+	client.Say(t, "whoever knows the request hears of that no more", under("first", post("/users", example)))
 	out := webtest.Call{Method: "POST", Path: "/auth/logout", Token: token}
 	client.Say(t, "sign out under a key", under("out", out))
 	client.Say(t, "the same again", under("out", out))
 	client.Say(t, "under another key", under("again", out))
-	login := post("/auth/login", map[string]string{"email": "user@example.com", "password": "password123"})
+	login := post("/auth/login", map[string]string{"email": "new@example.com", "password": "password123"})
 	client.Say(t, "a sign-in knows no keys", under("first", login))
+	if a := client.Do(t, given("If-Match", "*", login)); a.Status != 412 {
+		t.Errorf("a condition that can't be judged: %d %s", a.Status, a.Text)
+	}
 	client.Golden(t, "repeats")
 }
 
@@ -57,6 +68,7 @@ func TestTheExchangesOfConditions(t *testing.T) {
 	client.Say(t, "change what was there", given("If-Match", first, put))
 	client.Say(t, "change what there is, whatever it is", given("If-Match", `*`, put))
 	client.Say(t, "change it unless it is what it is", given("If-None-Match", changed.Header.Get("ETag"), put))
+	client.Say(t, "a weak one will do for that", given("If-None-Match", "W/"+changed.Header.Get("ETag"), put))
 	client.Say(t, "it has changed", given("If-None-Match", first, get))
 	client.Say(t, "it has not", given("If-None-Match", changed.Header.Get("ETag"), get))
 	client.Say(t, "found by its address it is the same", webtest.Call{
@@ -110,4 +122,64 @@ func replica(t *testing.T, stack *webtest.Stack) *webtest.Client {
 	return other.Client(t, accounts.New(accounts.App{
 		Identity: &own, Users: projections.Users{DB: &postgres.Lookups{Pool: stack.Reads}, Realm: realm.Name},
 	}, realm))
+}
+
+// key is said once.
+type key struct {
+	ID     string `json:"id"`
+	Secret string `json:"secret,omitempty"`
+}
+
+// Rows that are not of accounts: about the caller, about a thing under another name, and one that says a secret.
+func elsewhere(i *commands.Identity, realm identity.Realm) web.Surface {
+	change := func(r *web.Request, in struct{ Phone value.Phone }) (commands.Change, error) {
+		return commands.Change{Realm: realm, By: r.Caller, User: r.Caller.User, Phone: &in.Phone}, nil
+	}
+	phone := func(u identity.User) map[string]string { return map[string]string{"phone": string(u.Phone)} }
+	make := func(ctx context.Context, c commands.Change) (key, error) {
+		u, err := i.Change(ctx, c)
+		return key{u.ID.String(), "a secret"}, err
+	}
+	again := func(_ context.Context, c commands.Change, _ commands.Made) (key, error) {
+		return key{ID: c.User.String()}, nil
+	}
+	s := accounts.New(accounts.App{Identity: i}, realm)
+	s.Prefixes, s.Exchanges, s.Routes = []string{"/elsewhere"}, nil, []web.Route{
+		web.Put("/elsewhere/me", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)).OfCaller("identity.user"),
+		web.Put("/elsewhere/users/:user_id", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)).OfParam("identity.user", "user_id"),
+		web.Put("/elsewhere/any", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)),
+		web.Post("/elsewhere/keys", web.SignedIn, web.Make(web.Takes(change), make, again, func(k key) key { return k })).SaysSecrets(),
+	}
+	return s
+}
+
+// Whatever a path calls a thing, a change is held against its tag; a row that can't do that refuses. What is said once is
+// left out of a repetition.
+func TestMannersAreColumns(t *testing.T) {
+	t.Parallel()
+	stack, client, surface := start(t)
+	other := stack.Client(t, surface, elsewhere(stack.Identity, accounts.Realm(identity.SignUpFirst)))
+	id, token, _ := register(t, client, "user@example.com", "CU", "")
+	for n, path := range []string{"/elsewhere/me", "/elsewhere/users/" + id} {
+		put := func(tag string) webtest.Answer {
+			return other.Do(t, given("If-Match", tag, webtest.Call{Method: "PUT", Path: path, Token: token, Body: map[string]string{"phone": path}}))
+		}
+		now := client.Do(t, webtest.Call{Method: "GET", Path: "/users/" + id, Token: token}).Header.Get("ETag")
+		if a := put(now); a.Status != 200 || a.Header.Get("ETag") == "" || a.Header.Get("ETag") == now {
+			t.Errorf("%d: %d %v %s", n, a.Status, a.Header, a.Text)
+		}
+		if a := put(now); a.Status != 412 {
+			t.Errorf("%d: %d %s", n, a.Status, a.Text)
+		}
+	}
+	if a := other.Do(t, given("If-Match", "*", webtest.Call{Method: "PUT", Path: "/elsewhere/any", Token: token, Body: "{}"})); a.Status != 412 {
+		t.Errorf("%d %s", a.Status, a.Text)
+	}
+	for _, secret := range []bool{true, false} {
+		call := under("k", post("/elsewhere/keys", map[string]string{"phone": "1"}))
+		call.Token = token
+		if a := other.Do(t, call); a.Status != 201 || strings.Contains(a.Text, "secret") != secret {
+			t.Errorf("%d %s", a.Status, a.Text)
+		}
+	}
 }

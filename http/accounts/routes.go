@@ -53,7 +53,7 @@ func (a api) routes() []web.Route {
 			Does("Find a user by e-mail").Refuses(400, 401, 404),
 		web.Get("/users/:id", web.SignedIn, web.Handle(web.Reads(a.user), a.Users.Find, showUser)).
 			Does("Find a user").Refuses(400, 401, 404).Of(user),
-		web.Put("/users/:id", web.SignedIn, web.Handle(web.Takes(a.change), a.Identity.Change, showChanged)).
+		web.Put("/users/:id", web.SignedIn, web.Handle(web.Takes(a.change).Names(changed), a.Identity.Change, showChanged)).
 			Does("Change a user").Refuses(400, 401, 403, 404, 409).TakesCredential().Of(user),
 		web.Delete("/users/:id", staff, web.Do(web.Reads(a.deactivation), a.Identity.Deactivate)).
 			Does("Deactivate a user").Refuses(401, 403, 404).Of(user),
@@ -182,6 +182,14 @@ func (a api) change(r *web.Request, in change) (commands.Change, error) {
 		c.Password = &commands.PasswordChange{Current: in.CurrentPassword, New: *password}
 	}
 	return c, f.Err()
+}
+
+// changed is whose current password is presented.
+func changed(c commands.Change) string {
+	if c.Password == nil {
+		return ""
+	}
+	return c.User.String()
 }
 
 func (a api) deactivation(r *web.Request) (commands.Deactivation, error) {

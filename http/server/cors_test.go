@@ -28,7 +28,7 @@ func TestPreflights(t *testing.T) {
 	row := func(r web.Route) web.Route { r.Access = web.SignedIn; return r } // A preflight brings no token.
 	rows := []web.Route{row(get("/things/:id", things)), row(web.Put("/things/:id", web.Anyone, does(things))), row(post(readBody))}
 	one := web.CORS{Origins: web.Origins{page}}
-	const sendable = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Min-Position, X-Request-Id, traceparent"
+	const sendable = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Min-Position, X-Request-Id, traceparent, tracestate"
 	allowed := map[string]string{
 		"Access-Control-Allow-Origin": page, "Access-Control-Allow-Methods": "GET, HEAD, PUT",
 		"Access-Control-Allow-Headers": sendable, "Access-Control-Max-Age": "7200", "Vary": "Origin", "Allow": "OPTIONS, GET, HEAD, PUT",

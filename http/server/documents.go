@@ -30,10 +30,28 @@ func (s *Server) mountDocuments(e *echo.Echo) {
 	}
 }
 
+// variants are the bytes of a document as it is and in gzip, each nil where it is not at hand.
+func (d Document) variants() (plain, zipped []byte) {
+	switch {
+	case d.Header.Get("Content-Encoding") == "gzip":
+		return nil, d.Body
+	case len(d.Body) >= worthwhile && isText(d.Type):
+		return d.Body, zip(d.Body)
+	}
+	return d.Body, nil
+}
+
+func zip(text []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, _ = w.Write(text) // A buffer takes everything.
+	_ = w.Close()
+	return out.Bytes()
+}
+
 func (d Document) serve() echo.HandlerFunc {
-	sum := sha256.Sum256(d.Body)
-	tag := `"` + hex.EncodeToString(sum[:16]) + `"`
-	zipped := d.Header.Get("Content-Encoding") == "gzip"
+	plain, zipped := d.variants()
+	tag := tagOf(d.Body)
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		for name, values := range d.Header {
@@ -41,22 +59,31 @@ func (d Document) serve() echo.HandlerFunc {
 		}
 		h.Set("Content-Type", d.Type)
 		h.Set("Cache-Control", documentAge)
-		h.Set("ETag", tag)
-		if zipped {
+		h.Del("Content-Encoding")
+		body, is := plain, tag
+		if zipped != nil {
 			h.Add("Vary", "Accept-Encoding")
-			if leastInGzip(c.Request().Header.Values("Accept-Encoding")) == 0 {
-				return d.unzip(c)
+			if least := leastInGzip(c.Request().Header.Values("Accept-Encoding")); least > 0 {
+				h.Set("Content-Encoding", "gzip")
+				body, is = zipped, tag[:len(tag)-1]+`-gzip"` // Each tag stands for its own bytes.
 			}
 		}
-		http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(d.Body))
+		h.Set("ETag", is)
+		if body == nil {
+			return d.unzip(c)
+		}
+		http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(body))
 		return nil
 	}
 }
 
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
 // unzip is for the few clients that can't.
 func (d Document) unzip(c echo.Context) error {
-	c.Response().Header().Del("Content-Encoding")
-	c.Response().Header().Del("ETag") // It stands for other bytes.
 	in, err := gzip.NewReader(bytes.NewReader(d.Body))
 	if err != nil {
 		return err

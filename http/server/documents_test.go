@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"gesta/http/server"
@@ -110,5 +112,31 @@ func TestDocumentsMayBringHeadersAndBeZipped(t *testing.T) {
 	}
 	if policy := ask(h, "GET", "/docs").Header().Get("Content-Security-Policy"); policy != "default-src 'none'" {
 		t.Errorf("policy: %q", policy)
+	}
+}
+
+// What is long comes in gzip to who takes it, under a tag of its own.
+func TestLongDocumentsComeInGzip(t *testing.T) {
+	t.Parallel()
+	long := server.Document{Path: "/long.json", Type: "application/json", Body: []byte(`"` + strings.Repeat("long ", 1000) + `"`)}
+	s := serverOf(io.Discard)
+	s.Documents = []server.Document{long}
+	h := s.Handler()
+	plain, packed := ask(h, "GET", "/long.json"), ask(h, "GET", "/long.json", "Accept-Encoding", "gzip")
+	in, err := gzip.NewReader(packed.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(in); err != nil || string(text) != string(long.Body) || plain.Body.String() != string(long.Body) {
+		t.Errorf("%v: %s", err, text)
+	}
+	for _, w := range []*httptest.ResponseRecorder{plain, packed} {
+		tag, encoding := w.Header().Get("ETag"), w.Header().Get("Content-Encoding")
+		if w.Header().Get("Vary") != "Accept-Encoding" || ask(h, "GET", "/long.json", "Accept-Encoding", encoding, "If-None-Match", tag).Code != 304 {
+			t.Errorf("%q: %v", encoding, w.Header())
+		}
+	}
+	if plain.Header().Get("ETag") == packed.Header().Get("ETag") {
+		t.Error("other bytes have the same tag")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +96,29 @@ func TestOnlyWhatEverybodySeesIsKept(t *testing.T) {
 		if got := w.Header().Get("Cache-Control"); w.Code != c.status || got != c.want {
 			t.Errorf("%s %s: %d %q", c.method, c.path, w.Code, got)
 		}
+	}
+}
+
+// What is shown to who says who that is may be another thing; and a cache holds nothing of one request alone.
+func TestACacheHoldsNothingOfAnybody(t *testing.T) {
+	s := serverOf(io.Discard, get("/things", things).Cacheable(time.Hour))
+	s.Host.Limits.Limits = web.Limits{"things GET /things": {Requests: 100, Per: time.Hour}}
+	h := s.Handler()
+	w := ask(h, "GET", "/things", "X-Request-Id", "mine")
+	for _, name := range []string{"X-Request-Id", "X-Client-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} {
+		if w.Header().Get(name) != "" {
+			t.Errorf("%s: %v", name, w.Header())
+		}
+	}
+	if tag := w.Header().Get("ETag"); !strings.HasPrefix(tag, `W/"`) || ask(h, "GET", "/things", "If-None-Match", tag).Code != 304 {
+		t.Errorf("%v", w.Header())
+	}
+	if !slices.Contains(w.Header().Values("Vary"), "Authorization") || w.Header().Get("Cache-Control") != "public, max-age=3600" {
+		t.Errorf("%v", w.Header())
+	}
+	mine := ask(h, "GET", "/things", "Authorization", "Bearer x")
+	if mine.Header().Get("Cache-Control") != "no-store" || mine.Header().Get("X-Request-Id") == "" {
+		t.Errorf("%v", mine.Header())
 	}
 }
 

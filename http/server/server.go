@@ -77,7 +77,7 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 // keep.
 func (s *Server) serve(surface web.Surface, route web.Route) echo.HandlerFunc {
 	h := s.Host.Serve(surface, route)
-	if !route.Tokens {
+	if !route.Secret {
 		h = compressed(h)
 	}
 	if route.Kept() {

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"net/http/httptest"
 	"testing"
 
 	"gesta/http/web"
@@ -27,6 +29,20 @@ func TestQuality(t *testing.T) {
 	} {
 		if q, named := web.Quality([]string{"text/plain", c.accept}, web.ProblemJSON); q != c.q || named != c.named {
 			t.Errorf("%q: %v %v", c.accept, q, named)
+		}
+	}
+}
+
+// A client that would rather have the surface's own words gets those.
+func TestWhoWantsProblems(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"": false, "*/*": false, "application/problem+json": true, "application/json, application/problem+json": true,
+		"application/json;q=0.5, application/problem+json;q=0.6": true, "application/json, application/problem+json;q=0.1": false,
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), "GET", "/", nil)
+		r.Header.Set("Accept", accept)
+		if web.WantsProblem(r) != want {
+			t.Errorf("%q", accept)
 		}
 	}
 }

@@ -5,7 +5,6 @@ package web
 import (
 	"cmp"
 	"encoding/json"
-	"math"
 	"net/http"
 	"strconv"
 
@@ -81,7 +80,7 @@ var statuses = map[domain.Kind]int{
 // Refuse writes a fault in the dialect.
 func (d Dialect) Refuse(w http.ResponseWriter, f *domain.Fault) error {
 	if f.Retry > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.Retry.Seconds()))))
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetrySeconds()))
 	}
 	if f.Kind == domain.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")

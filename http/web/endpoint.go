@@ -47,12 +47,16 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if tag := r.tagOf(answer, receipt); tag != "" {
-			c.Response().Header().Set("ETag", tag)
-			switch fresh, err := r.isFresh(tag); {
-			case err != nil:
+		tag, err := r.tagOf(answer, receipt)
+		if err != nil {
+			return err
+		}
+		if tag != "" {
+			fresh, err := r.isFresh(tag)
+			if err != nil {
 				return err
-			case fresh:
+			}
+			if c.Response().Header().Set("ETag", tag); fresh {
 				return c.NoContent(http.StatusNotModified)
 			}
 		}
@@ -81,8 +85,10 @@ func (h Host) act(r *Request) (Answer, error) {
 	if err := h.awaitPosition(r); err != nil {
 		return Answer{}, err
 	}
-	r.provide()
-	return h.once(r)
+	if err := r.provide(); err != nil {
+		return Answer{}, err
+	}
+	return h.Limits.try(r, h.once)
 }
 
 // errPosition refuses a position that is none.

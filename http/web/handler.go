@@ -19,7 +19,8 @@ type Handler struct {
 	Query []Param      // that are read of the query
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
 
-	Revised bool // what is shown is single, and of a revision
+	Revised bool   // what is shown is single, and of a revision
+	shape   uint32 // of what is shown
 }
 
 // Repeats tells whether the row can show anew what it has made.
@@ -69,9 +70,8 @@ type Param struct {
 // Asks lists the parameters of the query that are read.
 func (r Reading[In]) Asks(query ...Param) Reading[In] { r.query = query; return r }
 
-// Names says whose credential is tried, so that tries are counted per account, as a realm compares them: two
-// spellings of an address must be one name. What is named before anybody knows who asks must follow from the
-// request alone.
+// Names says whose secret is tried, so that wrong ones are counted per account, as a realm compares them: two spellings
+// of an address must be one name. "" where none is presented.
 func (r Reading[In]) Names(account func(In) string) Reading[In] { r.names = account; return r }
 
 // account answers the name, "" where the request is none that could be acted on.
@@ -113,7 +113,7 @@ func Handle[In, Out, Shown any](
 ) Handler {
 	return Handler{
 		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](), Revised: reflect.TypeFor[Out]().Implements(reflect.TypeFor[Revised]()),
-		account: reading.account(), act: handle(reading, act, show),
+		account: reading.account(), act: handle(reading, act, show), shape: shapeOf(reflect.TypeFor[Shown]()),
 	}
 }
 

@@ -33,54 +33,53 @@ const (
 // errTooMany refuses whoever asks too often.
 var errTooMany = &domain.Fault{Kind: domain.TooMany, Code: "rate_limit_exceeded", Text: "too many requests"}
 
-// guard answers a request unless its address, or who tries the account that it names, has asked too often. An account
-// counts while a try is under way, so that no crowd of tries slips through, and afterwards only if it has failed:
-// who knows the password is not kept out by using it.
+// guard answers a request unless its address has asked too often.
 func (l *Limiter) guard(r *Request, answer func(*Request) (Answer, error)) (a Answer, err error) {
-	address, account, err := l.take(r)
+	if len(l.Limits) > 0 {
+		r.left, err = l.count(r, byAddress, l.Limits[r.surface.row(r.route)], house(r.echo.RealIP()))
+	}
 	if err == nil {
 		a, err = answer(r)
 	}
-	if !hasFailed(err) {
-		l.giveBack(r, &account)
-	}
-	tighter(address, account).tell(r.echo.Response().Header())
+	r.left.tell(r.echo.Response().Header())
 	return a, err
 }
 
-// hasFailed tells whether proof was not good.
-func hasFailed(err error) bool {
-	var f *domain.Fault
-	return errors.As(err, &f) && f.Kind == domain.Unauthenticated
+// try acts on a request, once it is known who asks, unless the account whose secret it presents was tried too often.
+// An account counts while a try is under way, so that no crowd of tries slips through, and afterwards only if the
+// secret was wrong: who knows it is not kept out by using it.
+func (l *Limiter) try(r *Request, act func(*Request) (Answer, error)) (a Answer, err error) {
+	account, err := l.countAccount(r)
+	guessed := false
+	defer func() {
+		if !guessed {
+			l.giveBack(r, &account)
+		}
+		r.left = tighter(r.left, account)
+	}()
+	if err == nil {
+		a, err = act(r)
+		guessed = isGuess(err)
+	}
+	return a, err
 }
 
-// take counts a request, and refuses when nothing is left. What an address may not ask any more, counts against no
-// account.
-func (l *Limiter) take(r *Request) (address, account tally, err error) {
-	if len(l.Limits) == 0 {
-		return address, account, nil
-	}
-	row := r.surface.row(r.route)
-	if address, err = l.count(r, byAddress, l.Limits[row], house(r.echo.RealIP())); err != nil {
-		return address, account, err
-	}
-	if limit := l.Limits.account(row); limit.Requests > 0 {
-		account, err = l.countAccount(r, limit)
-	}
-	return address, account, err
+func isGuess(err error) bool {
+	var f *domain.Fault
+	return errors.As(err, &f) && f.Guess
 }
 
 // countAccount counts nothing where no account is named.
-func (l *Limiter) countAccount(r *Request, limit Limit) (tally, error) {
+func (l *Limiter) countAccount(r *Request) (tally, error) {
 	account := r.route.Handler.account
-	if account == nil {
+	if account == nil || len(l.Limits) == 0 {
 		return tally{}, nil
 	}
 	name := account(r)
 	if name == "" {
 		return tally{}, nil
 	}
-	return l.count(r, byAccount, limit, name)
+	return l.count(r, byAccount, l.Limits.account(r.surface.row(r.route)), name)
 }
 
 // count lets pass what can't be counted at the moment.

@@ -41,7 +41,7 @@ func surfaceOf(paths ...string) web.Surface {
 
 // Whoever has one address of an IPv6 house has all of them.
 func TestALimitCountsHouses(t *testing.T) {
-	h := serve(map[string]web.Limit{"s POST /things": {Requests: 1, Per: time.Minute}}, time.Now)
+	h := serve(map[string]web.Limit{"s POST /things": {Requests: 1, Per: time.Minute}}, func() time.Time { return time.Unix(600, 0) })
 	for _, c := range []struct {
 		address string
 		status  int
@@ -142,7 +142,7 @@ type key struct {
 	Password string `json:"password"`
 }
 
-var errClosed = &domain.Fault{Kind: domain.Unauthenticated, Code: "closed", Text: "closed"}
+var errClosed = &domain.Fault{Kind: domain.Unauthenticated, Code: "closed", Text: "closed", Guess: true}
 
 func newSafe(limits web.Limits, c web.Counter) *safe {
 	s := &safe{now: time.Unix(600, 0), metrics: prometheus.NewRegistry()}

@@ -51,11 +51,14 @@ func (h Host) once(r *Request) (answer Answer, err error) {
 }
 
 func (h Host) again(r *Request, made commands.Made) (Answer, error) {
-	r.echo.Response().Header().Set(Replayed, "true")
 	if err := h.Requests.Settled(r.ctx, made); err != nil {
 		return Answer{}, err
 	}
-	return r.route.Handler.again(r, made)
+	answer, err := r.route.Handler.again(r, made)
+	if err == nil {
+		r.echo.Response().Header().Set(Replayed, "true")
+	}
+	return answer, err
 }
 
 // ended answers whose session has ended what it was: also who has ended it by this very request, and asks again.
@@ -83,7 +86,7 @@ func (r *Request) keyed() (asked commands.Request, keyed bool, err error) {
 	}
 	body, err := r.text()
 	if err != nil {
-		return asked, false, nil // Whoever reads the body says what is wrong with it.
+		return asked, false, unread(err)
 	}
 	u := r.echo.Request().URL
 	return commands.Request{

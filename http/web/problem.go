@@ -87,6 +87,8 @@ func pointer(name string) string {
 
 // WantsProblem tells whether a client asks for problems by their name: */* asks for the surface's own words.
 func WantsProblem(r *http.Request) bool {
-	q, _ := Quality(r.Header.Values("Accept"), ProblemJSON)
-	return q > 0
+	accepts := r.Header.Values("Accept")
+	problem, _ := Quality(accepts, ProblemJSON)
+	own, _ := Quality(accepts, JSON)
+	return problem > 0 && problem >= own
 }

@@ -33,6 +33,7 @@ type Request struct {
 	surface Surface
 	route   Route
 	body    *sent // nil until it is read
+	left    tally // of the tightest limit
 }
 
 // sent is a body with the error that ended it.
@@ -61,14 +62,18 @@ func (r *Request) Body(into any) error {
 		return ErrNotJSON
 	}
 	body, err := r.text()
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return ErrTooLarge
-	case err != nil:
-		return ErrBody
+	if err != nil {
+		return unread(err)
 	}
 	return Decode(body, into)
+}
+
+// unread says why a body could not be read.
+func unread(err error) error {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return ErrTooLarge
+	}
+	return ErrBody
 }
 
 // text reads the body, once for all who ask.

@@ -42,9 +42,15 @@ func TestTags(t *testing.T) {
 		header, value string
 		status        int
 	}{
-		{"If-None-Match", strong, 304}, {"If-None-Match", "W/" + strong, 304}, {"If-None-Match", "*", 304},
-		{"If-None-Match", `"3-00000000", ` + strong, 304}, {"If-None-Match", `"3-00000000"`, 200}, {"If-None-Match", "", 200},
-		{"If-None-Match", `junk,,`, 200}, {"If-Match", `junk`, 412}, {"If-Match", `"2-00000000"`, 412},
+		{"If-None-Match", strong, 304},
+		{"If-None-Match", "W/" + strong, 304},
+		{"If-None-Match", "*", 304},
+		{"If-None-Match", `"3-00000000", ` + strong, 304},
+		{"If-None-Match", `"3-00000000"`, 200},
+		{"If-None-Match", "", 200},
+		{"If-None-Match", `junk,,`, 200},
+		{"If-Match", `junk`, 412},
+		{"If-Match", `"2-00000000"`, 412},
 	} {
 		for name, h := range map[string]*echo.Echo{"strong": plain, "weak": kept} {
 			if w := askWord(h, c.header, c.value); w.Code != c.status || w.Code == 304 && w.Body.Len() > 0 {

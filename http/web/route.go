@@ -31,13 +31,14 @@ type Route struct {
 	Summary      string // what it does, for people
 	Access       Access
 	Handler      Handler
-	Status       int    // when all went well
-	Refusals     []int  // the statuses it is documented to refuse with, beside those that every route has
-	Credential   bool   // takes a password or a token that somebody could guess at
-	Tokens       bool   // gives tokens, which are said once: it knows no idempotency keys
-	Session      bool   // is about the caller's session, not about the caller
-	Limit        Limit  // how often the document lets an address use it; zero where it says nothing
-	Thing        string // the kind of stream that its :id names, as in "identity.user"; "" for no single thing
+	Status       int   // when all went well
+	Refusals     []int // the statuses it is documented to refuse with, beside those that every route has
+	Credential   bool  // takes a password or a token that somebody could guess at
+	Secret       bool  // what it answers holds secrets: they are said once, and never compressed
+	Unkeyed      bool  // knows no idempotency keys
+	Session      bool  // is about the caller's session, not about the caller
+	Limit        Limit // how often the document lets an address use it; zero where it says nothing
+	Thing        Thing
 
 	MaxAge time.Duration // for how long anybody may keep what it shows; 0 for nobody
 }
@@ -83,8 +84,11 @@ func (r Route) Refuses(statuses ...int) Route { r.Refusals = statuses; return r 
 // TakesCredential marks a row that somebody could guess at.
 func (r Route) TakesCredential() Route { r.Credential = true; return r }
 
-// GivesTokens marks a sign-in or a refresh.
-func (r Route) GivesTokens() Route { r.Credential, r.Tokens = true, true; return r }
+// GivesTokens marks a sign-in or a refresh: each makes other tokens.
+func (r Route) GivesTokens() Route { r.Credential, r.Secret, r.Unkeyed = true, true, true; return r }
+
+// SaysSecrets marks a row whose answers hold secrets. A repetition leaves them out, so the fields are `omitempty`.
+func (r Route) SaysSecrets() Route { r.Secret = true; return r }
 
 // Limited sets how often the document lets an address use the row.
 func (r Route) Limited(requests int, per time.Duration) Route {
@@ -94,9 +98,6 @@ func (r Route) Limited(requests int, per time.Duration) Route {
 
 // OfSession marks a row that is about the caller's session.
 func (r Route) OfSession() Route { r.Session = true; return r }
-
-// Of says what kind of stream the :id of the row names.
-func (r Route) Of(kind string) Route { r.Thing = kind; return r }
 
 // Does says in a few words what the row does.
 func (r Route) Does(summary string) Route { r.Summary = summary; return r }
@@ -108,7 +109,7 @@ func (r Route) Cacheable(maxAge time.Duration) Route { r.MaxAge = maxAge; return
 func (r Route) Kept() bool { return r.MaxAge > 0 && r.Method == http.MethodGet && r.Access.Public }
 
 // Keyed tells whether a request may bring an idempotency key.
-func (r Route) Keyed() bool { return r.Method == http.MethodPost && !r.Tokens }
+func (r Route) Keyed() bool { return r.Method == http.MethodPost && !r.Unkeyed }
 
 // row is how a route is named in settings.
 func (s Surface) row(r Route) string { return s.Name + " " + r.Method + " " + r.Path }

@@ -18,8 +18,8 @@ var refusable = map[domain.Kind]func(Surface, Route) bool{
 	domain.NotFound:        func(_ Surface, r Route) bool { return strings.ContainsAny(r.Path, ":*") },
 	domain.Conflict:        func(_ Surface, r Route) bool { return r.Keyed() },
 	domain.Unprocessable:   func(_ Surface, r Route) bool { return r.Keyed() },
-	domain.Outdated:        func(_ Surface, r Route) bool { return r.Conditional() || r.Changes() },
-	domain.TooLarge:        func(_ Surface, r Route) bool { return r.Handler.Body != nil },
+	domain.Outdated:        func(_ Surface, r Route) bool { return r.Conditional() || r.Method != http.MethodGet },
+	domain.TooLarge:        func(_ Surface, r Route) bool { return r.Handler.Body != nil || r.Keyed() },
 	domain.Unsupported:     func(_ Surface, r Route) bool { return r.Handler.Body != nil },
 	domain.TooMany:         func(Surface, Route) bool { return true },
 	domain.Unavailable:     func(Surface, Route) bool { return true },
@@ -46,7 +46,7 @@ func (r Route) Conditional() bool { return r.Method == http.MethodGet && r.Handl
 
 // Changes tells whether a row changes something single, which may not be any more what the client believes it to be.
 func (r Route) Changes() bool {
-	return r.Method != http.MethodGet && r.Thing != "" && strings.Contains(r.Path, ":id")
+	return r.Method != http.MethodGet && r.Thing.IsNamed()
 }
 
 // exemplary is a fault of a kind that has something in every field.

@@ -113,9 +113,20 @@ func (c *Checker) checkAnswer(o operation, e Exchange) error {
 	return errors.Join(errs...)
 }
 
+// ours are the headers that tell of what is this program's own doing: no answer has one that is not documented.
+var ours = []string{
+	"ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "X-Client-Request-Id", "X-Event-Position",
+	"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Read-Model", "X-Request-Id", "X-Total-Count",
+}
+
 func (c *Checker) checkHeaders(response map[string]any, at pointer, h http.Header) error {
 	headers, _ := response["headers"].(map[string]any)
 	var errs []error
+	for _, name := range ours {
+		if headers[name] == nil && h.Get(name) != "" {
+			errs = append(errs, fmt.Errorf("the header %s is not documented", name))
+		}
+	}
 	for name := range headers {
 		header, at, _ := c.object(at, "headers", name)
 		switch value := h.Get(name); {

@@ -3,6 +3,7 @@ package webtest
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,8 +22,8 @@ type Walk struct {
 	Token string
 	// Powerless is a good one of the least role.
 	Powerless string
-	// Known is the id of something that every row with an id knows.
-	Known string
+	// Known are the ids of things that there are, by the kinds that rows are Of.
+	Known map[string]string
 	// Bodiless are the rows whose method could bring a body and that take none: "POST /auth/logout".
 	Bodiless []string
 	// IsRefusal tells whether a body has the shape of the surface's refusals.
@@ -64,11 +65,11 @@ func (w Walk) wrongRole(t *testing.T, r web.Route) {
 }
 
 func (w Walk) unknownID(t *testing.T, r web.Route) {
-	if !strings.Contains(r.Path, ":") {
+	if !parameters.MatchString(r.Path) {
 		t.Skip("the row has no id")
 	}
-	unknown := strings.ReplaceAll(r.Path, ":id", id.Named("unknown").UUID())
-	for _, p := range []string{unknown, path(r), strings.ReplaceAll(r.Path, ":id", "%ff"), strings.ReplaceAll(r.Path, ":id", "%00")} {
+	unknown := w.Surface.IDs.Write(id.Named("unknown"))
+	for _, p := range []string{with(r, unknown), path(r), with(r, "%ff"), with(r, "%00")} {
 		call := Call{Path: p, Token: w.Token}
 		if w.takesBody(r) {
 			call.Body = "{}"
@@ -81,7 +82,7 @@ func (w Walk) brokenBody(t *testing.T, r web.Route) {
 	if !w.takesBody(r) {
 		t.Skip("the row takes no body")
 	}
-	call := Call{Path: strings.ReplaceAll(r.Path, ":id", w.Known), Token: w.Token}
+	call := Call{Path: with(r, w.Known[r.Thing.Kind]), Token: w.Token}
 	if r.Access.Public {
 		call.Token = ""
 	}
@@ -102,11 +103,13 @@ func (w Walk) brokenKey(t *testing.T, r web.Route) {
 	if !r.Handler.Repeats() {
 		t.Error("the row can't show anew what it has made: make it with web.Make")
 	}
-	call := Call{Path: strings.ReplaceAll(r.Path, ":id", w.Known), Token: w.Token, Body: "{}"}
+	call := Call{Path: with(r, w.Known[r.Thing.Kind]), Token: w.Token, Body: "{}"}
 	for _, key := range []string{"", "\x7f", "é", strings.Repeat("k", 256)} {
 		call.Header = map[string]string{"Idempotency-Key": key}
 		w.refused(t, r, call, http.StatusBadRequest)
 	}
+	call.Header, call.Body = map[string]string{"Idempotency-Key": "k"}, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`
+	w.refused(t, r, call, http.StatusRequestEntityTooLarge)
 }
 
 // noRow asks for paths that the surface owns and has no row for, and for methods that a path has not.
@@ -146,7 +149,14 @@ func (w Walk) takesBody(r web.Route) bool {
 }
 
 // path fills in what is no id.
-func path(r web.Route) string { return strings.ReplaceAll(r.Path, ":id", "no-id") }
+func path(r web.Route) string { return with(r, "no-id") }
+
+var parameters = regexp.MustCompile(`:\w+`)
+
+// with fills in something for each parameter.
+func with(r web.Route, value string) string {
+	return parameters.ReplaceAllLiteralString(r.Path, value)
+}
 
 // IsObject tells whether a text is a JSON object with exactly the given keys.
 func IsObject(text string, keys ...string) bool {
