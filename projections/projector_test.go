@@ -192,7 +192,7 @@ func TestQuestionsForOtherReadModels(t *testing.T) {
 	w.exec(`create schema gesta_read create table users (id uuid)`)
 	users := projections.Users{DB: &postgres.Lookups{Pool: w.reads}, Realm: "r"}
 	var fault *domain.Fault
-	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
+	if _, err := users.List(t.Context(), projections.Query{Page: projections.Page{Number: 1, Size: 10}}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 	w := newWorld(t)
 	users := projections.Users{DB: &postgres.Lookups{Pool: w.reads}, Realm: "r"}
 	var fault *domain.Fault
-	if _, err := users.List(t.Context(), projections.Page{Number: 1, Size: 10}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
+	if _, err := users.List(t.Context(), projections.Query{Page: projections.Page{Number: 1, Size: 10}}); !errors.As(err, &fault) || fault.Kind != domain.Unavailable {
 		t.Errorf("%v", err)
 	}
 	if position, err := projections.Checkpoint(w.reads, "")(t.Context()); position != (projections.Standing{}) || err != nil {

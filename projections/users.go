@@ -115,15 +115,8 @@ func (u Users) ByEmail(ctx context.Context, e value.Email) (User, error) {
 		u.Realm, e)
 }
 
-// UserList is one page of users and how many there are on all pages.
-type UserList struct {
-	Users []User
-	Page  Page
-	Total int
-}
-
-// List answers a page of all users, the oldest first.
-func (u Users) List(ctx context.Context, p Page) (UserList, error) {
-	page, err := pageOf[User](ctx, u.DB, userList, Query{Scope: u.Realm, Page: p})
-	return UserList{Users: page.Rows, Page: p, Total: page.Total}, err
+// List answers a page of the users, the oldest first, that may be filtered by role and active.
+func (u Users) List(ctx context.Context, q Query) (Paged[User], error) {
+	q.Scope = u.Realm
+	return pageOf[User](ctx, u.DB, userList, q)
 }

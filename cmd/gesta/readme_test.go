@@ -122,9 +122,11 @@ func TestTheHardenedProfile(t *testing.T) {
 			t.Errorf("%s is not limited", row)
 		}
 	}
-	off, err := parse(t, "--profile", "hardened", "--rate-limits", "accounts POST /auth/login=off").limits(surfaces)
-	if got := off.Unlimited(surfaces); err != nil || len(got) != 1 || got[0] != "accounts POST /auth/login" {
-		t.Errorf("switched off: %v %v", got, err)
+	for _, row := range []string{"accounts POST /auth/login", "accounts POST /auth/login#account"} {
+		off, err := parse(t, "--profile", "hardened", "--rate-limits", row+"=off").limits(surfaces)
+		if got := off.Unlimited(surfaces); err != nil || len(got) != 1 || got[0] != row {
+			t.Errorf("switched off: %v %v", got, err)
+		}
 	}
 }
 

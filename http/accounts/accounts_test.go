@@ -159,6 +159,9 @@ func TestTheExchangesOfUsers(t *testing.T) {
 	}
 	client.Say(t, "list", webtest.Call{Method: "GET", Path: "/users", Token: owner})
 	client.Say(t, "second page", webtest.Call{Method: "GET", Path: "/users?page=2&page_size=1", Token: owner})
+	client.Say(t, "those of one role", webtest.Call{Method: "GET", Path: "/users?role=CU", Token: owner})
+	client.Say(t, "those of one role who may not sign in", webtest.Call{Method: "GET", Path: "/users?role=CU&is_active=false", Token: owner})
+	client.Say(t, "no role", webtest.Call{Method: "GET", Path: "/users?role=XX&is_active=1", Token: owner})
 	client.Say(t, "no page", webtest.Call{Method: "GET", Path: "/users?page=0&page_size=101", Token: owner})
 	client.Say(t, "list as a customer", webtest.Call{Method: "GET", Path: "/users", Token: user})
 	client.Say(t, "change phone and address", put(userID, user, map[string]string{"phone": "+1", "email": "new@example.com"}))

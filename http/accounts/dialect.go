@@ -80,9 +80,7 @@ func showUser(u projections.User) user {
 	}
 }
 
-func showUsers(l projections.UserList) web.List[user] {
-	return web.ListOf(l.Users, l.Page, l.Total, showUser)
-}
+func showUsers(p projections.Paged[projections.User]) web.List[user] { return web.ListOf(p, showUser) }
 
 // tokens are what a refresh gives.
 type tokens struct {

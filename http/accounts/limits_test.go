@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gesta/http/web"
+	"gesta/http/web/webtest"
 )
 
 // Who guesses at one account from many addresses is refused in the same words whether or not there is such an account,
@@ -44,5 +45,25 @@ func TestGuessesAtAnAccountAreCounted(t *testing.T) {
 	}
 	if w := signIn("user@example.com", example["password"]); w.Code != 429 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+// Whoever has somebody's token still has to know the password to change it, and can't guess at that from everywhere.
+func TestGuessesAtACurrentPasswordAreCounted(t *testing.T) {
+	t.Parallel()
+	stack, client, surface := start(t)
+	id, token, _ := register(t, client, "user@example.com", "CU", "")
+	stack.Limits = web.Limits{"accounts PUT /users/:id#account": {Requests: 3, Per: 24 * time.Hour}}
+	limited := stack.Client(t, surface)
+	put := func(body map[string]string) int {
+		return limited.Do(t, webtest.Call{Method: "PUT", Path: "/users/" + id, Token: token, Body: body}).Status
+	}
+	for i, want := range []int{400, 400, 400, 429} {
+		if status := put(map[string]string{"password": "password456", "current_password": "a wrong one"}); status != want {
+			t.Errorf("%d: %d", i, status)
+		}
+	}
+	if status := put(map[string]string{"phone": "+1"}); status != 200 {
+		t.Errorf("what takes no password: %d", status)
 	}
 }

@@ -47,7 +47,7 @@ func (a api) routes() []web.Route {
 	return []web.Route{
 		web.Post("/users", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.Register, a.Identity.Registered, showChanged)).
 			Does("Register a user").Refuses(400, 401, 403, 409).TakesCredential().Of(user),
-		web.Get("/users", staff, web.Handle(web.Pages(20, 100), a.Users.List, showUsers)).
+		web.Get("/users", staff, web.Handle(web.Lists(20, 100, byRole, byActive), a.Users.List, showUsers)).
 			Does("List users").Refuses(400, 401, 403),
 		web.Get("/users/by-email", web.SignedIn, web.Handle(web.Reads(a.address).Asks(address), a.byEmail, showUser)).
 			Does("Find a user by e-mail").Refuses(400, 401, 404),
@@ -65,6 +65,12 @@ func (a api) routes() []web.Route {
 			Does("End the session").Answers(204).Refuses(401).OfSession(),
 	}
 }
+
+// What users are filtered by.
+var (
+	byRole   = web.Filter{Column: "role", Param: web.Param{Name: "role", Text: "Only users of this role.", Enum: []string{"BO", "CU"}}}
+	byActive = web.Filter{Column: "active", Param: web.Param{Name: "is_active", Text: "Only users who may sign in, or may not.", Boolean: true}}
+)
 
 // registration asks for an account.
 type registration struct {

@@ -72,7 +72,7 @@ var shop = web.Surface{
 		},
 	},
 	Routes: []web.Route{
-		web.Get("/things", web.Anyone, web.Handle(web.Pages(20, 100), nothing[projections.Page, web.List[thing]], same[web.List[thing]])).Does("List things"),
+		web.Get("/things", web.Anyone, web.Handle(web.Lists(20, 100, web.Filter{Column: "sort", Param: web.Param{Name: "sort", Text: "Only of a sort.", Enum: []string{"big", "small"}}}), nothing[projections.Query, web.List[thing]], same[web.List[thing]])).Does("List things"),
 		web.Get("/things/:id", web.SignedIn, web.Handle(web.Reads(asked), nothing[string, thing], same[thing])).Does("Find a thing").Of("shop.thing"),
 		web.Post("/things/:id/offers", web.Only("BO"), web.Handle(web.Takes(takes[offer]), nothing[offer, thing], same[thing])).Does("Offer a thing").Refuses(404),
 		web.Delete("/things/:id", web.Only("BO", "CU"), web.Do(web.Reads(asked), func(context.Context, string) error { return nil })).Does("Take a thing back").Of("shop.thing"),

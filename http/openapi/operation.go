@@ -136,6 +136,12 @@ func querySchema(p web.Param) map[string]any {
 	if p.Format != "" {
 		schema["format"] = p.Format
 	}
+	if p.Enum != nil {
+		schema["enum"] = p.Enum
+	}
+	if p.Boolean {
+		schema["type"] = "boolean"
+	}
 	if p.Most > 0 {
 		maps.Copy(schema, map[string]any{"type": "integer", "minimum": p.Least, "maximum": p.Most})
 		if !p.Required {

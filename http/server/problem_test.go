@@ -24,7 +24,7 @@ func TestWhoAsksForProblemsGetsThem(t *testing.T) {
 		get("/things/away", func(*web.Request) (any, error) { return nil, domain.ErrUnavailable }),
 		get("/things/tea", func(*web.Request) (any, error) { return nil, brew }),
 		get("/things/often", things),
-		web.Get("/things/pages", web.Anyone, web.Handle(web.Pages(1, 2), nil, showNothing)),
+		web.Get("/things/pages", web.Anyone, web.Handle(web.Lists(1, 2), nil, showNothing)),
 		web.Get("/things/mine", web.SignedIn, does(things)),
 		post(readBody))
 	own := s.Surfaces[0].Dialect.Fault

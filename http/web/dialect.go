@@ -42,10 +42,10 @@ type List[T any] struct {
 }
 
 // ListOf shows a page of a list, each item as show does.
-func ListOf[From, To any](items []From, p projections.Page, total int, show func(From) To) List[To] {
-	l := List[To]{Items: make([]To, len(items)), Page: p, Total: total}
-	for i, item := range items {
-		l.Items[i] = show(item)
+func ListOf[From, To any](p projections.Paged[From], show func(From) To) List[To] {
+	l := List[To]{Items: make([]To, len(p.Rows)), Page: p.Page, Total: p.Total}
+	for i, row := range p.Rows {
+		l.Items[i] = show(row)
 	}
 	return l
 }

@@ -61,8 +61,10 @@ type Reading[In any] struct {
 type Param struct {
 	Name, Text string
 	Required   bool
-	Format     string // such as "email"; "" for any text
-	Least      int    // of a number, which it is if there is a greatest one
+	Format     string   // such as "email"; "" for any text
+	Enum       []string // the words that there are; nil for any
+	Boolean    bool     // true or false
+	Least      int      // of a number, which it is if there is a greatest one
 	Most       int
 	Default    int
 }

@@ -60,11 +60,17 @@ func limitsOf(surfaces []Surface, of func(Route) Limit) Limits {
 	return limits
 }
 
-// Unlimited are the rows that take a credential and have no limit.
+// Unlimited are the rows that take a credential and have no limit, and those that name an account and have none for it.
 func (l Limits) Unlimited(surfaces []Surface) (rows []string) {
-	for row := range LimitCredentials(surfaces, Limit{Requests: 1}) {
-		if l[row].Requests == 0 {
-			rows = append(rows, row)
+	for _, s := range surfaces {
+		for _, r := range s.Routes {
+			switch row := s.row(r); {
+			case !r.Credential:
+			case l[row].Requests == 0:
+				rows = append(rows, row)
+			case r.Handler.account != nil && l.account(row).Requests == 0:
+				rows = append(rows, row+ofAccount)
+			}
 		}
 	}
 	slices.Sort(rows)

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -21,7 +19,6 @@ import (
 	"gesta/domain"
 	"gesta/domain/identity"
 	"gesta/domain/value"
-	"gesta/projections"
 )
 
 // Request is what a row reads from.
@@ -164,25 +161,3 @@ func (r *Request) Param(name string) string {
 
 // Query answers a parameter of the query; "" when it is not given.
 func (r *Request) Query(name string) string { return r.echo.QueryParam(name) }
-
-// Pages reads page and page_size, which default to the first page of the given size.
-func Pages(size, maxSize int) Reading[projections.Page] {
-	page := Param{Name: "page", Text: "The page, counted from 1.", Least: 1, Most: math.MaxInt32, Default: 1}
-	pageSize := Param{Name: "page_size", Text: "How many items a page has.", Least: 1, Most: maxSize, Default: size}
-	return Reads(func(r *Request) (projections.Page, error) {
-		var f Fields
-		return projections.Page{Number: r.number(&f, page), Size: r.number(&f, pageSize)}, f.in(ErrQuery)
-	}).Asks(page, pageSize)
-}
-
-func (r *Request) number(f *Fields, p Param) int {
-	text := r.Query(p.Name)
-	if text == "" {
-		return p.Default
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < p.Least || n > p.Most {
-		f.Refuse(p.Name, fmt.Sprintf("must be a number from %d to %d", p.Least, p.Most))
-	}
-	return n
-}

@@ -182,14 +182,19 @@ func (c *Checker) checkParameter(o operation, p map[string]any, at pointer, r *h
 	return c.checkText("parameter "+name, p, at, value)
 }
 
-// checkText checks what is written as text and may stand for a number.
+// checkText checks what is written as text and may stand for a number or a truth.
 func (c *Checker) checkText(what string, of map[string]any, at pointer, text string) error {
 	var value any = text
 	schema, _ := of["schema"].(map[string]any)
-	if schema["type"] == "integer" || schema["type"] == "number" {
+	switch schema["type"] {
+	case "integer", "number":
 		value = json.Number(text)
 		if _, err := strconv.ParseFloat(text, 64); err != nil {
 			return fmt.Errorf("%s: %q is no number", what, text)
+		}
+	case "boolean":
+		if text == "true" || text == "false" {
+			value = text == "true"
 		}
 	}
 	if err := c.checkValue(c.open, at.to("schema"), value); err != nil {
