@@ -196,6 +196,7 @@ func TestTheExchangesOfProblems(t *testing.T) {
 	say("no JSON", post("/users", "{"))
 	say("everything wrong", post("/users", map[string]string{"email": "x", "password": "short", "role": "XX"}))
 	say("a number for an address", post("/users", `{"email":1234567.5}`))
+	say("other things for texts", post("/users", `{"email":1,"password":"x","phone":[],"role":{}}`))
 	say("an address that is taken", post("/users", with(map[string]string{"email": "owner@example.com"})))
 	say("a form", webtest.Call{Method: "POST", Path: "/users", Type: "application/x-www-form-urlencoded", Body: "email=x"})
 	say("no token", webtest.Call{Method: "GET", Path: "/users"})

@@ -102,7 +102,7 @@ func TestParseLimits(t *testing.T) {
 	if err != nil || got["s POST /a"] != (web.Limit{}) || got.Longest() != 0 {
 		t.Errorf("a row that is off: %v %v", got, err)
 	}
-	for _, text := range []string{"x", "s POST /a=5", "s POST /a=0/1m", "s POST /a=5/1ms", "POST /a=5/1m", "s POST /a=x/1m", "s POST /c=5/1m", "s POST /a=1/25h", "s POST /c=off", "s POST /a#account=5/1m", "s POST /a", "s POST /a=on"} {
+	for _, text := range []string{"x", "s POST /a=5", "s POST /a=0/1m", "s POST /a=5/1ms", "s POST /a=5/1500ms", "POST /a=5/1m", "s POST /a=x/1m", "s POST /c=5/1m", "s POST /a=1/25h", "s POST /c=off", "s POST /a#account=5/1m", "s POST /a", "s POST /a=on"} {
 		if _, err := web.ParseLimits(text, nil, surfaceOf("/a", "/b")); err == nil {
 			t.Errorf("%q is taken", text)
 		}

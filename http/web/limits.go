@@ -103,7 +103,7 @@ func parseLimit(item string) (row string, l Limit, err error) {
 	row, rate, _ := strings.Cut(item, "=")
 	row = strings.TrimSpace(row)
 	if l, err = parseRate(strings.TrimSpace(rate)); err != nil || len(strings.Fields(row)) != 3 {
-		return "", l, fmt.Errorf("%q is no rate limit such as \"<surface> POST /auth/login=5/1m\", of at least 1/1s and at most %s", item, MaxWindow)
+		return "", l, fmt.Errorf("%q is no rate limit such as \"<surface> POST /auth/login=5/1m\", of whole seconds, at most %s", item, MaxWindow)
 	}
 	return row, l, nil
 }
@@ -119,7 +119,7 @@ func parseRate(text string) (l Limit, err error) {
 	if l.Per, err = time.ParseDuration(per); err != nil {
 		return l, err
 	}
-	if l.Requests < 1 || l.Per < time.Second || l.Per > MaxWindow {
+	if l.Requests < 1 || l.Per < time.Second || l.Per%time.Second != 0 || l.Per > MaxWindow {
 		return l, strconv.ErrRange
 	}
 	return l, nil

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -101,17 +104,46 @@ func Decode(body []byte, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return ErrBody.In(domain.Field{Name: wrong.Field, Text: "must not be " + kindOf(wrong)})
+		return ErrBody.In(mistyped(body, into, *wrong)...)
 	case err != nil:
 		return ErrBody
 	}
 	return nil
 }
 
+// manyFields are more than any body has that means well.
+const manyFields = 100
+
+// mistyped are the fields of an object that hold what they can't, each with the first thing that is wrong in it; the
+// decoder tells of the first field alone.
+func mistyped(body []byte, into any, first json.UnmarshalTypeError) (all []domain.Field) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil || len(fields) > manyFields {
+		return []domain.Field{wrongType(first)}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		alone, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		if err == nil {
+			err = json.Unmarshal(alone, reflect.New(reflect.TypeOf(into).Elem()).Interface())
+		}
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			all = append(all, wrongType(*wrong))
+		}
+	}
+	return all
+}
+
+func wrongType(wrong json.UnmarshalTypeError) domain.Field {
+	return domain.Field{Name: wrong.Field, Text: "must not be " + kindOf(wrong)}
+}
+
 // kindOf says what a field was given instead, and not the number itself, which may be of any length.
-func kindOf(wrong *json.UnmarshalTypeError) string {
+func kindOf(wrong json.UnmarshalTypeError) string {
 	if kind, _, said := strings.Cut(wrong.Value, " "); said {
 		return "such a " + kind
+	}
+	if strings.ContainsAny(wrong.Value[:1], "ao") { // array, object
+		return "an " + wrong.Value
 	}
 	return "a " + wrong.Value
 }

@@ -169,7 +169,9 @@ func (r *Request) isFresh(is string) (bool, error) {
 // unweighted takes weak tags for good enough, as If-None-Match does.
 func unweighted(tags []string) []string {
 	for i, t := range tags {
-		tags[i] = strings.TrimPrefix(t, weak)
+		if strings.HasPrefix(t, weak+`"`) {
+			tags[i] = t[len(weak):]
+		}
 	}
 	return tags
 }
