@@ -25,11 +25,14 @@ lint: lint-openapi
 	$(TOOL) staticcheck ./...
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 
-# The document that describes the APIs. It takes Node and npm, which fetches the linter once.
-REDOCLY := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0
-lint-openapi:
+# The document that describes the APIs. It takes Node and npm, which fetches the linter once: the one of the lockfile.
+REDOCLY := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true tools/openapi/node_modules/.bin/redocly
+lint-openapi: tools/openapi/node_modules/.package-lock.json
 	@mkdir -p bin && go run ./cmd/gesta docs openapi >bin/openapi.json
-	@$(REDOCLY) lint --config tools/redocly.yaml bin/openapi.json
+	@findings=$$($(REDOCLY) lint --config tools/openapi/redocly.yaml bin/openapi.json 2>&1) || { echo "$$findings"; exit 1; }
+
+tools/openapi/node_modules/.package-lock.json: tools/openapi/package-lock.json
+	@cd tools/openapi && npm ci --loglevel=error >/dev/null
 
 # Each fuzz target for a while; `make test` runs their corpora only.
 FUZZTIME ?= 20s

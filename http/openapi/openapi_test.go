@@ -243,6 +243,23 @@ func TestADocumentSaysHowARowRefuses(t *testing.T) {
 	}
 }
 
+// An example would be of another type than its schema.
+func TestOnlyParametersThatAreTextHaveExamples(t *testing.T) {
+	t.Parallel()
+	filtered := shop
+	filtered.Routes = []web.Route{web.Get("/things", web.Anyone, web.Handle(web.Lists(20, 100,
+		web.Filter{Column: "sort", Param: web.Param{Name: "sort"}}, web.Filter{Column: "new", Param: web.Param{Name: "new", Boolean: true}},
+	), nothing[projections.Query, web.List[thing]], same[web.List[thing]])).Does("List things")}
+	filtered.Exchanges = fstest.MapFS{"wire/x.txt": {Data: []byte("# some\nGET /things?sort=big&new=true&page_size=5\n\n200 OK\n")}}
+	d, _ := describe(t, filtered)
+	parameters := []string{"paths", "/things", "get", "parameters"}
+	for i, want := range []string{`"page"`, `"page_size"`, `"sort"`, `"new"`} {
+		d.says(want, append(parameters, strconv.Itoa(i), "name")...)
+		example := map[string]string{`"sort"`: `"big"`}[want]
+		d.says(example, append(parameters, strconv.Itoa(i), "example")...)
+	}
+}
+
 func TestExamplesAreWhatTestsHaveSeen(t *testing.T) {
 	t.Parallel()
 	d, _ := describe(t, shop)

@@ -119,11 +119,11 @@ func parameter(name string, in openapi31.ParameterIn, text string, required bool
 	return openapi31.ParameterOrReference{Parameter: &p}
 }
 
-// query shows with a parameter the first value that the row has taken well, if it is no number.
+// query shows with a parameter the first value that the row has taken well, if it is text.
 func (s surface) query(r web.Route, p web.Param) openapi31.ParameterOrReference {
 	described := parameter(p.Name, openapi31.ParameterInQuery, p.Text, p.Required, querySchema(p))
 	for _, e := range s.of(r) {
-		if e.query.Has(p.Name) && e.status < http.StatusBadRequest && p.Most == 0 {
+		if e.query.Has(p.Name) && e.status < http.StatusBadRequest && p.Most == 0 && !p.Boolean {
 			described.Parameter.WithExample(e.query.Get(p.Name))
 			break
 		}
