@@ -44,7 +44,8 @@ func TestTags(t *testing.T) {
 	}{
 		{"If-None-Match", strong, 304},
 		{"If-None-Match", "W/" + strong, 304},
-		{"If-None-Match", "*", 304}, {"If-None-Match", "W/*", 200},
+		{"If-None-Match", "*", 304},
+		{"If-None-Match", "W/*", 200},
 		{"If-None-Match", `"3-00000000", ` + strong, 304},
 		{"If-None-Match", `"3-00000000"`, 200},
 		{"If-None-Match", "", 200},
