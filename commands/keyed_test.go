@@ -27,16 +27,7 @@ func counting(ctx context.Context, x *commands.Executor, r commands.Request, c c
 
 // processes are two over one store.
 func processes(t *testing.T, f func(t *testing.T, s eventstore.Store, one, two *commands.Executor)) {
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		s := &memory.Store{}
-		f(t, s, executor(t, s), executor(t, s))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		s := postgresStore(t, nil)
-		f(t, s, executor(t, s), executor(t, s))
-	})
+	onStores(t, func(t *testing.T, s eventstore.Store) { f(t, s, executor(t, s), executor(t, s)) })
 }
 
 func TestWhatIsAskedAgainHappensOnce(t *testing.T) {

@@ -53,16 +53,20 @@ func (p *population) get(u identity.UserID) identity.User {
 
 // stores runs a test over both kinds of store, with two processes.
 func stores(t *testing.T, f func(t *testing.T, s eventstore.Store, one, two *population)) {
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		s := &memory.Store{}
-		f(t, s, populate(t, s), populate(t, s))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		s := postgresStore(t, nil)
-		f(t, s, populate(t, s), populate(t, s))
-	})
+	onStores(t, func(t *testing.T, s eventstore.Store) { f(t, s, populate(t, s), populate(t, s)) })
+}
+
+// onStores runs a test on each kind of store.
+func onStores(t *testing.T, f func(*testing.T, eventstore.Store)) {
+	for name, open := range map[string]func(*testing.T) eventstore.Store{
+		"memory":   func(*testing.T) eventstore.Store { return &memory.Store{} },
+		"postgres": func(t *testing.T) eventstore.Store { return postgresStore(t, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, open(t))
+		})
+	}
 }
 
 func TestWhoIsForgottenIsNobodyAnyMore(t *testing.T) {
