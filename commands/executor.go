@@ -114,6 +114,9 @@ func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream)
 
 // StateAt is the state that a stream had at a version.
 func StateAt[S domain.State[S]](ctx context.Context, x *Executor, at Revision) (state S, err error) {
+	if at.Version < 1 {
+		return state, fmt.Errorf("commands: %s has no version %d", at.Stream, at.Version)
+	}
 	revises, revision := domain.Revises[S](), int64(0)
 	for version := int64(0); version < at.Version; {
 		events, err := x.Store.ReadStream(ctx, at.Stream, version, int(min(page, at.Version-version)))

@@ -75,6 +75,9 @@ func (m Made) MarshalJSON() ([]byte, error) {
 func (m *Made) UnmarshalJSON(text []byte) error {
 	var in struct{ Made []spelled }
 	err := json.Unmarshal(text, &in)
+	if in.Made == nil {
+		err = errors.Join(err, errors.New("commands: a record without what was made"))
+	}
 	for _, one := range in.Made {
 		s, bad := domain.ParseStream(one.Stream)
 		m.Streams, err = append(m.Streams, Revision{s, one.Version}), errors.Join(err, bad)
@@ -101,9 +104,9 @@ func (x *Executor) Repeat(ctx context.Context, r Request, do func(context.Contex
 	if err == nil || o.spent {
 		return made, false, err
 	}
-	// What was refused may have been done meanwhile, by the same request at another process.
-	done, again, lost := x.made(ctx, o)
-	if first := (*eventstore.Repeated)(nil); again || errors.Is(lost, ErrKeyReused) || errors.As(err, &first) {
+	// What was refused may have been done meanwhile, by the same request at another process: without knowing that,
+	// nothing is certain.
+	if done, again, lost := x.made(ctx, o); again || lost != nil {
 		return done, again, lost
 	}
 	return made, false, err

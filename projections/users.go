@@ -53,6 +53,8 @@ var UsersProjection = Projection{
 		);
 		create index on users (realm, email);
 		create index on users (realm, id);
+		create index on users (realm, role, id);
+		create index on users (realm, active, id);
 		` + userList.CountsTable(),
 	Personal: []Personal{{Table: "users", Key: "id", Subject: "id", Columns: []string{"email", "phone"}, Version: "version"}},
 	Rules: []Rule{

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gesta/commands"
 	"gesta/domain/identity"
@@ -143,11 +144,14 @@ func elsewhere(i *commands.Identity, realm identity.Realm) web.Surface {
 	again := func(_ context.Context, c commands.Change, _ commands.Made) (key, error) {
 		return key{ID: c.User.String()}, nil
 	}
+	prices := web.Reads(func(*web.Request) (map[string]int, error) { return map[string]int{"tea": 3}, nil })
+	same := func(_ context.Context, p map[string]int) (map[string]int, error) { return p, nil }
 	s := accounts.New(accounts.App{Identity: i}, realm)
 	s.Prefixes, s.Exchanges, s.Routes = []string{"/elsewhere"}, nil, []web.Route{
 		web.Put("/elsewhere/me", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)).OfCaller("identity.user"),
 		web.Put("/elsewhere/users/:user_id", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)).OfParam("identity.user", "user_id"),
 		web.Put("/elsewhere/any", web.SignedIn, web.Handle(web.Takes(change), i.Change, phone)),
+		web.Get("/elsewhere/prices", web.Anyone, web.Handle(prices, same, func(p map[string]int) map[string]int { return p })).Cacheable(time.Hour),
 		web.Post("/elsewhere/keys", web.SignedIn, web.Make(web.Takes(change), make, again, func(k key) key { return k })).SaysSecrets(),
 	}
 	return s
@@ -174,6 +178,14 @@ func TestMannersAreColumns(t *testing.T) {
 	}
 	if a := other.Do(t, given("If-Match", "*", webtest.Call{Method: "PUT", Path: "/elsewhere/any", Token: token, Body: "{}"})); a.Status != 412 {
 		t.Errorf("%d %s", a.Status, a.Text)
+	}
+	price := webtest.Call{Method: "GET", Path: "/elsewhere/prices", Header: map[string]string{"X-Request-Id": "mine"}}
+	kept := other.Do(t, price)
+	if kept.Status != 200 || kept.Header.Get("Cache-Control") != "public, max-age=3600" || other.Do(t, given("If-None-Match", kept.Header.Get("ETag"), price)).Status != 304 {
+		t.Errorf("%d %v", kept.Status, kept.Header)
+	}
+	if a := other.Do(t, given("If-Match", `"x"`, price)); a.Status != 412 {
+		t.Errorf("%d %v", a.Status, a.Header)
 	}
 	for _, secret := range []bool{true, false} {
 		call := under("k", post("/elsewhere/keys", map[string]string{"phone": "1"}))

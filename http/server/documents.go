@@ -68,10 +68,10 @@ func (d Document) serve() echo.HandlerFunc {
 				body, is = zipped, tag[:len(tag)-1]+`-gzip"` // Each tag stands for its own bytes.
 			}
 		}
-		h.Set("ETag", is)
 		if body == nil {
 			return d.unzip(c)
 		}
+		h.Set("ETag", is)
 		http.ServeContent(c.Response(), c.Request(), "", time.Time{}, bytes.NewReader(body))
 		return nil
 	}

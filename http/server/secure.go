@@ -1,10 +1,8 @@
 package server
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -36,31 +34,3 @@ func guard(next echo.HandlerFunc) echo.HandlerFunc {
 
 // isTLS tells whether the request came by TLS, to us or to a proxy that is believed.
 func isTLS(c echo.Context) bool { return c.Scheme() == "https" }
-
-// personal are headers that tell of one request: others must not find them in a cache.
-var personal = []string{
-	requestID, clientRequestID, "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-}
-
-// cacheable lets anybody keep what a row shows, and what it shows alone, for a while; but not what it shows to who
-// says who that is.
-func cacheable(next echo.HandlerFunc, age time.Duration) echo.HandlerFunc {
-	control := fmt.Sprintf("public, max-age=%d", int(age.Seconds()))
-	return func(c echo.Context) error {
-		a := c.Response()
-		a.Header().Add("Vary", echo.HeaderAuthorization)
-		if c.Request().Header.Get(echo.HeaderAuthorization) != "" {
-			return next(c)
-		}
-		a.Before(func() {
-			if a.Status != http.StatusOK && a.Status != http.StatusNotModified {
-				return
-			}
-			a.Header().Set("Cache-Control", control)
-			for _, name := range personal {
-				a.Header().Del(name)
-			}
-		})
-		return next(c)
-	}
-}

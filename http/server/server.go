@@ -73,15 +73,11 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 	}
 }
 
-// serve answers a row's requests, in gzip where no token is in the answer, and lets caches have what they may
-// keep.
+// serve answers a row's requests, in gzip where no token is in the answer.
 func (s *Server) serve(surface web.Surface, route web.Route) echo.HandlerFunc {
 	h := s.Host.Serve(surface, route)
 	if !route.Secret {
 		h = compressed(h)
-	}
-	if route.Kept() {
-		h = cacheable(h, route.MaxAge)
 	}
 	return h
 }

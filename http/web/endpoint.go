@@ -51,14 +51,16 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		fresh, err := r.isFresh(tag)
+		if err != nil {
+			return err
+		}
+		r.keep(c.Response().Header())
 		if tag != "" {
-			fresh, err := r.isFresh(tag)
-			if err != nil {
-				return err
-			}
-			if c.Response().Header().Set("ETag", tag); fresh {
-				return c.NoContent(http.StatusNotModified)
-			}
+			c.Response().Header().Set("ETag", tag)
+		}
+		if fresh {
+			return c.NoContent(http.StatusNotModified)
 		}
 		return s.Dialect.show(c.Response(), route.Status, answer.Shown)
 	}

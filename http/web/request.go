@@ -130,6 +130,9 @@ func mistyped(body []byte, into any, first json.UnmarshalTypeError) (all []domai
 			all = append(all, wrongType(*wrong))
 		}
 	}
+	if len(all) == 0 { // It stands there twice.
+		all = []domain.Field{wrongType(first)}
+	}
 	return all
 }
 

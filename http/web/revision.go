@@ -68,7 +68,7 @@ func (r *Request) tagOf(a Answer, receipt *commands.Receipt) (string, error) {
 	switch {
 	case a.Shown == nil:
 		return "", nil
-	case known && r.route.Kept():
+	case known && r.isKept():
 		return weak + r.tag(rev), nil
 	case known:
 		return r.tag(rev), nil
@@ -149,7 +149,7 @@ func (r *Request) provide() error {
 			is := `"` + state(thing.ID, version) + "-"
 			return (match == nil || haveState(match, is)) && !haveState(unweighted(none), is)
 		})
-	case match != nil && !r.route.Thing.IsNamed(): // What is named wrongly is refused by whoever reads it.
+	case match != nil:
 		return commands.ErrOutdated
 	}
 	return nil
@@ -157,10 +157,10 @@ func (r *Request) provide() error {
 
 // isFresh tells whether the client has what would be shown, and refuses where it asks for another one.
 func (r *Request) isFresh(is string) (bool, error) {
-	if !r.isRead() {
+	if !r.isRead() || is == "" {
 		return false, nil
 	}
-	if match := r.tags("If-Match"); match != nil && !matches(match, is) {
+	if match := r.tags("If-Match"); match != nil && !matches(match, strings.TrimPrefix(is, weak)) {
 		return false, commands.ErrOutdated
 	}
 	return matches(unweighted(r.tags("If-None-Match")), strings.TrimPrefix(is, weak)), nil

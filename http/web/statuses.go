@@ -41,8 +41,10 @@ func (s Surface) Statuses(r Route) []int {
 	return slices.Compact(all)
 }
 
-// Conditional tells whether a row shows something single that may still be what the client has.
-func (r Route) Conditional() bool { return r.Method == http.MethodGet && r.Handler.Revised }
+// Conditional tells whether a row shows something that may still be what the client has.
+func (r Route) Conditional() bool {
+	return r.Method == http.MethodGet && r.Handler.Revised || r.Kept() && r.Handler.Shown != nil
+}
 
 // Changes tells whether a row changes something single, which may not be any more what the client believes it to be.
 func (r Route) Changes() bool {

@@ -40,6 +40,7 @@ func (w Walk) Run(t *testing.T) {
 			t.Run("unknown id", func(t *testing.T) { w.unknownID(t, route) })
 			t.Run("broken body", func(t *testing.T) { w.brokenBody(t, route) })
 			t.Run("broken key", func(t *testing.T) { w.brokenKey(t, route) })
+			t.Run("outdated", func(t *testing.T) { w.outdated(t, route) })
 		})
 	}
 	t.Run("paths without a row", w.noRow)
@@ -110,6 +111,18 @@ func (w Walk) brokenKey(t *testing.T, r web.Route) {
 	}
 	call.Header, call.Body = map[string]string{"Idempotency-Key": "k"}, `{"x":"`+strings.Repeat("x", 1<<20)+`"}`
 	w.refused(t, r, call, http.StatusRequestEntityTooLarge)
+}
+
+// outdated asks for a change of what has changed.
+func (w Walk) outdated(t *testing.T, r web.Route) {
+	if !r.Changes() {
+		t.Skip("the row changes nothing single")
+	}
+	call := Call{Path: with(r, w.Known[r.Thing.Kind]), Token: w.Token, Header: map[string]string{"If-Match": `"0-00000000-00000000"`}}
+	if w.takesBody(r) {
+		call.Body = "{}"
+	}
+	w.refused(t, r, call, http.StatusPreconditionFailed, http.StatusBadRequest)
 }
 
 // noRow asks for paths that the surface owns and has no row for, and for methods that a path has not.
