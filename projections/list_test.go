@@ -154,6 +154,8 @@ func TestCostOfAPage(t *testing.T) {
 	t.Parallel()
 	small, large := listed(t, 4000), listed(t, 40_000)
 	here := projections.Query{Scope: "here"}
+	nobody := projections.Query{Scope: "here", Filters: []projections.Filter{filter("role", "BO")}}
+	inactive := projections.Query{Scope: "here", Filters: []projections.Filter{filter("active", false)}}
 	bySize := projections.Query{Scope: "here", Sort: projections.Sort{By: "size"}}
 	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
 		for _, c := range []struct {
@@ -169,6 +171,9 @@ func TestCostOfAPage(t *testing.T) {
 			{thingList, bySize, 100, 130},
 			{projections.UsersPages, here, 1, 100},
 			{projections.UsersPages, here, 100, 130},
+			{projections.UsersPages, nobody, 1, 100},
+			{projections.UsersPages, inactive, 1, 100},
+			{projections.UsersPages, inactive, 20, 130},
 		} {
 			c.query.Page = projections.Page{Number: c.number, Size: 20}
 			_, before := small.plan(c.list, c.query, mode)
