@@ -101,7 +101,7 @@ func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bo
 	if _, err = c.conn.Exec(ctx, `create table public.users (like gesta_read.users including indexes); set synchronous_commit = off`); err != nil {
 		return nil, err
 	}
-	rows, _ := c.conn.Query(ctx, `select id, email, phone, role, active, created_at, updated_at from gesta_read.users`) // Its error comes again.
+	rows, _ := c.conn.Query(ctx, `select id, email, phone, role, active, created_at, updated_at, version from gesta_read.users`) // Its error comes again.
 	c.rows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[projections.User])
 	return c, err
 }
@@ -136,7 +136,7 @@ func (c *catchUp) until(ctx context.Context, position int64) error {
 
 // project brings the read models back to the beginning, and lets the projector catch up.
 func (c *catchUp) project(ctx context.Context) (int, error) {
-	_, err := c.conn.Exec(ctx, `truncate gesta_read.users;
+	_, err := c.conn.Exec(ctx, `truncate gesta_read.users, gesta_read.users_counts;
 		update gesta_read.checkpoints set position = 0, event_id = '00000000-0000-0000-0000-000000000000'`)
 	if err != nil {
 		return 0, err
@@ -162,15 +162,16 @@ func (c *catchUp) upsertSome(ctx context.Context, rows []projections.User) error
 	var realms, emails, phones, roles []string
 	var active []bool
 	var created, updated []time.Time
+	var versions []int64
 	for _, u := range rows {
 		ids, realms, emails, phones = append(ids, u.ID), append(realms, realm), append(emails, u.Email), append(phones, u.Phone)
 		roles, active = append(roles, u.Role), append(active, u.Active)
-		created, updated = append(created, u.CreatedAt), append(updated, u.UpdatedAt)
+		created, updated, versions = append(created, u.CreatedAt), append(updated, u.UpdatedAt), append(versions, u.Version)
 	}
-	_, err := c.conn.Exec(ctx, `insert into public.users (id, realm, email, phone, role, active, created_at, updated_at)
-		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[], $8::timestamptz[])
+	_, err := c.conn.Exec(ctx, `insert into public.users (id, realm, email, phone, role, active, created_at, updated_at, version)
+		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[], $8::timestamptz[], $9::bigint[])
 		on conflict (id) do update set realm = excluded.realm, email = excluded.email, phone = excluded.phone, role = excluded.role,
-			active = excluded.active, created_at = excluded.created_at, updated_at = excluded.updated_at`,
-		ids, realms, emails, phones, roles, active, created, updated)
+			active = excluded.active, created_at = excluded.created_at, updated_at = excluded.updated_at, version = excluded.version`,
+		ids, realms, emails, phones, roles, active, created, updated, versions)
 	return err
 }
