@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -114,35 +115,15 @@ func State[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream)
 
 // StateAt is the state that a stream had at a version.
 func StateAt[S domain.State[S]](ctx context.Context, x *Executor, at Revision) (state S, err error) {
-	if at.Version < 1 {
-		return state, fmt.Errorf("commands: %s has no version %d", at.Stream, at.Version)
+	f, _, err := foldOn[S](ctx, x, at.Stream, folded{}, at.Version)
+	if err == nil && (at.Version < 1 || f.version != at.Version) {
+		err = fmt.Errorf("commands: %s has no version %d", at.Stream, at.Version)
 	}
-	revises, revision := domain.Revises[S](), int64(0)
-	for version := int64(0); version < at.Version; {
-		events, err := x.Store.ReadStream(ctx, at.Stream, version, int(min(page, at.Version-version)))
-		if err == nil && len(events) == 0 {
-			err = fmt.Errorf("commands: %s has no version %d", at.Stream, at.Version)
-		}
-		opened, failed := x.Vault.Decode(ctx, events...)
-		if err := errors.Join(err, failed); err != nil {
-			return state, unavailable(err)
-		}
-		for i, r := range events {
-			e, err := opened[i].Event, opened[i].Err
-			if err != nil {
-				return state, unavailable(err)
-			}
-			if version = r.Version; !domain.IsOf(at.Stream, e) {
-				continue
-			}
-			state = state.Evolve(e, r.OccurredAt)
-			if revises(e) {
-				revision = version
-			}
-		}
+	if err != nil {
+		return state, unavailable(err)
 	}
-	noteRevision(ctx, at.Stream, revision)
-	return state, nil
+	noteRevision(ctx, at.Stream, f.revision)
+	return f.state.(S), nil
 }
 
 // Do gathers what f decides on any number of streams into one append. It commits only if no stream
@@ -199,7 +180,7 @@ func load[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream) 
 	}
 	var forgotten []id.ID
 	for {
-		now, came, err := foldOn[S](ctx, x, s, f)
+		now, came, err := foldOn[S](ctx, x, s, f, math.MaxInt64)
 		if err != nil {
 			return folded{}, err
 		}
@@ -218,8 +199,10 @@ type news struct {
 	forgotten []id.ID // these persons
 }
 
-// foldOn folds what follows f.
-func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream, f folded) (now folded, n news, err error) {
+// foldOn folds what follows f, up to a version.
+func foldOn[S domain.State[S]](
+	ctx context.Context, x *Executor, s domain.Stream, f folded, upTo int64,
+) (now folded, n news, err error) {
 	state, _ := f.state.(S)
 	revises := domain.Revises[S]()
 	if f.holds == nil {
@@ -230,6 +213,7 @@ func foldOn[S domain.State[S]](ctx context.Context, x *Executor, s domain.Stream
 		if n.forked = forked; err != nil || forked {
 			return f, n, err
 		}
+		tail = tail[:min(int64(len(tail)), upTo-f.version)]
 		opened, err := x.Vault.Decode(ctx, tail...)
 		if err != nil {
 			return f, n, err
