@@ -140,11 +140,11 @@ func TestOfManyAtOnceOneIsMade(t *testing.T) {
 func TestWhoWaitsForTooLongIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := executor(t, &memory.Store{})
-		began, done := make(chan struct{}), make(chan error)
+		began, finish, done := make(chan struct{}), make(chan struct{}), make(chan error)
 		go func() {
 			_, _, err := x.Repeat(t.Context(), theRequest, func(context.Context) error {
 				close(began)
-				time.Sleep(3 * time.Second)
+				<-finish
 				return nil
 			})
 			done <- err
@@ -155,6 +155,7 @@ func TestWhoWaitsForTooLongIsToldSo(t *testing.T) {
 		if again || !errors.As(err, &f) || f != commands.ErrInProgress || f.Retry == 0 {
 			t.Errorf("%t %v", again, err)
 		}
+		close(finish)
 		must(t, <-done)
 		if _, again, err := counting(t.Context(), x, theRequest, count{stream("a"), 1, ""}); !again || err != nil {
 			t.Errorf("%t %v", again, err)
