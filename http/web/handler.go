@@ -152,13 +152,7 @@ func Make[In, Out, Shown any](
 func Do[In any](reading Reading[In], act func(context.Context, In) error) Handler {
 	return Handler{
 		Body: reading.body, Query: reading.query, account: reading.account(),
-		act: func(r *Request) (a Answer, err error) {
-			in, err := reading.read(r)
-			if err != nil {
-				return a, err
-			}
-			return a, act(r.Context(), in)
-		},
+		act:   handle(reading, func(ctx context.Context, in In) (any, error) { return nil, act(ctx, in) }, func(any) any { return nil }),
 		again: func(*Request, commands.Made) (a Answer, err error) { return a, nil },
 	}
 }

@@ -28,15 +28,14 @@ var errKey = &domain.Fault{Kind: domain.Invalid, Code: "invalid_idempotency_key"
 // maxKey is the longest key, in characters.
 const maxKey = 255
 
-// once acts, unless the request has a key under which that was done before: then it shows what came of it, as
-// that is now.
+// once acts, unless the request has a key under which that was done before: then it shows what came of it.
 func (h Host) once(r *Request) (answer Answer, err error) {
 	asked, keyed, err := r.keyed()
-	if err != nil || !keyed {
-		if err == nil {
-			answer, err = r.route.Handler.act(r)
-		}
+	switch {
+	case err != nil:
 		return answer, err
+	case !keyed:
+		return r.route.Handler.act(r)
 	}
 	made, again, err := h.Requests.Repeat(r.ctx, asked, func(ctx context.Context) (err error) {
 		defer func(was context.Context) { r.ctx = was }(r.ctx)
