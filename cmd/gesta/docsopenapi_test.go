@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,8 +43,12 @@ func TestEverythingIsDescribed(t *testing.T) {
 			Schemas map[string]struct{ Description string }
 		}
 	}
-	if err := json.Unmarshal([]byte(mustGesta(t, nil, "docs", "openapi")), &document); err != nil {
+	text := mustGesta(t, nil, "docs", "openapi")
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		t.Fatal(err)
+	}
+	if left := regexp.MustCompile(`\\u003c\w+`).FindString(text); left != "" {
+		t.Errorf("an example has %s in it", left)
 	}
 	for path, methods := range document.Paths {
 		for method, o := range methods {

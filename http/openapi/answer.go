@@ -3,7 +3,6 @@ package openapi
 import (
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/swaggest/openapi-go/openapi31"
 
@@ -62,5 +61,3 @@ func (s surface) response(r web.Route, status int, a answer) (out openapi31.Resp
 	}
 	return openapi31.ResponseOrReference{Response: &response}, nil
 }
-
-func statusName(status int) string { return strconv.Itoa(status) }

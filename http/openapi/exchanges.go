@@ -94,9 +94,10 @@ func (e *exchange) readAnswer(text string) {
 
 // placeholders stand in the files for what differs from run to run; each is filled with something of its form.
 var placeholders = map[string]string{
-	"id":    "01997b3c-5a00-7000-8000-%012d",
-	"token": "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJ0b2tlbi0ifQ.signature-%d",
-	"time":  "2026-01-02T15:04:05.678901Z",
+	"id":      "01997b3c-5a00-7000-8000-%012d",
+	"request": "01KAGVXM3V5C0M6Z9D8Q7R%04d",
+	"token":   "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJ0b2tlbi0ifQ.signature-%d",
+	"time":    "2026-01-02T15:04:05.678901Z",
 }
 
 var placeholder = regexp.MustCompile(`<(\w+)(?: (\d+))?>`)

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/swaggest/openapi-go/openapi31"
@@ -34,7 +35,7 @@ func (s surface) addOperation(r web.Route, a answer) error {
 		if err != nil {
 			return err
 		}
-		o.Responses.WithMapOfResponseOrReferenceValuesItem(statusName(status), response)
+		o.Responses.WithMapOfResponseOrReferenceValuesItem(strconv.Itoa(status), response)
 	}
 	return (*openapi31.Spec)(s.document).AddOperation(r.Method, template(r.Path), o)
 }

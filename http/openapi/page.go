@@ -55,11 +55,8 @@ type source struct {
 func pageFiles(sources []source) []File {
 	list, _ := json.Marshal(sources) // Texts can be said.
 	script := bytes.Replace(pagePart("page.js"), []byte("/* sources */ []"), list, 1)
-	secure := http.Header{
-		"Content-Security-Policy": {policy}, "X-Content-Type-Options": {"nosniff"}, "Referrer-Policy": {"no-referrer"},
-	}
 	return []File{
-		{Path: "/docs", Type: "text/html; charset=utf-8", Header: secure, Body: pagePart("page.html")},
+		{Path: "/docs", Type: "text/html; charset=utf-8", Header: http.Header{"Content-Security-Policy": {policy}}, Body: pagePart("page.html")},
 		{Path: "/docs/page.css", Type: "text/css; charset=utf-8", Body: pagePart("page.css")},
 		{Path: "/docs/page.js", Type: "text/javascript; charset=utf-8", Body: script},
 		{
