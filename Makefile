@@ -11,9 +11,10 @@ run: build
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gesta ./cmd/gesta
 
-# One throw-away Postgres for the whole suite.
+# One throw-away Postgres for the whole suite. What failed is named again at the end.
 test:
-	go run ./eventstore/postgres/pgtest/withpostgres go test -timeout 10m ./...
+	go run ./eventstore/postgres/pgtest/withpostgres \
+		$(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary output,skipped -- -timeout 10m ./...
 
 # Kills every part of an installation again and again under load, and asks whether all that was answered
 # is true. `make test` does a little of it; CRASH_SEED=... draws the kills and commands of another run.
