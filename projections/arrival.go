@@ -15,15 +15,18 @@ import (
 // before what readers have seen already. Every connection ends with the server: whoever comes back waits
 // until the projector has caught up, and sees nothing older than before.
 type arrival struct {
-	events string        // the table of the truth
-	bound  time.Duration // how long a connection is held back at the most
-	vain   atomic.Int64  // 1 + the checkpoint that was last waited at in vain
+	events string       // the table of the truth
+	vain   atomic.Int64 // 1 + the checkpoint that was last waited at in vain
 }
 
-// arrivalPoll is how often a connection that is held back looks.
-const arrivalPoll = 10 * time.Millisecond
+// How long a new connection is held back at the most, which is less than anybody waits for one, and how
+// often it looks. A projector that stands still is waited for once: readers would rather see what there is.
+const (
+	arrivalBound = time.Second
+	arrivalPoll  = 10 * time.Millisecond
+)
 
-// await waits once for a projector that stands still: readers would rather see what there is. It lets a connection go on that can't tell: its first question will find out what is wrong.
+// await lets a connection go on that can't tell: its first question will find out what is wrong.
 func (a *arrival) await(ctx context.Context, conn *pgx.Conn) error {
 	var end, position int64
 	if err := conn.QueryRow(ctx, `select coalesce(max(position), 0) from `+a.events).Scan(&end); err != nil {
@@ -34,7 +37,7 @@ func (a *arrival) await(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil || position >= end || a.vain.Load() == position+1 {
 			return nil
 		}
-		if time.Since(began) > a.bound {
+		if time.Since(began) > arrivalBound {
 			a.vain.Store(position + 1)
 			return nil
 		}

@@ -23,7 +23,7 @@ func behind(t *testing.T) *world {
 // newcomer is a connection of a process that has none yet.
 func (w *world) newcomer() *pgxpool.Pool {
 	w.t.Helper()
-	db, err := projections.Open(w.t.Context(), w.url, "gesta", time.Second)
+	db, err := projections.Open(w.t.Context(), w.url, "gesta")
 	if err != nil {
 		w.t.Fatal(err)
 	}

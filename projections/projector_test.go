@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, store: &memory.Store{Handoff: &eventstore.Handoff{}}, url: pgtest.Database(t)}
 	var err error
-	if w.reads, err = projections.Open(t.Context(), w.url, "gesta", time.Second); err != nil {
+	if w.reads, err = projections.Open(t.Context(), w.url, "gesta"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.reads.Close)

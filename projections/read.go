@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
@@ -22,9 +21,8 @@ type Page struct{ Number, Size int }
 // Offset is how many rows come before the page.
 func (p Page) Offset() int { return (p.Number - 1) * p.Size }
 
-// Open connects to the read models that belong to a schema of the truth, in the same database. A new
-// connection waits for a projector that is behind, for the bound at the most: see arrival.
-func Open(ctx context.Context, url, schema string, bound time.Duration, tracers ...pgx.QueryTracer) (*pgxpool.Pool, error) {
+// Open connects to the read models that belong to a schema of the truth, in the same database.
+func Open(ctx context.Context, url, schema string, tracers ...pgx.QueryTracer) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err
@@ -34,7 +32,7 @@ func Open(ctx context.Context, url, schema string, bound time.Duration, tracers 
 		config.ConnConfig.Tracer = multitracer.New(tracers...)
 	}
 	postgres.Impatient(config)
-	config.AfterConnect = (&arrival{events: pgx.Identifier{schema, "events"}.Sanitize(), bound: bound}).await
+	config.AfterConnect = (&arrival{events: pgx.Identifier{schema, "events"}.Sanitize()}).await
 	return pgxpool.NewWithConfig(ctx, config)
 }
 

@@ -48,6 +48,9 @@ type app struct {
 	surfaces    []web.Surface
 }
 
+// How long a request waits until readers see what it wrote.
+const settleBound = 2 * time.Second
+
 // newCatalogue has the events of all contexts.
 func newCatalogue() domain.Catalogue {
 	return domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
@@ -65,8 +68,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	if err != nil {
 		return nil, err
 	}
-	// Half of the wait: whoever needs a new connection for it has time to read then.
-	if a.reads, err = projections.Open(ctx, sys.url, sys.schema, s.ReadWait/2); err != nil {
+	if a.reads, err = projections.Open(ctx, sys.url, sys.schema); err != nil {
 		a.store.Close()
 		return nil, err
 	}

@@ -50,7 +50,6 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	c.newNATS(t)
 	c.env = append(c.env,
 		"MIGRATE_DATABASE_URL="+c.owner, "NATS_URL="+c.natsURL, "GESTA_LOG_LEVEL=warn", "RATE_LIMITS=off",
-		"GESTA_READ_WAIT=8s", // On a busy machine read models are behind for longer; nobody is to see them so.
 		"ACCOUNTS_ACCESS_TTL=24h", "JWT_SECRET=0123456789012345678901234567890123456789",
 		"GESTA_MASTER_KEY="+testMasterKey,
 	)

@@ -295,8 +295,6 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret, key, "BCRYPT_COST=17"}, "BCRYPT_COST"},
 		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=9223372036854775807"}, "GESTA_MAX_REQUESTS"},
 		{[]string{database, secret, key, "GESTA_DRAIN=-1s"}, "GESTA_DRAIN"},
-		{[]string{database, secret, key, "GESTA_READ_WAIT=0s"}, "GESTA_READ_WAIT"},
-		{[]string{database, secret, key, "GESTA_READ_WAIT=9s"}, "GESTA_READ_WAIT"},
 		{[]string{database, secret, key, "GESTA_STREAM_REPLICAS=6"}, "GESTA_STREAM_REPLICAS"},
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},

@@ -48,7 +48,7 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 		}
 	}
 	n.fence = &projections.Fence{
-		Checkpoint: projections.Checkpoint(a.reads, a.sys.schema), Parked: projections.IsParked(a.reads), Bound: a.ReadWait,
+		Checkpoint: projections.Checkpoint(a.reads, a.sys.schema), Parked: projections.IsParked(a.reads), Bound: settleBound,
 	}
 	if n.executor != nil {
 		n.executor.Settle, n.executor.Tracer = n.fence.Settle, n.tracer

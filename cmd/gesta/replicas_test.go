@@ -26,8 +26,7 @@ type replicas struct {
 func startReplicas(t *testing.T) *replicas {
 	t.Helper()
 	r := &replicas{installation: install(t), t: t, leaders: map[string]*process{}, standby: map[string]client{}}
-	r.env = append(slices.Clone(r.env), "ACCOUNTS_FAILED_SIGN_INS=1/1s",
-		"GESTA_READ_WAIT=8s") // A busy machine may take long to hand the projector over.
+	r.env = append(slices.Clone(r.env), "ACCOUNTS_FAILED_SIGN_INS=1/1s")
 	for range 3 {
 		_, c := r.serve(t, "api")
 		r.apis = append(r.apis, c)

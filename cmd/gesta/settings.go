@@ -51,9 +51,8 @@ type Settings struct {
 	Profile        string         `env:"GESTA_PROFILE" default:"documented" enum:"documented,hardened" help:"'documented' keeps what the documents show; 'hardened' replaces what is weak in it."`
 	LogLevel       string         `name:"log-level" env:"GESTA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"What is logged."`
 
-	ReadWait       time.Duration `env:"GESTA_READ_WAIT" default:"2s" help:"How long a request waits at the most for read models that are behind: a write until they show it, a read with X-Min-Position, the first reads after the database has crashed (half of it)."`
-	MaxRequests    int           `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
-	MaxConnections int           `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
+	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
+	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
 
 	Accounts accountsSettings `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
 	Stream   streamSettings   `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
@@ -126,9 +125,6 @@ func (s *Settings) lifetimes() map[string]commands.Lifetimes {
 // maxPlaces is more than any process has memory for, and less than what memory is counted in.
 const maxPlaces = 1 << 20
 
-// maxReadWait leaves some of the time that a request has for what it does besides.
-const maxReadWait = 8 * time.Second
-
 // check refuses values that no flag type refuses.
 func (s *Settings) check() error {
 	if s.BcryptCost < 4 || s.BcryptCost > 16 {
@@ -136,9 +132,6 @@ func (s *Settings) check() error {
 	}
 	if s.MaxRequests < 1 || s.MaxConnections < 1 || s.MaxRequests > maxPlaces || s.MaxConnections > maxPlaces {
 		return fmt.Errorf("GESTA_MAX_REQUESTS and GESTA_MAX_CONNECTIONS must be from 1 to %d", maxPlaces)
-	}
-	if s.ReadWait <= 0 || s.ReadWait > maxReadWait {
-		return fmt.Errorf("GESTA_READ_WAIT must be more than 0 and at most %s: a request has no more time", maxReadWait)
 	}
 	if st := s.Stream; st.MaxAge < 0 || st.MaxAge > 0 && st.MaxAge < time.Second || st.MaxBytes < 0 || st.Replicas < 1 || st.Replicas > 5 {
 		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS from 1 to 5")

@@ -35,7 +35,7 @@ func (l *lab) vacuum(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	reads, err := projections.Open(ctx, i.App, schema, time.Second)
+	reads, err := projections.Open(ctx, i.App, schema)
 	if err != nil {
 		return err
 	}

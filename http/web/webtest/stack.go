@@ -46,7 +46,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads, err := projections.Open(ctx, url, postgres.DefaultSchema, time.Second, roundTrips{})
+	reads, err := projections.Open(ctx, url, postgres.DefaultSchema, roundTrips{})
 	if err != nil {
 		t.Fatal(err)
 	}
