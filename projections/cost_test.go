@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,4 +204,19 @@ func writing(t testing.TB, v *seal.Vault, s eventstore.Store, u projections.User
 		w.Expect = 1
 	}
 	return w
+}
+
+// A server that takes a plan for dear compiles it first, which takes longer than all else that a takeover does.
+func TestATakeoverCompilesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h, err := projections.ByHand(t.Context(), w.projector())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.WithoutCancel(t.Context())) })
+	plan, err := h.Explained(t.Context())
+	if err != nil || !strings.Contains(plan, "on built") || strings.Contains(plan, "JIT") {
+		t.Errorf("%v\n%s", err, plan)
+	}
 }

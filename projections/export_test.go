@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -81,6 +82,13 @@ func (h *Hand) Touched(ctx context.Context, to eventstore.Mark) (int, error) {
 		return 0, err
 	}
 	return told[0].Plan.Hit + told[0].Plan.Read, nil
+}
+
+// Explained answers how the server found out by what the tables were made, which is what a takeover begins with.
+func (h *Hand) Explained(ctx context.Context) (string, error) {
+	rows, _ := h.conn.Query(ctx, `explain (analyze) `+builtSQL) // An error of Query comes again when the rows are read.
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return strings.Join(plan, "\n"), err
 }
 
 // Release tries all parked streams again.

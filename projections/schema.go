@@ -247,10 +247,13 @@ func (m *models) begin(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// builtSQL is small, and has no index to go by.
+const builtSQL = `select projection, fingerprint from built`
+
 // builtBy answers the fingerprints that the tables were made by.
 func builtBy(ctx context.Context, db querier) (map[string]string, error) {
 	built := map[string]string{}
-	rows, err := db.Query(ctx, `select projection, fingerprint from built`)
+	rows, err := db.Query(ctx, builtSQL)
 	if err == nil {
 		var name, by string
 		_, err = pgx.ForEachRow(rows, []any{&name, &by}, func() error { built[name] = by; return nil })
