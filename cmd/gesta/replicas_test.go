@@ -133,7 +133,10 @@ func (r *replicas) takeOver(role string) {
 		r.t.Fatal(err)
 	}
 	wait.Until(r.t, "the other "+role+" takes over", func() bool { return at(r.standby[role].role(role)) >= position })
-	r.t.Logf("the other %s took over after %s", role, time.Since(began).Round(time.Millisecond))
+	took := time.Since(began).Round(time.Millisecond)
+	if r.t.Logf("the other %s took over after %s", role, took); took > 2*time.Second {
+		r.t.Errorf("that is too long")
+	}
 }
 
 // checkHistory compares the store, the stream and the read models.
