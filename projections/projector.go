@@ -83,7 +83,9 @@ func (p *Projector) connect(ctx context.Context, schema string) (*pgx.Conn, erro
 	config.RuntimeParams["synchronous_commit"] = "off"
 	// Rules find rows by their keys. A plan that is made while a table is small is kept while it grows.
 	config.RuntimeParams["enable_seqscan"] = "off"
-	config.RuntimeParams["jit"] = "off"                                // Where there is no index, the plan's cost would have it compiled, which takes longer than all else.
+	// A plan that goes without an index all the same is priced so high by this that the server would compile it first,
+	// which on a busy machine took a takeover seconds.
+	config.RuntimeParams["jit"] = "off"
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "5s" // Whoever hangs must not hold what another needs to go on.
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	return pgx.ConnectConfig(ctx, config)
