@@ -1,7 +1,6 @@
 # `make run` and `make test` are all a newcomer needs; both bring their own Postgres and NATS.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: run build test crash overload bench bench-large lint lint-openapi fuzz golden clean
 
@@ -12,19 +11,24 @@ build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gesta ./cmd/gesta
 
 # One throw-away Postgres for the whole suite. What failed is named again at the end.
-test:
+test: bin/.tools
 	go run ./eventstore/postgres/pgtest/withpostgres \
-		$(TOOL) gotestsum --format pkgname-and-test-fails --hide-summary output,skipped -- -timeout 10m ./...
+		bin/gotestsum --format pkgname-and-test-fails --hide-summary output,skipped -- -timeout 10m ./...
 
 # Kills every part of an installation again and again under load, and asks whether all that was answered
 # is true. `make test` does a little of it; CRASH_SEED=... draws the kills and commands of another run.
 crash:
 	CRASH_KILLS=50 go test -count=1 -v -run '^TestCrash$$' -timeout 60m ./cmd/gesta
 
-lint: lint-openapi
+lint: bin/.tools lint-openapi
 	go vet ./...
-	$(TOOL) staticcheck ./...
-	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	bin/staticcheck ./...
+	@unformatted=$$(bin/gofumpt -l .) && test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+
+# Not by `go tool`, which ends well when its tool is killed.
+bin/.tools: tools/go.mod tools/go.sum
+	GOBIN="$(CURDIR)/bin" go install -modfile=tools/go.mod tool
+	@touch $@
 
 # The document that describes the APIs. It takes Node and npm, which fetches the linter once: the one of the lockfile.
 REDOCLY := REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true tools/openapi/node_modules/.bin/redocly
