@@ -62,13 +62,9 @@ func TestCostOfABatch(t *testing.T) {
 	w := newWorld(t)
 	p := w.projector(projections.All...)
 	p.Vault = sealtest.Vault(t, w.store, catalogue)
-	h, err := projections.ByHand(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := byHand(t, p)
 	server := &wire{}
-	t.Cleanup(func() { _ = h.Close(context.Background()) })
-	err = h.Over(t.Context(), func(c *pgx.ConnConfig) {
+	err := h.Over(t.Context(), func(c *pgx.ConnConfig) {
 		dial := c.DialFunc
 		c.DialFunc = func(ctx context.Context, network, address string) (_ net.Conn, err error) {
 			server.Conn, err = dial(ctx, network, address)
@@ -128,11 +124,7 @@ func changing(t *testing.T, v *seal.Vault, s eventstore.Store, n int) (batches [
 func TestCostOfABatchBesideASnapshot(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	h, err := projections.ByHand(t.Context(), w.projector())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	h := byHand(t, w.projector())
 	dump := pgtest.Connect(t, w.url)
 	if _, err := dump.Exec(t.Context(), `begin isolation level repeatable read; select from gesta_read.checkpoints`); err != nil {
 		t.Fatal(err)
@@ -210,11 +202,7 @@ func writing(t testing.TB, v *seal.Vault, s eventstore.Store, u projections.User
 func TestATakeoverCompilesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	h, err := projections.ByHand(t.Context(), w.projector())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = h.Close(context.WithoutCancel(t.Context())) })
+	h := byHand(t, w.projector())
 	plan, err := h.Explained(t.Context())
 	if err != nil || !strings.Contains(plan, "on built") || strings.Contains(plan, "JIT") {
 		t.Errorf("%v\n%s", err, plan)

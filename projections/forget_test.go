@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -47,14 +46,9 @@ func remember(t *testing.T, url, schema string) *remembered {
 			}
 		}))
 	}
-	var err error
-	r.Hand, err = projections.ByHand(t.Context(), &projections.Projector{
+	r.Hand = byHand(t, &projections.Projector{
 		URL: url, Schema: schema, Vault: r.vault, Projections: all, Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Hand.Close(context.Background()) })
 	return r
 }
 

@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -151,14 +150,9 @@ func newOrdering(t *testing.T, url, schema string, of []projections.Projection) 
 			}
 		}))
 	}
-	var err error
-	o.hand, err = projections.ByHand(t.Context(), &projections.Projector{
+	o.hand = byHand(t, &projections.Projector{
 		URL: url, Schema: schema, Vault: sealtest.Vault(t, &memory.Store{}, catalogue), Projections: all, Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = o.hand.Close(context.Background()) })
 	return o
 }
 

@@ -209,3 +209,14 @@ func TestQuestionsBeforeThereAreReadModels(t *testing.T) {
 		t.Errorf("%+v %v", position, err)
 	}
 }
+
+// byHand begins to write what p would; the connection ends with the test.
+func byHand(t testing.TB, p *projections.Projector) *projections.Hand {
+	t.Helper()
+	h, err := projections.ByHand(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	return h
+}

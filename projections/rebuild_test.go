@@ -444,11 +444,7 @@ func TestARebuiltSchemaKnowsNoEarlierTurn(t *testing.T) {
 func TestAGapIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	hand, err := projections.ByHand(t.Context(), w.projector(hits(1, "1")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hand.Close(context.Background())
+	hand := byHand(t, w.projector(hits(1, "1")))
 	w.hits(3)
 	events, err := w.store.Read(t.Context(), 0, 3)
 	if err != nil {
@@ -467,11 +463,7 @@ func TestWhatIsBeingRebuiltIsNotSweptAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.projector(hits(1, "1"))
-	hand, err := projections.ByHand(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer hand.Close(context.Background())
+	hand := byHand(t, p)
 	w.ask(false)
 	w.exec(`create schema gesta_read_next`)
 	for _, left := range []int64{1, 0} {
