@@ -70,6 +70,8 @@ func whom(a web.Access) string {
 	switch {
 	case a.Public:
 		return "For anyone."
+	case a.Permission != "":
+		return "For holders of the permission `" + string(a.Permission) + "` only."
 	case len(a.Roles) == 0:
 		return "For anyone who is signed in."
 	}

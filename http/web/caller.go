@@ -29,6 +29,9 @@ func (r *Request) identify() (err error) {
 	if !nobody {
 		r.ctx = domain.ActingAs(r.ctx, identity.Actor(r.Caller.User), r.Caller.Realm)
 	}
+	if p := r.route.Access.Permission; p != "" {
+		return r.surface.Permits(r.ctx, r.Caller, p)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -21,6 +22,8 @@ type Surface struct {
 	// Authenticate answers who a request says it is from, by whatever the surface takes as proof; nobody
 	// when it brings none. It refuses proof that is not good. Nil where everybody is nobody.
 	Authenticate func(*http.Request) (identity.Caller, error)
+	// Permits refuses, with identity.ErrForbidden, who does not hold a permission. Nil where no row asks for one.
+	Permits func(ctx context.Context, c identity.Caller, p identity.Permission) error
 	// Exchanges are files of requests and answers as tests have seen them, for examples; nil for none.
 	Exchanges fs.FS
 }
@@ -45,9 +48,13 @@ type Route struct {
 
 // Access says who may use a row.
 type Access struct {
-	Public bool
-	Roles  []identity.Role // empty for every role
+	Public     bool
+	Roles      []identity.Role     // empty for every role
+	Permission identity.Permission // that the caller must hold; "" for none
 }
+
+// IsRestricted tells whether the row is for some of those only who are signed in.
+func (a Access) IsRestricted() bool { return len(a.Roles) > 0 || a.Permission != "" }
 
 // Who may use a row.
 var (
@@ -57,6 +64,9 @@ var (
 
 // Only lets the given roles in.
 func Only(roles ...identity.Role) Access { return Access{Roles: roles} }
+
+// May lets those in who hold a permission at the moment, by whatever role.
+func May(p identity.Permission) Access { return Access{Permission: p} }
 
 // The rows of a table.
 func Get(path string, a Access, h Handler) Route {

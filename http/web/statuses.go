@@ -14,7 +14,7 @@ var refusable = map[domain.Kind]func(Surface, Route) bool{
 	domain.Internal:        func(Surface, Route) bool { return true },
 	domain.Invalid:         func(Surface, Route) bool { return true },
 	domain.Unauthenticated: func(s Surface, _ Route) bool { return s.Authenticate != nil }, // On public rows too.
-	domain.Forbidden:       func(_ Surface, r Route) bool { return len(r.Access.Roles) > 0 },
+	domain.Forbidden:       func(_ Surface, r Route) bool { return r.Access.IsRestricted() },
 	domain.NotFound:        func(_ Surface, r Route) bool { return strings.ContainsAny(r.Path, ":*") },
 	domain.Conflict:        func(_ Surface, r Route) bool { return r.Keyed() },
 	domain.Unprocessable:   func(_ Surface, r Route) bool { return r.Keyed() },

@@ -1,0 +1,5 @@
+package promenade
+
+import "gesta/http/web"
+
+func (a api) contactRoutes() []web.Route { return nil }
