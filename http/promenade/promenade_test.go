@@ -1,0 +1,28 @@
+package promenade_test
+
+import (
+	"testing"
+
+	"gesta/commands"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/http/promenade"
+	"gesta/http/web"
+	"gesta/http/web/webtest"
+	"gesta/projections"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// start serves the surface on a stack of its own.
+func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
+	t.Helper()
+	realm := promenade.Realm()
+	stack := webtest.Start(t, realm.Name)
+	reads := &postgres.Lookups{Pool: stack.Reads}
+	surface := promenade.New(promenade.App{
+		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor},
+		Users: projections.Users{DB: reads, Realm: realm.Name},
+	}, realm)
+	return stack, stack.Client(t, surface), surface
+}
