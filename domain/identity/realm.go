@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gesta/domain"
 	"gesta/domain/value"
@@ -33,8 +34,10 @@ type Realm struct {
 	Roles         []Role
 	Administrator Role // runs the realm; its last active holder can't go
 	MinPassword   int  // characters
+	MixedPassword bool // letters and digits
 	SignUp        SignUp
 	FailedSignIns FailureRule
+	Lockout       Lockout
 }
 
 // SignUp says who may register as an administrator without being invited by one.
@@ -79,6 +82,8 @@ var (
 	ErrLongPassword = errors.New("must have at most 72 bytes") // the hash would cut it
 	ErrNoPassword   = errors.New("is required")
 	ErrNoText       = errors.New("must be text")
+
+	ErrPlainPassword = errors.New("must have a letter and a digit at least")
 )
 
 // ParsePresented refuses what can't be anybody's password.
@@ -101,6 +106,8 @@ func (r Realm) ParsePassword(s string) (string, error) {
 		return "", ErrLongPassword
 	case !value.IsText(s):
 		return "", ErrNoText
+	case r.MixedPassword && !(strings.ContainsFunc(s, unicode.IsLetter) && strings.ContainsFunc(s, unicode.IsDigit)):
+		return "", ErrPlainPassword
 	}
 	return s, nil
 }

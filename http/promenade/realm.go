@@ -15,6 +15,6 @@ const (
 func Realm() identity.Realm {
 	return identity.Realm{
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
-		Administrator: SuperAdmin, MinPassword: 8, SignUp: identity.SignUpClosed,
+		Administrator: SuperAdmin, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed,
 	}
 }
