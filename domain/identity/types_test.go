@@ -36,6 +36,8 @@ var examples = []domain.Event{
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
 	signedOut, annJoined, annLeft,
 	annFailed(5), annSuspected, annSuspicionEnded,
+	annIntroduced, annPromoted, annShown, annHidden, annProfileDeleted,
+	workCreated, workMoved, workVerified, workLapsed, workFirst, workWithdrawn, workShown, workHidden, workDeleted,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
@@ -96,5 +98,7 @@ func FuzzDecode(f *testing.F) {
 		identity.Session{}.Evolve(e, time.Time{})
 		identity.Roster{}.Evolve(e, spec.At)
 		identity.SignIns{}.Evolve(e, spec.At)
+		identity.Profile{}.Evolve(e, spec.At).Claims()
+		identity.Contact{}.Evolve(e, spec.At).Claims()
 	})
 }
