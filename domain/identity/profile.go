@@ -107,16 +107,20 @@ type (
 	ProfileMadePublic struct {
 		ProfileID ProfileID `json:"profile_id" privacy:"public"`
 		UserID    UserID    `json:"user_id" privacy:"public"`
+		Realm     string    `json:"realm" privacy:"public"`
 	}
 	// ProfileMadePrivate says that only the user himself may see the profile.
 	ProfileMadePrivate struct {
 		ProfileID ProfileID `json:"profile_id" privacy:"public"`
 		UserID    UserID    `json:"user_id" privacy:"public"`
+		Realm     string    `json:"realm" privacy:"public"`
 	}
 	// ProfileDeleted says that the profile is no more. The user may make another one.
 	ProfileDeleted struct {
 		ProfileID ProfileID `json:"profile_id" privacy:"public"`
 		UserID    UserID    `json:"user_id" privacy:"public"`
+		Realm     string    `json:"realm" privacy:"public"`
+		WasPublic bool      `json:"was_public" privacy:"public"`
 	}
 )
 
@@ -286,7 +290,7 @@ func (c CreateProfile) Decide(p Profile) ([]domain.Event, error) {
 		ProfileID: c.Profile, UserID: c.User, Realm: c.Realm, Details: ProfileDetails{}.news(c.Details),
 	}}
 	if c.Public {
-		events = append(events, ProfileMadePublic{c.Profile, c.User})
+		events = append(events, ProfileMadePublic{c.Profile, c.User, c.Realm})
 	}
 	return events, nil
 }
@@ -306,9 +310,9 @@ func (c ChangeProfile) Decide(p Profile) (events []domain.Event, err error) {
 	switch {
 	case c.Public == nil || *c.Public == p.Public:
 	case *c.Public:
-		events = append(events, ProfileMadePublic{p.ID, p.User})
+		events = append(events, ProfileMadePublic{p.ID, p.User, p.Realm})
 	default:
-		events = append(events, ProfileMadePrivate{p.ID, p.User})
+		events = append(events, ProfileMadePrivate{p.ID, p.User, p.Realm})
 	}
 	return events, nil
 }
@@ -318,5 +322,5 @@ func (c DeleteProfile) Decide(p Profile) ([]domain.Event, error) {
 	if p.ID.IsZero() {
 		return nil, ErrProfileNotFound
 	}
-	return []domain.Event{ProfileDeleted{p.ID, p.User}}, nil
+	return []domain.Event{ProfileDeleted{p.ID, p.User, p.Realm, p.Public}}, nil
 }

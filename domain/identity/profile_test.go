@@ -23,9 +23,9 @@ var (
 	annPromoted = identity.ProfileChanged{ProfileID: annsProfile, UserID: ann, Details: identity.ProfileDetails{
 		Bio: said("Senior Software Developer"), Website: said(value.URL("https://example.com/ann")),
 	}}
-	annShown          = identity.ProfileMadePublic{ProfileID: annsProfile, UserID: ann}
-	annHidden         = identity.ProfileMadePrivate{ProfileID: annsProfile, UserID: ann}
-	annProfileDeleted = identity.ProfileDeleted{ProfileID: annsProfile, UserID: ann}
+	annShown          = identity.ProfileMadePublic{ProfileID: annsProfile, UserID: ann, Realm: "r"}
+	annHidden         = identity.ProfileMadePrivate{ProfileID: annsProfile, UserID: ann, Realm: "r"}
+	annProfileDeleted = identity.ProfileDeleted{ProfileID: annsProfile, UserID: ann, Realm: "r"}
 )
 
 func introduce(d identity.ProfileDetails) identity.CreateProfile {
@@ -132,6 +132,9 @@ func TestADeletedProfileIsNoneAndMakesRoom(t *testing.T) {
 	if len(p.Claims()) != 0 {
 		t.Errorf("claims: %v", p.Claims())
 	}
+	ofAll := annProfileDeleted
+	ofAll.WasPublic = true
+	spec.Given[identity.Profile](annIntroduced, annShown).When(identity.DeleteProfile{Profile: annsProfile}).Then(t, ofAll)
 	for _, none := range []spec.Past[identity.Profile]{
 		spec.Given[identity.Profile](), spec.Given[identity.Profile](annIntroduced, annProfileDeleted),
 	} {
