@@ -262,7 +262,7 @@ func switchUser(w *Work, realm identity.Realm, u identity.User, active bool) err
 	if _, err := Decide(w, identity.DeactivateUser{User: u.ID}); err != nil {
 		return err
 	}
-	if u.Role == realm.Administrator {
+	if u.Has(realm.AdministratorID()) {
 		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func switchUser(w *Work, realm identity.Realm, u identity.User, active bool) err
 
 func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
-	if err != nil || u.Role != realm.Administrator {
+	if err != nil || !u.Has(realm.AdministratorID()) {
 		return err
 	}
 	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"time"
 
 	"gesta/domain"
@@ -20,6 +21,9 @@ var (
 	ErrEmailTaken   = &domain.Fault{Kind: domain.Conflict, Code: "email_taken", Text: "email is already registered"}
 	ErrUserExists   = &domain.Fault{Kind: domain.Conflict, Code: "user_exists", Text: "user already exists"}
 	ErrInactive     = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_inactive", Text: "inactive user"}
+
+	ErrRoleNotAssigned = &domain.Fault{Kind: domain.NotFound, Code: "role_not_assigned", Text: "the user has no such role"}
+	ErrManyRoles       = &domain.Fault{Kind: domain.Conflict, Code: "many_roles", Text: "the user has as many roles as one can have"}
 )
 
 // Facts.
@@ -66,6 +70,16 @@ type (
 	UserReactivated struct {
 		UserID UserID `json:"user_id" privacy:"public"`
 	}
+	// UserRoleAssigned says that the user has one more role.
+	UserRoleAssigned struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
+	}
+	// UserRoleWithdrawn says that the user has a role no longer.
+	UserRoleWithdrawn struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
+	}
 )
 
 func (UserRegistered) EventType() string       { return "identity.user.registered" }
@@ -76,6 +90,8 @@ func (UserPasswordRehashed) EventType() string { return "identity.user.password_
 func (UserSignedIn) EventType() string         { return "identity.user.signed_in" }
 func (UserDeactivated) EventType() string      { return "identity.user.deactivated" }
 func (UserReactivated) EventType() string      { return "identity.user.reactivated" }
+func (UserRoleAssigned) EventType() string     { return "identity.user.role_assigned" }
+func (UserRoleWithdrawn) EventType() string    { return "identity.user.role_withdrawn" }
 
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
@@ -86,6 +102,8 @@ var userTypes = []domain.Type{
 	domain.TypeOf[UserSignedIn](),
 	domain.TypeOf[UserDeactivated](),
 	domain.TypeOf[UserReactivated](),
+	domain.TypeOf[UserRoleAssigned](),
+	domain.TypeOf[UserRoleWithdrawn](),
 }
 
 // User is somebody with an e-mail address and a password in one realm.
@@ -97,6 +115,7 @@ type User struct {
 	Phone                value.Phone
 	PasswordHash         string
 	Active               bool
+	Roles                []RoleID // in the order of their assignment
 	CreatedAt, UpdatedAt time.Time
 }
 
@@ -125,7 +144,7 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 // IsQuiet tells the facts that change nothing that is shown of a user.
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
-	case UserSignedIn, UserPasswordRehashed:
+	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn:
 		return true
 	}
 	return false
@@ -138,8 +157,15 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		return User{
 			ID: e.UserID, Realm: e.Realm, Role: e.Role, Email: e.Email, Phone: e.Phone,
 			PasswordHash: e.PasswordHash, Active: true, CreatedAt: at, UpdatedAt: at,
+			Roles: []RoleID{SystemRoleID(e.Realm, e.Role)},
 		}
 	case UserSignedIn:
+		return u
+	case UserRoleAssigned:
+		u.Roles = append(slices.Clone(u.Roles), e.RoleID)
+		return u
+	case UserRoleWithdrawn:
+		u.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r RoleID) bool { return r == e.RoleID })
 		return u
 	case UserPasswordRehashed:
 		u.PasswordHash = e.PasswordHash
@@ -190,6 +216,14 @@ type (
 	}
 	DeactivateUser struct{ User UserID }
 	ReactivateUser struct{ User UserID }
+	AssignRole     struct {
+		User UserID
+		Role RoleID
+	}
+	UnassignRole struct {
+		User UserID
+		Role RoleID
+	}
 )
 
 func (c RegisterUser) Target() domain.Stream   { return UserStream(c.User) }
@@ -199,6 +233,8 @@ func (c ChangePassword) Target() domain.Stream { return UserStream(c.User) }
 func (c SignIn) Target() domain.Stream         { return UserStream(c.User) }
 func (c DeactivateUser) Target() domain.Stream { return UserStream(c.User) }
 func (c ReactivateUser) Target() domain.Stream { return UserStream(c.User) }
+func (c AssignRole) Target() domain.Stream     { return UserStream(c.User) }
+func (c UnassignRole) Target() domain.Stream   { return UserStream(c.User) }
 
 // Decide registers somebody once.
 func (c RegisterUser) Decide(u User) ([]domain.Event, error) {
@@ -247,6 +283,28 @@ func (c DeactivateUser) Decide(u User) ([]domain.Event, error) {
 func (c ReactivateUser) Decide(u User) ([]domain.Event, error) {
 	return u.change(!u.Active, UserReactivated{UserID: c.User})
 }
+
+// Decide gives the user a role; one that he has changes nothing.
+func (c AssignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.Has(c.Role) && len(u.Roles) >= maxRoles {
+		return nil, ErrManyRoles
+	}
+	return u.change(!u.Has(c.Role), UserRoleAssigned{UserID: c.User, RoleID: c.Role})
+}
+
+// Decide takes a role from the user, who must have it.
+func (c UnassignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.ID.IsZero() && !u.Has(c.Role) {
+		return nil, ErrRoleNotAssigned
+	}
+	return u.change(true, UserRoleWithdrawn{UserID: c.User, RoleID: c.Role})
+}
+
+// Has tells whether the user has a role.
+func (u User) Has(r RoleID) bool { return slices.Contains(u.Roles, r) }
+
+// maxRoles bounds what is read to find out what somebody may do.
+const maxRoles = 50
 
 // change records e about a user there is, if anything is new about it.
 func (u User) change(isNew bool, e domain.Event) ([]domain.Event, error) {
