@@ -17,7 +17,7 @@ func (i *Identity) May(ctx context.Context, c identity.Caller, p identity.Permis
 	if err != nil {
 		return err
 	}
-	if u.Active && u.Realm == c.Realm {
+	if u.Status == identity.Active && u.Realm == c.Realm {
 		for _, r := range u.Roles {
 			d, err := State[identity.RoleDefinition](ctx, i.Executor, identity.RoleStream(r))
 			if err != nil {

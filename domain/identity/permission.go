@@ -38,6 +38,12 @@ type (
 	// PermissionDeleted says that no role can be granted the permission any more.
 	PermissionDeleted struct {
 		PermissionID PermissionID `json:"permission_id" privacy:"public"`
+		Realm        string       `json:"realm" privacy:"public"`
+	}
+	// PermissionGranted says that a role holds the permission from now on, for whoever would delete it at the same moment.
+	PermissionGranted struct {
+		PermissionID PermissionID `json:"permission_id" privacy:"public"`
+		RoleID       RoleID       `json:"role_id" privacy:"public"`
 	}
 )
 
@@ -46,11 +52,13 @@ func (PermissionDescriptionChanged) EventType() string {
 	return "identity.permission.description_changed"
 }
 func (PermissionDeleted) EventType() string { return "identity.permission.deleted" }
+func (PermissionGranted) EventType() string { return "identity.permission.granted" }
 
 var permissionTypes = []domain.Type{
 	domain.TypeOf[PermissionCreated](),
 	domain.TypeOf[PermissionDescriptionChanged](),
 	domain.TypeOf[PermissionDeleted](),
+	domain.TypeOf[PermissionGranted](),
 }
 
 // PermissionDefinition is a permission of a realm that roles can be granted.
@@ -96,6 +104,12 @@ func (d PermissionDefinition) Claims() []domain.Claim {
 // Refuse says that another definition has the name.
 func (PermissionDefinition) Refuse(domain.Claim) error { return ErrPermissionExists }
 
+// IsQuiet tells the fact that changes nothing that is shown of a permission.
+func (PermissionDefinition) IsQuiet(e domain.Event) bool {
+	_, granted := e.(PermissionGranted)
+	return granted
+}
+
 // Evolve is what each fact means for the permission.
 func (d PermissionDefinition) Evolve(e domain.Event, at time.Time) PermissionDefinition {
 	switch e := e.(type) {
@@ -107,6 +121,8 @@ func (d PermissionDefinition) Evolve(e domain.Event, at time.Time) PermissionDef
 		d.Description = e.Description
 	case PermissionDeleted:
 		d.Deleted = true
+	case PermissionGranted:
+		return d
 	}
 	d.UpdatedAt = at
 	return d
@@ -124,11 +140,17 @@ type (
 		Description string
 	}
 	DeletePermission struct{ Permission PermissionID }
+	// UsePermission goes with its being granted to a role.
+	UsePermission struct {
+		Permission PermissionID
+		Role       RoleID
+	}
 )
 
 func (c CreatePermission) Target() domain.Stream   { return PermissionStream(c.Permission) }
 func (c DescribePermission) Target() domain.Stream { return PermissionStream(c.Permission) }
 func (c DeletePermission) Target() domain.Stream   { return PermissionStream(c.Permission) }
+func (c UsePermission) Target() domain.Stream      { return PermissionStream(c.Permission) }
 
 // Decide makes a permission once.
 func (c CreatePermission) Decide(d PermissionDefinition) ([]domain.Event, error) {
@@ -147,7 +169,12 @@ func (c DescribePermission) Decide(d PermissionDefinition) ([]domain.Event, erro
 
 // Decide deletes a permission.
 func (c DeletePermission) Decide(d PermissionDefinition) ([]domain.Event, error) {
-	return d.change(true, PermissionDeleted{c.Permission})
+	return d.change(true, PermissionDeleted{c.Permission, d.Realm})
+}
+
+// Decide notes that a role is granted the permission.
+func (c UsePermission) Decide(d PermissionDefinition) ([]domain.Event, error) {
+	return d.change(true, PermissionGranted{c.Permission, c.Role})
 }
 
 // change records e about a permission there is, if anything is new about it.

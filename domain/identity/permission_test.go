@@ -15,7 +15,8 @@ var (
 	readCreated = identity.PermissionCreated{
 		PermissionID: read, Realm: "r", Resource: "posts", Action: "read", Description: "Read posts",
 	}
-	readDeleted = identity.PermissionDeleted{PermissionID: read}
+	readDeleted = identity.PermissionDeleted{PermissionID: read, Realm: "r"}
+	readUsed    = identity.PermissionGranted{PermissionID: read, RoleID: editor}
 )
 
 func TestCreatingAPermissionTakesItsName(t *testing.T) {
@@ -44,6 +45,12 @@ func TestADeletedPermissionIsGone(t *testing.T) {
 	}
 	spec.Given[identity.PermissionDefinition](readCreated, readDeleted).When(remove).Refused(t, identity.ErrPermissionNotFound)
 	spec.Given[identity.PermissionDefinition]().When(remove).Refused(t, identity.ErrPermissionNotFound)
+}
+
+func TestOnlyAPermissionThatExistsIsGranted(t *testing.T) {
+	use := identity.UsePermission{Permission: read, Role: editor}
+	spec.Given[identity.PermissionDefinition](readCreated, readUsed).When(use).Then(t, readUsed)
+	spec.Given[identity.PermissionDefinition](readCreated, readDeleted).When(use).Refused(t, identity.ErrPermissionNotFound)
 }
 
 func TestWordsOfPermissions(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gesta/domain"
 	"gesta/domain/value"
@@ -35,8 +36,10 @@ type Realm struct {
 	Roles         []Role
 	Administrator Role // runs the realm; its last active holder can't go
 	MinPassword   int  // characters
+	MixedPassword bool // letters and digits
 	SignUp        SignUp
 	FailedSignIns FailureRule
+	Lockout       Lockout
 	Newcomer      Role // whoever registers in public; "" where anybody says what he is
 
 	SystemRoles []SystemRole // what the realm's roles may do; none where only the words count
@@ -92,6 +95,8 @@ var (
 	ErrLongPassword = errors.New("must have at most 72 bytes") // the hash would cut it
 	ErrNoPassword   = errors.New("is required")
 	ErrNoText       = errors.New("must be text")
+
+	ErrPlainPassword = errors.New("must have a letter and a digit at least")
 )
 
 // ParsePresented refuses what can't be anybody's password.
@@ -114,6 +119,8 @@ func (r Realm) ParsePassword(s string) (string, error) {
 		return "", ErrLongPassword
 	case !value.IsText(s):
 		return "", ErrNoText
+	case r.MixedPassword && !(strings.ContainsFunc(s, unicode.IsLetter) && strings.ContainsFunc(s, unicode.IsDigit)):
+		return "", ErrPlainPassword
 	}
 	return s, nil
 }

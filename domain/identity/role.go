@@ -2,12 +2,10 @@ package identity
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -47,6 +45,7 @@ type (
 	// RoleDeleted says that the role counts for nothing any more, whoever has it.
 	RoleDeleted struct {
 		RoleID RoleID `json:"role_id" privacy:"public"`
+		Realm  string `json:"realm" privacy:"public"`
 	}
 	// RolePermissionGranted says that whoever has the role may do something more.
 	RolePermissionGranted struct {
@@ -210,7 +209,7 @@ func (c DeleteRole) Decide(d RoleDefinition) ([]domain.Event, error) {
 	if d.System {
 		return nil, ErrSystemRole
 	}
-	return d.change(true, RoleDeleted{RoleID: c.Role})
+	return d.change(true, RoleDeleted{RoleID: c.Role, Realm: d.Realm})
 }
 
 // Decide grants a permission; one that the role holds changes nothing.
@@ -269,19 +268,9 @@ func ParseRoleName(s string) (Role, error) {
 	return Role(s), nil
 }
 
-// ParseDisplayName reads what people call a role.
-func ParseDisplayName(s string) (string, error) { return parseText(s, 2, 100) }
-
-// ParseDescription reads what there is to say about a role or a permission, which may be nothing.
-func ParseDescription(s string) (string, error) { return parseText(s, 0, 500) }
-
-func parseText(s string, least, most int) (string, error) {
-	s = strings.TrimSpace(s)
-	switch n := utf8.RuneCountInString(s); {
-	case !value.IsText(s):
-		return "", ErrNoText
-	case n > most, n < least:
-		return "", fmt.Errorf("must have %d to %d characters", least, most)
-	}
-	return s, nil
-}
+// ParseDisplayName reads what people call a role; ParseDescription what there is to say about a role or a permission,
+// which may be nothing.
+var (
+	ParseDisplayName = value.Line(2, 100)
+	ParseDescription = value.Lines(0, 500)
+)

@@ -21,7 +21,7 @@ var (
 	editorCreated = identity.RoleCreated{
 		RoleID: editor, Realm: "r", Name: "editor", DisplayName: "Editor", Description: "Edits",
 	}
-	editorDeleted = identity.RoleDeleted{RoleID: editor}
+	editorDeleted = identity.RoleDeleted{RoleID: editor, Realm: "r"}
 	readGranted   = identity.RolePermissionGranted{RoleID: editor, PermissionID: read, Permission: "posts:read"}
 	readWithdrawn = identity.RolePermissionWithdrawn{RoleID: editor, PermissionID: read, Permission: "posts:read"}
 )

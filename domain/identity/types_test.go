@@ -24,6 +24,13 @@ var examples = []domain.Event{
 	identity.UserPasswordRehashed{UserID: ann, PasswordHash: "#3"},
 	identity.UserSignedIn{UserID: ann, SessionID: session},
 	annDeactivated,
+	identity.UserEmailVerified{UserID: ann},
+	identity.UserNameChanged{UserID: ann, Name: "Ann"},
+	identity.UserSuspended{UserID: ann},
+	identity.UserBanned{UserID: ann, Was: identity.IsSuspended},
+	identity.SignInSucceeded{Realm: "r", UserID: ann},
+	annLocked,
+	identity.SignInUnlocked{Realm: "r", UserID: ann},
 	identity.UserReactivated{UserID: ann},
 	opened, refreshed,
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
@@ -36,7 +43,7 @@ var examples = []domain.Event{
 	readGranted, readWithdrawn,
 	readCreated,
 	identity.PermissionDescriptionChanged{PermissionID: read, Description: "Read"},
-	readDeleted,
+	readDeleted, readUsed,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }

@@ -15,7 +15,7 @@ const (
 func Realm() identity.Realm {
 	return identity.Realm{
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
-		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, SignUp: identity.SignUpClosed,
+		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed,
 		SystemRoles: systemRoles, Permissions: permissions,
 	}
 }
