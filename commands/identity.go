@@ -355,7 +355,7 @@ func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) 
 	if _, err := Decide(w, out.command(u.ID)); err != nil {
 		return err
 	}
-	if u.Role == realm.Administrator {
+	if u.Has(realm.AdministratorID()) {
 		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
 			return err
 		}
@@ -366,7 +366,7 @@ func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) 
 // reactivate lets a user in again, and keeps the realm's roster in step.
 func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
-	if err != nil || u.Role != realm.Administrator {
+	if err != nil || !u.Has(realm.AdministratorID()) {
 		return err
 	}
 	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})

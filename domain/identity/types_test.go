@@ -36,6 +36,14 @@ var examples = []domain.Event{
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
 	signedOut, annJoined, annLeft,
 	annFailed(5), annSuspected, annSuspicionEnded,
+	annAssigned, annUnassigned,
+	editorCreated,
+	identity.RoleChanged{RoleID: editor, DisplayName: "Writer", Description: "Writes"},
+	editorDeleted,
+	readGranted, readWithdrawn,
+	readCreated,
+	identity.PermissionDescriptionChanged{PermissionID: read, Description: "Read"},
+	readDeleted, readUsed,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
@@ -96,5 +104,7 @@ func FuzzDecode(f *testing.F) {
 		identity.Session{}.Evolve(e, time.Time{})
 		identity.Roster{}.Evolve(e, spec.At)
 		identity.SignIns{}.Evolve(e, spec.At)
+		identity.RoleDefinition{}.Evolve(e, spec.At)
+		identity.PermissionDefinition{}.Evolve(e, spec.At)
 	})
 }
