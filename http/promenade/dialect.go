@@ -24,7 +24,7 @@ var dialect = web.Dialect{
 		}
 		items, page, total := l.Listing()
 		return map[string]any{"status": "success", "data": items, "pagination": pagination{
-			Total: total, Page: page.Number, PageSize: page.Size, TotalPages: (total + page.Size - 1) / page.Size,
+			Total: total, Page: page.Number, PageSize: page.Size, TotalPages: pagesOf(total, page.Size),
 		}}
 	},
 	Fault: func(f *domain.Fault) web.Body {
@@ -41,6 +41,9 @@ type pagination struct {
 	PageSize   int `json:"page_size"`
 	TotalPages int `json:"total_pages"`
 }
+
+// pagesOf counts the pages of a list; the sample that documents describe has no size.
+func pagesOf(total, size int) int { return (total + size - 1) / max(size, 1) }
 
 // refusal is how every refusal looks.
 type refusal struct {
