@@ -16,7 +16,7 @@ type Identity struct {
 	Executor  *Executor
 	Passwords *Passwords
 	Tokens    *Tokens
-	Realms    map[string]identity.Realm // whose rules policies go by
+	Realms    map[string]identity.Realm // whose rules policies and permissions go by
 }
 
 // Registration asks for a new user.
@@ -359,7 +359,7 @@ func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) 
 	if _, err := Decide(w, out.command(u.ID)); err != nil {
 		return err
 	}
-	if u.Role == realm.Administrator {
+	if u.Has(realm.AdministratorID()) {
 		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
 			return err
 		}
@@ -370,7 +370,7 @@ func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) 
 // reactivate lets a user in again, and keeps the realm's roster in step.
 func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
-	if err != nil || u.Role != realm.Administrator {
+	if err != nil || !u.Has(realm.AdministratorID()) {
 		return err
 	}
 	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})

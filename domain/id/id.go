@@ -26,6 +26,9 @@ type (
 	Profile struct{ ID }
 	Contact struct{ ID }
 	Subject struct{ ID } // a person, by whatever id there is
+
+	Role       struct{ ID }
+	Permission struct{ ID }
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.

@@ -38,6 +38,14 @@ var examples = []domain.Event{
 	annFailed(5), annSuspected, annSuspicionEnded,
 	annIntroduced, annPromoted, annShown, annHidden, annProfileDeleted,
 	workCreated, workMoved, workVerified, workLapsed, workFirst, workWithdrawn, workShown, workHidden, workDeleted,
+	annAssigned, annUnassigned,
+	editorCreated,
+	identity.RoleChanged{RoleID: editor, DisplayName: "Writer", Description: "Writes"},
+	editorDeleted,
+	readGranted, readWithdrawn,
+	readCreated,
+	identity.PermissionDescriptionChanged{PermissionID: read, Description: "Read"},
+	readDeleted, readUsed,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
@@ -100,5 +108,7 @@ func FuzzDecode(f *testing.F) {
 		identity.SignIns{}.Evolve(e, spec.At)
 		identity.Profile{}.Evolve(e, spec.At).Claims()
 		identity.Contact{}.Evolve(e, spec.At).Claims()
+		identity.RoleDefinition{}.Evolve(e, spec.At)
+		identity.PermissionDefinition{}.Evolve(e, spec.At)
 	})
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"time"
 
 	"gesta/domain"
@@ -23,6 +24,9 @@ var (
 	ErrSuspended    = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_suspended", Text: "this account is suspended"}
 	ErrBanned       = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_banned", Text: "this account is banned"}
 	ErrIsBanned     = &domain.Fault{Kind: domain.Conflict, Code: "user_is_banned", Text: "a banned user can't be suspended"}
+
+	ErrRoleNotAssigned = &domain.Fault{Kind: domain.NotFound, Code: "role_not_assigned", Text: "the user has no such role"}
+	ErrManyRoles       = &domain.Fault{Kind: domain.Conflict, Code: "many_roles", Text: "the user has as many roles as one can have"}
 )
 
 // Status says whether a user may sign in, and why not.
@@ -100,6 +104,16 @@ type (
 		UserID UserID `json:"user_id" privacy:"public"`
 		Was    Status `json:"was,omitempty" privacy:"public"` // suspended or banned; left out for deactivated
 	}
+	// UserRoleAssigned says that the user has one more role.
+	UserRoleAssigned struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
+	}
+	// UserRoleWithdrawn says that the user has a role no longer.
+	UserRoleWithdrawn struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
+	}
 )
 
 func (UserRegistered) EventType() string       { return "identity.user.registered" }
@@ -114,6 +128,8 @@ func (UserDeactivated) EventType() string      { return "identity.user.deactivat
 func (UserSuspended) EventType() string        { return "identity.user.suspended" }
 func (UserBanned) EventType() string           { return "identity.user.banned" }
 func (UserReactivated) EventType() string      { return "identity.user.reactivated" }
+func (UserRoleAssigned) EventType() string     { return "identity.user.role_assigned" }
+func (UserRoleWithdrawn) EventType() string    { return "identity.user.role_withdrawn" }
 
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
@@ -128,6 +144,8 @@ var userTypes = []domain.Type{
 	domain.TypeOf[UserSuspended](),
 	domain.TypeOf[UserBanned](),
 	domain.TypeOf[UserReactivated](),
+	domain.TypeOf[UserRoleAssigned](),
+	domain.TypeOf[UserRoleWithdrawn](),
 }
 
 // User is somebody with an e-mail address and a password in one realm.
@@ -141,6 +159,7 @@ type User struct {
 	Phone                value.Phone
 	PasswordHash         string
 	Status               Status
+	Roles                []RoleID // in the order of their assignment
 	CreatedAt, UpdatedAt time.Time
 }
 
@@ -182,7 +201,7 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 // IsQuiet tells the facts that change nothing that is shown of a user.
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
-	case UserSignedIn, UserPasswordRehashed:
+	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn:
 		return true
 	}
 	return false
@@ -195,8 +214,15 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		return User{
 			ID: e.UserID, Realm: e.Realm, Role: e.Role, Name: e.Name, Email: e.Email, Phone: e.Phone,
 			PasswordHash: e.PasswordHash, Status: Active, CreatedAt: at, UpdatedAt: at,
+			Roles: []RoleID{SystemRoleID(e.Realm, e.Role)},
 		}
 	case UserSignedIn:
+		return u
+	case UserRoleAssigned:
+		u.Roles = append(slices.Clone(u.Roles), e.RoleID)
+		return u
+	case UserRoleWithdrawn:
+		u.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r RoleID) bool { return r == e.RoleID })
 		return u
 	case UserPasswordRehashed:
 		u.PasswordHash = e.PasswordHash
@@ -263,6 +289,14 @@ type (
 	SuspendUser    struct{ User UserID }
 	BanUser        struct{ User UserID }
 	ReactivateUser struct{ User UserID }
+	AssignRole     struct {
+		User UserID
+		Role RoleID
+	}
+	UnassignRole struct {
+		User UserID
+		Role RoleID
+	}
 )
 
 func (c RegisterUser) Target() domain.Stream   { return UserStream(c.User) }
@@ -276,6 +310,8 @@ func (c DeactivateUser) Target() domain.Stream { return UserStream(c.User) }
 func (c SuspendUser) Target() domain.Stream    { return UserStream(c.User) }
 func (c BanUser) Target() domain.Stream        { return UserStream(c.User) }
 func (c ReactivateUser) Target() domain.Stream { return UserStream(c.User) }
+func (c AssignRole) Target() domain.Stream     { return UserStream(c.User) }
+func (c UnassignRole) Target() domain.Stream   { return UserStream(c.User) }
 
 // Decide registers somebody once.
 func (c RegisterUser) Decide(u User) ([]domain.Event, error) {
@@ -351,6 +387,28 @@ func (c ReactivateUser) Decide(u User) ([]domain.Event, error) {
 	}
 	return u.change(u.Status != Active, back)
 }
+
+// Decide gives the user a role; one that he has changes nothing.
+func (c AssignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.Has(c.Role) && len(u.Roles) >= maxRoles {
+		return nil, ErrManyRoles
+	}
+	return u.change(!u.Has(c.Role), UserRoleAssigned{UserID: c.User, RoleID: c.Role})
+}
+
+// Decide takes a role from the user, who must have it.
+func (c UnassignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.ID.IsZero() && !u.Has(c.Role) {
+		return nil, ErrRoleNotAssigned
+	}
+	return u.change(true, UserRoleWithdrawn{UserID: c.User, RoleID: c.Role})
+}
+
+// Has tells whether the user has a role.
+func (u User) Has(r RoleID) bool { return slices.Contains(u.Roles, r) }
+
+// maxRoles bounds what is read to find out what somebody may do.
+const maxRoles = 50
 
 // change records e about a user there is, if anything is new about it.
 func (u User) change(isNew bool, e domain.Event) ([]domain.Event, error) {
