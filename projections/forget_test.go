@@ -93,12 +93,12 @@ func (r *remembered) rows() map[string][]string {
 	return rows
 }
 
-// told has all that can be said about somebody said.
+// told has all that can be said about somebody said, but for what would leave nothing to forget.
 func (r *remembered) told(kind string, who id.ID) {
 	r.t.Helper()
 	for _, one := range append(facts[kind].begins[:1:1], facts[kind].goesOn...) {
 		e := example(one, who)
-		if _, forgets := e.(domain.Forgetter); !forgets {
+		if _, forgets := e.(domain.Forgetter); !forgets && !strings.HasSuffix(e.EventType(), ".deleted") {
 			r.says(domain.Stream{Kind: kind, ID: who}, e)
 		}
 	}

@@ -54,11 +54,15 @@ var facts = map[string]struct {
 			func(*rapid.T, id.ID) domain.Event { return identity.UserEmailVerified{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserSuspended{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserBanned{Was: identity.Active} },
-			func(_ *rapid.T, i id.ID) domain.Event {
-				return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
-			},
+			forgotten,
 		},
 	},
+	"identity.profile": {begins: profileBegins, goesOn: profileGoesOn},
+	"identity.contact": {begins: contactBegins, goesOn: contactGoesOn},
+}
+
+func forgotten(_ *rapid.T, i id.ID) domain.Event {
+	return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
 }
 
 func word(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "word") }
