@@ -118,7 +118,8 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	for kind := range facts {
-		r := remember(t, url, "followed")
+		schema := strings.ReplaceAll(kind, ".", "_")
+		r := remember(t, url, schema+"_followed")
 		ann, bob := id.New(time.Now()), id.New(time.Now())
 		s := domain.Stream{Kind: kind, ID: ann}
 		r.told(kind, ann)
@@ -144,7 +145,7 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 			t.Errorf("%s: others are others:\n%s", kind, diff)
 		}
 
-		anew := remember(t, url, "anew")
+		anew := remember(t, url, schema+"_anew")
 		anew.store = r.store
 		anew.vault.Keys = r.vault.Keys.Over(r.store)
 		anew.project(0)
