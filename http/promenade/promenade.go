@@ -20,6 +20,8 @@ type App struct {
 	Identity *commands.Identity
 	CRM      *commands.CRM
 	Users    projections.Users
+	Profiles projections.Profiles
+	Contacts projections.Contacts
 }
 
 // api is the surface with its realm.
