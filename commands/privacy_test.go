@@ -118,7 +118,7 @@ func TestWhoIsForgottenIsNobodyAnyMore(t *testing.T) {
 			if _, err := p.SignIn(t.Context(), commands.Credentials{Realm: realm, Email: "ann@example.com", Password: "password"}); !errors.Is(err, commands.ErrCredentials) {
 				t.Errorf("%s she signs in: %v", name, err)
 			}
-			if _, err := p.Refresh(t.Context(), realm.Name, grant.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+			if _, err := p.Refresh(t.Context(), realm.Name, grant.Refresh); !errors.Is(err, identity.ErrRefreshRevoked) {
 				t.Errorf("%s she refreshes: %v", name, err)
 			}
 		}

@@ -27,13 +27,25 @@ func Lists(size, maxSize int, filters ...Filter) Reading[projections.Query] {
 	return Reads(func(r *Request) (projections.Query, error) {
 		var f Fields
 		q := projections.Query{Page: projections.Page{Number: r.number(&f, page), Size: r.number(&f, pageSize)}}
-		for _, one := range filters {
-			if text := r.Query(one.Name); text != "" {
-				q.Filters = append(q.Filters, projections.Filter{Column: one.Column, Value: one.value(&f, text)})
-			}
-		}
+		q.Filters = r.filters(&f, filters)
 		return q, f.in(ErrQuery)
 	}).Asks(all...)
+}
+
+// Filters reads those that are asked for, of a list that is shown whole.
+func (r *Request) Filters(filters ...Filter) ([]projections.Filter, error) {
+	var f Fields
+	asked := r.filters(&f, filters)
+	return asked, f.in(ErrQuery)
+}
+
+func (r *Request) filters(f *Fields, filters []Filter) (asked []projections.Filter) {
+	for _, one := range filters {
+		if text := r.Query(one.Name); text != "" {
+			asked = append(asked, projections.Filter{Column: one.Column, Value: one.value(f, text)})
+		}
+	}
+	return asked
 }
 
 // value is what a parameter's text stands for.
