@@ -228,6 +228,6 @@ func (r Roles) OfUser(ctx context.Context, u identity.UserID, p Page) (Paged[Rol
 func (r Roles) PermissionsOf(ctx context.Context, role identity.RoleID, p Page) (Paged[Permission], error) {
 	return within[Permission](ctx, r.DB, p, identity.ErrRoleNotFound, permissionColumns, `permissions`,
 		`select id from roles where realm = $3 and id = $4`,
-		`id in (select permission from role_permissions where role = (select id from owner))`, `resource, action`,
+		`id in (select permission from role_permissions where role = (select id from owner))`, `resource || ':' || action`,
 		r.Realm, [16]byte(role.ID))
 }
