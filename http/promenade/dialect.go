@@ -20,16 +20,22 @@ var dialect = web.Dialect{
 	Envelope: func(_ http.Header, shown any) any {
 		l, ok := shown.(web.Listed)
 		if !ok {
-			return map[string]any{"status": "success", "data": shown}
+			return success{Status: "success", Data: shown}
 		}
 		items, page, total := l.Listing()
-		return map[string]any{"status": "success", "data": items, "pagination": pagination{
-			Total: total, Page: page.Number, PageSize: page.Size, TotalPages: (total + page.Size - 1) / page.Size,
-		}}
+		return success{"success", items, &pagination{total, page.Number, page.Size, page.Of(total)}}
 	},
 	Fault: func(f *domain.Fault) web.Body {
 		return web.Body{Type: web.JSON, Value: refusal{Status: "error", Error: problem{codeOf(f), textOf(f)}}}
 	},
+}
+
+// success is how every answer looks that is no refusal.
+type success struct {
+	Status string `json:"status" enum:"success"`
+	Data   any    `json:"data"`
+	// Of lists that come in pages.
+	Pagination *pagination `json:"pagination,omitempty"`
 }
 
 // pagination says which page of a list is shown.

@@ -39,3 +39,6 @@ var permissions = []identity.Permission{
 	"permissions:read", "permissions:create", "permissions:update", "permissions:delete",
 	"customers:read", "customers:create", "customers:update", "customers:delete",
 }
+
+// StaffOnly is what the hardened profile keeps from those who are users and nothing else.
+var StaffOnly = []identity.Permission{"customers:*"}
