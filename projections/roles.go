@@ -42,7 +42,7 @@ func (p Permission) Revision() (id.ID, int64) { return p.ID, p.Version }
 
 const (
 	roleColumns = `id, name, display_name, description, system,
-		array(select p.name from role_permissions p where p.role = roles.id order by p.name), created_at, updated_at, version`
+		array(select p.name from role_permissions p where p.role = roles.id order by p.name collate "C"), created_at, updated_at, version`
 	permissionColumns = `id, resource, action, description, created_at, updated_at, version`
 )
 
