@@ -205,7 +205,7 @@ func TestACrowdOfGuessesIsLockedOut(t *testing.T) {
 		crowd.Go(func() { client.Do(t, login(john.email, fmt.Sprint("wrong", n))) })
 	}
 	crowd.Wait()
-	if a := client.Do(t, login(john.email, password)); a.Status != 401 || a.Field(t, "error.message") != "Account is locked after too many failed sign-ins" {
+	if a := client.Do(t, login(john.email, password)); a.Status != 401 || a.Field(t, "error.message") != "Account is locked after too many failed sign-ins; try again in 30 minutes" {
 		t.Errorf("%d %s", a.Status, a.Text)
 	}
 	if got := strings.Join(factsOf(t, stack, "identity.sign_in."), " "); got != "failed failed failed failed failed locked" {
