@@ -369,38 +369,34 @@ func rolesOf(w *Work, u identity.User) (all []identity.RoleDefinition, err error
 
 // authority is what somebody holds at the moment, and so may give and take.
 type authority struct {
-	all         bool // it is the program itself
-	permissions []identity.Permission
-	roles       []identity.RoleID
+	realm identity.Realm
+	all   bool // it is the program itself
+	roles []identity.RoleDefinition
 }
 
 // authorityOf finds out what the caller holds; that he still does is part of what is appended.
 func authorityOf(w *Work, realm identity.Realm, by identity.Caller) (a authority, err error) {
-	if realm.IsItself(by) {
-		return authority{all: true}, nil
+	if a.realm = realm; realm.IsItself(by) {
+		a.all = true
+		return a, nil
 	}
 	u, err := userIn(w, realm, by.User)
 	if err == nil && u.Status != identity.Active {
 		err = identity.ErrForbidden
 	}
-	if err != nil {
-		return a, err
-	}
-	roles, err := rolesOf(w, u)
-	for _, d := range roles {
-		if d.Exists(realm.Name) {
-			a.roles = append(a.roles, d.ID)
-			for _, g := range d.Grants {
-				a.permissions = append(a.permissions, g.Permission)
-			}
-		}
+	if err == nil {
+		a.roles, err = rolesOf(w, u)
 	}
 	return a, err
 }
 
-// holds tells whether one of the permissions covers p.
+// holds tells whether one of the roles gives all that p stands for.
 func (a authority) holds(p identity.Permission) bool {
-	return a.all || slices.ContainsFunc(a.permissions, func(mine identity.Permission) bool { return mine.Covers(p) })
+	return a.all || slices.ContainsFunc(a.roles, func(d identity.RoleDefinition) bool { return a.realm.Allows(d, p) })
+}
+
+func (a authority) administers() bool {
+	return a.all || slices.ContainsFunc(a.roles, func(d identity.RoleDefinition) bool { return d.ID == a.realm.AdministratorID() })
 }
 
 // mayMove refuses to give or take a role, or to delete it, who does not hold all that it holds. The role that runs the
@@ -411,8 +407,7 @@ func mayMove(w *Work, realm identity.Realm, by identity.Caller, d identity.RoleD
 		return err
 	}
 	beyond := func(g identity.Granted) bool { return !a.holds(g.Permission) }
-	ranks := a.all || slices.Contains(a.roles, d.ID) || d.ID != realm.AdministratorID()
-	if !ranks || d.Exists(realm.Name) && slices.ContainsFunc(d.Grants, beyond) {
+	if d.ID == realm.AdministratorID() && !a.administers() || d.Exists(realm.Name) && slices.ContainsFunc(d.Grants, beyond) {
 		return ErrEscalation
 	}
 	return nil

@@ -111,7 +111,7 @@ var RolesProjection = Projection{
 			w.Counts(roleList, e.Realm).Add(-1)
 		}),
 		On(func(w Write, e identity.RolePermissionGranted) {
-			w.Exec(`insert into role_permissions (role, permission, name) values ($1, $2, $3)`,
+			w.Exec(`insert into role_permissions (role, permission, name) values ($1, $2, $3) on conflict do nothing`,
 				w.key(), [16]byte(e.PermissionID.ID), string(e.Permission))
 			w.touch("roles")
 		}),
