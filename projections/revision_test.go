@@ -5,20 +5,27 @@ import (
 	"strings"
 	"testing"
 
+	"gesta/domain"
 	"gesta/domain/identity"
 	"gesta/projections"
 )
 
-// What readers are shown has the revision that deciders know: a rule writes about exactly those facts that are not
+// What readers are shown has the revision that deciders know: a rule writes a row about exactly those facts that are not
 // quiet.
 func TestReadersAndDecidersKnowTheSameRevisions(t *testing.T) {
-	for _, typ := range identity.Types {
-		if !strings.HasPrefix(typ.Name, "identity.user.") {
-			continue
-		}
-		shown := slices.ContainsFunc(projections.UsersProjection.Rules, func(r projections.Rule) bool { return r.Type == typ.Name })
-		if quiet := (identity.User{}).IsQuiet(typ.New()); shown == quiet {
-			t.Errorf("%s: quiet %t, shown %t", typ.Name, quiet, shown)
+	for kind, of := range map[string]struct {
+		projection projections.Projection
+		isQuiet    func(domain.Event) bool
+	}{
+		"identity.user.":       {projections.UsersProjection, identity.User{}.IsQuiet},
+		"identity.role.":       {projections.RolesProjection, func(domain.Event) bool { return false }},
+		"identity.permission.": {projections.RolesProjection, identity.PermissionDefinition{}.IsQuiet},
+	} {
+		for _, typ := range identity.Types {
+			shown := slices.ContainsFunc(of.projection.Rules, func(r projections.Rule) bool { return r.Type == typ.Name })
+			if strings.HasPrefix(typ.Name, kind) && shown == of.isQuiet(typ.New()) {
+				t.Errorf("%s: quiet %t, shown %t", typ.Name, !shown, shown)
+			}
 		}
 	}
 }

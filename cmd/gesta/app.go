@@ -154,6 +154,7 @@ func (a *app) openSurfaces() (err error) {
 		}, first),
 		promenade.New(promenade.App{
 			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor}, Users: projections.Users{DB: reads, Realm: second.Name},
+			Roles: projections.Roles{DB: reads, Realm: second.Name},
 		}, second),
 	}
 	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin

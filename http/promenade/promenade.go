@@ -21,6 +21,7 @@ type App struct {
 	Identity *commands.Identity
 	CRM      *commands.CRM
 	Users    projections.Users
+	Roles    projections.Roles
 }
 
 // api is the surface with its realm.
