@@ -56,9 +56,7 @@ var facts = map[string]struct {
 			func(*rapid.T, id.ID) domain.Event { return identity.UserBanned{Was: identity.Active} },
 			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserRoleAssigned{RoleID: roleID(t)} },
 			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserRoleWithdrawn{RoleID: roleID(t)} },
-			func(_ *rapid.T, i id.ID) domain.Event {
-				return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
-			},
+			forgotten,
 		},
 	},
 	"identity.role": {
@@ -91,6 +89,12 @@ var facts = map[string]struct {
 			func(t *rapid.T, _ id.ID) domain.Event { return identity.PermissionDeleted{Realm: word(t)} },
 		},
 	},
+	"identity.profile": {begins: profileBegins, goesOn: profileGoesOn},
+	"identity.contact": {begins: contactBegins, goesOn: contactGoesOn},
+}
+
+func forgotten(_ *rapid.T, i id.ID) domain.Event {
+	return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
 }
 
 func roleID(t *rapid.T) identity.RoleID { return identity.RoleID{ID: id.Named(word(t))} }

@@ -14,7 +14,9 @@ import (
 )
 
 // Types lists every fact of this context, once.
-var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes, roleTypes, permissionTypes)
+var Types = slices.Concat(
+	userTypes, sessionTypes, rosterTypes, signInTypes, roleTypes, permissionTypes, profileTypes, contactTypes,
+)
 
 // Aggregates are the kinds of streams that these events are on.
 var Aggregates = []domain.Aggregate{
@@ -22,6 +24,8 @@ var Aggregates = []domain.Aggregate{
 	domain.AggregateOf[Session]("identity.session"),
 	domain.AggregateOf[Roster]("identity.roster"),
 	domain.AggregateOf[SignIns]("identity.sign_in"),
+	domain.AggregateOf[Profile]("identity.profile"),
+	domain.AggregateOf[Contact]("identity.contact"),
 	domain.AggregateOf[RoleDefinition]("identity.role"),
 	domain.AggregateOf[PermissionDefinition]("identity.permission"),
 }

@@ -22,6 +22,8 @@ type App struct {
 	CRM      *commands.CRM
 	Users    projections.Users
 	Roles    projections.Roles
+	Profiles projections.Profiles
+	Contacts projections.Contacts
 }
 
 // api is the surface with its realm.
@@ -62,6 +64,8 @@ type banner struct {
 
 func nothing(*web.Request) (struct{}, error) { return struct{}{}, nil }
 
-func greet(context.Context, struct{}) (banner, error) { return banner{"Promenade Platform API", "v1"}, nil }
+func greet(context.Context, struct{}) (banner, error) {
+	return banner{"Promenade Platform API", "v1"}, nil
+}
 
 func greeting(b banner) banner { return b }
