@@ -71,7 +71,7 @@ type Write struct {
 func (w Write) Exec(sql string, args ...any) { w.batch.Queue(sql, args...) }
 
 // All are the read models that there are.
-var All = []Projection{UsersProjection, ProfilesProjection, ContactsProjection}
+var All = []Projection{UsersProjection, RolesProjection, ProfilesProjection, ContactsProjection}
 
 // fingerprint tells whether tables were built by this projection or by another one.
 func (p Projection) fingerprint() string {

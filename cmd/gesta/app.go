@@ -154,6 +154,7 @@ func (a *app) openSurfaces() (err error) {
 		}, first),
 		promenade.New(promenade.App{
 			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor}, Users: projections.Users{DB: reads, Realm: second.Name},
+			Roles:    projections.Roles{DB: reads, Realm: second.Name},
 			Profiles: projections.Profiles{DB: reads, Realm: second.Name}, Contacts: projections.Contacts{DB: reads},
 		}, second),
 	}

@@ -176,6 +176,9 @@ func (r Realm) Catalogue() (all []Permission) {
 	return slices.Compact(all)
 }
 
+// AsksFor tells whether the realm needs a permission.
+func (r Realm) AsksFor(p Permission) bool { return slices.Contains(r.Catalogue(), p) }
+
 // Sees tells whether the caller may know of a user of this realm: everybody of himself, an
 // administrator of all.
 func (r Realm) Sees(c Caller, u UserID) bool {
