@@ -14,6 +14,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
 	"gesta/eventstore"
@@ -53,7 +54,7 @@ const settleBound = 2 * time.Second
 
 // newCatalogue has the events of all contexts.
 func newCatalogue() domain.Catalogue {
-	return domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
+	return domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, eventstore.Types)
 }
 
 // open connects the store and the read models of a system. Nothing runs yet but the store's appender.
@@ -61,7 +62,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.catalogue = newCatalogue()
-	a.aggregates = domain.NewAggregates(identity.Aggregates, privacy.Aggregates)
+	a.aggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})

@@ -24,6 +24,9 @@ type (
 	Session struct{ ID }
 	SignIn  struct{ ID }
 	Subject struct{ ID } // a person, by whatever id there is
+
+	Customer struct{ ID }
+	Company  struct{ ID }
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.
