@@ -44,8 +44,11 @@ var statusAndTier = Pair{"status", "tier"}
 var customerList = &List{
 	Table: "customers", Key: "id", Shown: shownCustomer,
 	Filters: []Column{
-		{Name: "word", Table: "customer_words"}, {Name: "tag", Table: "customer_tags", Counted: true},
-		{Name: "assigned_to", Counted: true}, {Name: "status", Counted: true}, {Name: "tier", Counted: true},
+		{Name: "word", Table: "customer_words"},
+		{Name: "tag", Table: "customer_tags", Counted: true},
+		{Name: "assigned_to", Counted: true},
+		{Name: "status", Counted: true},
+		{Name: "tier", Counted: true},
 	},
 	Sorts: []string{"name"},
 	Pairs: []Pair{statusAndTier},

@@ -98,7 +98,7 @@ func (r *remembered) told(kind string, who id.ID) {
 	r.t.Helper()
 	for _, one := range append(facts[kind].begins[:1:1], facts[kind].goesOn...) {
 		e := example(one, who)
-		if _, forgets := e.(domain.Forgetter); !forgets {
+		if _, forgets := e.(domain.Forgetter); !forgets && !strings.HasSuffix(e.EventType(), ".deleted") {
 			r.says(domain.Stream{Kind: kind, ID: who}, e)
 		}
 	}
@@ -118,7 +118,8 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	for kind := range facts {
-		r := remember(t, url, "followed")
+		schema := strings.ReplaceAll(kind, ".", "_")
+		r := remember(t, url, schema)
 		ann, bob := id.New(time.Now()), id.New(time.Now())
 		s := domain.Stream{Kind: kind, ID: ann}
 		r.told(kind, ann)
@@ -134,8 +135,8 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 				t.Errorf("%s: of her there is %s", kind, row)
 			}
 		}
-		if len(left[0]) != len(gone[0]) || len(left[0]) == 0 {
-			t.Errorf("%s: there were %d rows about her, and are %d", kind, len(gone[0]), len(left[0]))
+		if was := stays(gone[0]); len(left[0]) != len(was) || len(was) == 0 {
+			t.Errorf("%s: there were %d rows about her that stay, and are %d", kind, len(was), len(left[0]))
 		}
 		if version := fmt.Sprintf(",%d)", r.version[s]); kind == "identity.user" && !strings.HasSuffix(left[0][0], version) {
 			t.Errorf("%s: her row is no new revision %s: %s", kind, version, left[0][0])
@@ -144,7 +145,7 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 			t.Errorf("%s: others are others:\n%s", kind, diff)
 		}
 
-		anew := remember(t, url, "anew")
+		anew := remember(t, url, schema+"_anew")
 		anew.store = r.store
 		anew.vault.Keys = r.vault.Keys.Over(r.store)
 		anew.project(0)
@@ -152,6 +153,16 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 			t.Errorf("%s: built anew, they are others:\n%s", kind, diff)
 		}
 	}
+}
+
+// stays leaves out what goes as a whole.
+func stays(rows []string) (all []string) {
+	for _, row := range rows {
+		if !strings.HasPrefix(row, "customer_words ") {
+			all = append(all, row)
+		}
+	}
+	return all
 }
 
 // splitRows tells the rows about somebody from the others.

@@ -13,9 +13,9 @@ import (
 // to be looked for among all rows.
 type List struct {
 	Table   string
-	Scope   string // the column of text that every question names a value of, as the realm; "" for none
-	Key     string // the column with the id of the stream that a row is keyed by; rows are sorted by it last
-	Shown   string // SQL of the columns that are shown, the key first
+	Scope   string   // the column of text that every question names a value of, as the realm; "" for none
+	Key     string   // the column with the id of the stream that a row is keyed by; rows are sorted by it last
+	Shown   string   // SQL of the columns that are shown, the key first
 	Filters []Column // that which leaves the fewest rows first, of those with a table of their own
 	Sorts   []string // columns that rows may be sorted by, beside Key
 	Pairs   []Pair   // counted together

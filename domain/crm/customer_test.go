@@ -173,10 +173,18 @@ func TestDeletingFreesTheAddress(t *testing.T) {
 
 func TestNothingCanBeAskedOfWhoIsNotThere(t *testing.T) {
 	for _, command := range []domain.Command[crm.Customer]{
-		crm.ChangeCustomer{Customer: john}, crm.QualifyCustomer{Customer: john}, crm.ConvertCustomer{Customer: john},
-		crm.ChurnCustomer{Customer: john}, crm.ReactivateCustomer{Customer: john}, crm.UpgradeCustomer{Customer: john, To: crm.Pro},
-		crm.DowngradeCustomer{Customer: john, To: crm.Free}, crm.AssignCustomer{Customer: john, To: rep}, crm.TagCustomer{Customer: john, Tag: "a"},
-		crm.UntagCustomer{Customer: john, Tag: "marketing"}, crm.LinkCustomer{Customer: john, User: rep}, crm.DeleteCustomer{Customer: john},
+		crm.ChangeCustomer{Customer: john},
+		crm.QualifyCustomer{Customer: john},
+		crm.ConvertCustomer{Customer: john},
+		crm.ChurnCustomer{Customer: john},
+		crm.ReactivateCustomer{Customer: john},
+		crm.UpgradeCustomer{Customer: john, To: crm.Pro},
+		crm.DowngradeCustomer{Customer: john, To: crm.Free},
+		crm.AssignCustomer{Customer: john, To: rep},
+		crm.TagCustomer{Customer: john, Tag: "a"},
+		crm.UntagCustomer{Customer: john, Tag: "marketing"},
+		crm.LinkCustomer{Customer: john, User: rep},
+		crm.DeleteCustomer{Customer: john},
 	} {
 		nobody.When(command).Refused(t, crm.ErrCustomerNotFound)
 		removed.When(command).Refused(t, crm.ErrCustomerNotFound)
