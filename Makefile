@@ -2,7 +2,7 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: run build test crash overload bench bench-large lint lint-openapi fuzz golden clean
+.PHONY: run build test crash overload bench bench-large lint lint-openapi fuzz golden reference clean
 
 run: build
 	@exec bin/gesta dev
@@ -63,6 +63,11 @@ bench-large: build
 golden:
 	UPDATE_GOLDEN=1 go test -count 1 ./domain/schema
 	UPDATE_GOLDEN=1 go run ./eventstore/postgres/pgtest/withpostgres go test -count 1 ./domain/... ./eventstore ./eventstore/envelope/... ./http/... ./cmd/...
+
+# The countries, currencies, languages and time zones, from the packages of the lockfile: the same ones write the same
+# bytes. For newer ones change tools/reference/package.json, and read the difference. It takes Node and npm.
+reference:
+	cd tools/reference && npm ci --ignore-scripts --loglevel=error >/dev/null && node generate.js ../../domain/reference/data.json
 
 clean:
 	rm -rf bin

@@ -25,6 +25,7 @@ type Registration struct {
 	Realm    identity.Realm
 	By       identity.Caller // nobody, for a public one
 	Role     identity.Role
+	Name     string
 	Email    value.Email
 	Phone    value.Phone
 	Password string
@@ -33,24 +34,50 @@ type Registration struct {
 // Register makes a user and answers him. It refuses a taken address with identity.ErrEmailTaken, and a
 // role that the caller may not give with identity.ErrForbidden.
 func (i *Identity) Register(ctx context.Context, r Registration) (u identity.User, err error) {
+	err = i.register(ctx, r, func(_ *Work, made identity.User) error {
+		u = made
+		return nil
+	})
+	return u, err
+}
+
+// SignUp registers a user who is signed in at once.
+func (i *Identity) SignUp(ctx context.Context, r Registration) (g Grant, err error) {
+	err = i.register(ctx, r, func(w *Work, made identity.User) (err error) {
+		g, err = i.beginSession(w, identity.SignIn{User: made.ID, Session: identity.SessionID{ID: id.New(i.Executor.Now())}})
+		return err
+	})
+	return g, err
+}
+
+// SignedUp answers the user that a registration has made, and no tokens: they are said once.
+func (i *Identity) SignedUp(ctx context.Context, r Registration, made Made) (g Grant, err error) {
+	g.User, err = i.Registered(ctx, r, made)
+	return g, err
+}
+
+// register lets then have its say in the same commit.
+func (i *Identity) register(ctx context.Context, r Registration, then func(*Work, identity.User) error) error {
 	user := r.User
 	if user.IsZero() {
 		user.ID = id.New(i.Executor.Now())
 	}
 	ctx = remembering(ctx)
 	if err := i.mayRegister(ctx, r); err != nil {
-		return u, err
+		return err
 	}
 	hash, err := i.Passwords.Hash(ctx, r.Password)
 	if err != nil {
-		return u, err
+		return err
 	}
 	ctx = domain.ActingAs(ctx, identity.Actor(user), r.Realm.Name)
-	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		u, err = register(w, r, user, hash)
-		return err
+	return i.Executor.Do(ctx, func(w *Work) error {
+		made, err := register(w, r, user, hash)
+		if err != nil {
+			return err
+		}
+		return then(w, made)
 	})
-	return u, err
 }
 
 // Registered answers the user that a registration has made, as he was then: whoever knows what was asked for may hear
@@ -92,7 +119,7 @@ func register(w *Work, r Registration, user identity.UserID, hash string) (u ide
 		}
 	}
 	return Begin(w, identity.RegisterUser{
-		User: user, Realm: r.Realm.Name, Role: r.Role, Email: r.Email, Phone: r.Phone, PasswordHash: hash,
+		User: user, Realm: r.Realm.Name, Role: r.Role, Name: r.Name, Email: r.Email, Phone: r.Phone, PasswordHash: hash,
 	})
 }
 
@@ -101,6 +128,7 @@ type Change struct {
 	Realm    identity.Realm
 	By       identity.Caller
 	User     identity.UserID
+	Name     *string
 	Email    *value.Email
 	Phone    *value.Phone
 	Password *PasswordChange
@@ -175,6 +203,11 @@ func (c Change) decide(w *Work, h hashes) error {
 	if err != nil {
 		return err
 	}
+	if c.Name != nil {
+		if _, err := Decide(w, identity.ChangeName{User: c.User, Name: *c.Name}); err != nil {
+			return err
+		}
+	}
 	if c.Email != nil {
 		if _, err := Decide(w, identity.ChangeEmail{User: c.User, Email: *c.Email}); err != nil {
 			return err
@@ -190,8 +223,11 @@ func (c Change) decide(w *Work, h hashes) error {
 			return err
 		}
 	}
+	if c.Active != nil && *c.Active {
+		return reactivate(w, c.Realm, u)
+	}
 	if c.Active != nil {
-		return switchUser(w, c.Realm, u, *c.Active)
+		return putOut(w, c.Realm, u, identity.Inactive)
 	}
 	return nil
 }
@@ -224,17 +260,66 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 		if err != nil {
 			return err
 		}
-		return switchUser(w, d.Realm, u, false)
+		return putOut(w, d.Realm, u, identity.Inactive)
 	})
+}
+
+// StatusChange asks to put somebody out, or to let him in again.
+type StatusChange struct {
+	Realm identity.Realm
+	By    identity.Caller
+	User  identity.UserID
+	To    identity.Status
+}
+
+// SetStatus does so, and answers the user as he is then. Nobody may do it to himself. The last active administrator
+// can't go.
+func (i *Identity) SetStatus(ctx context.Context, c StatusChange) (u identity.User, err error) {
+	if c.By.User == c.User {
+		return u, identity.ErrForbidden
+	}
+	ctx = remembering(ctx)
+	if err := i.surveyUser(ctx, c.Realm, c.User); err != nil {
+		return u, err
+	}
+	err = i.Executor.Do(ctx, func(w *Work) error {
+		before, err := userIn(w, c.Realm, c.User)
+		if err != nil {
+			return err
+		}
+		if c.To == identity.Active {
+			err = reactivate(w, c.Realm, before)
+		} else {
+			err = putOut(w, c.Realm, before, c.To)
+		}
+		if err == nil {
+			u, err = Look[identity.User](w, identity.UserStream(c.User))
+		}
+		return err
+	})
+	return u, err
+}
+
+// StatusSet answers the user as a change of status has left him.
+func (i *Identity) StatusSet(ctx context.Context, c StatusChange, made Made) (identity.User, error) {
+	return i.userAt(ctx, c.User, made)
+}
+
+// userAt answers a user as a request has left him; as he is where it had nothing to decide.
+func (i *Identity) userAt(ctx context.Context, user identity.UserID, made Made) (identity.User, error) {
+	if at := made.Of("identity.user"); at != (Revision{}) {
+		return StateAt[identity.User](ctx, i.Executor, at)
+	}
+	return State[identity.User](ctx, i.Executor, identity.UserStream(user))
 }
 
 // Leave puts somebody out who is going to be forgotten, with all sessions. The last active administrator can't go.
 func (i *Identity) Leave(w *Work, subject id.ID) (realm string, err error) {
 	u, err := Look[identity.User](w, identity.UserStream(identity.UserID{ID: subject}))
-	if err != nil || !u.Active {
+	if err != nil || u.Status != identity.Active {
 		return u.Realm, err
 	}
-	return u.Realm, switchUser(w, i.Realms[u.Realm], u, false)
+	return u.Realm, putOut(w, i.Realms[u.Realm], u, identity.Inactive)
 }
 
 // Follow leads from a user to the sessions.
@@ -254,25 +339,34 @@ func userIn(w *Work, realm identity.Realm, user identity.UserID) (identity.User,
 	return u, err
 }
 
-// switchUser puts a user out or lets him in again, and keeps the realm's roster in step.
-func switchUser(w *Work, realm identity.Realm, u identity.User, active bool) error {
-	if active {
-		return reactivate(w, realm, u)
-	}
-	if _, err := Decide(w, identity.DeactivateUser{User: u.ID}); err != nil {
+// outs are the ways to put somebody out, and why sessions end then.
+var outs = map[identity.Status]struct {
+	command func(identity.UserID) domain.Command[identity.User]
+	why     identity.EndReason
+}{
+	identity.Inactive:    {func(u identity.UserID) domain.Command[identity.User] { return identity.DeactivateUser{User: u} }, identity.Deactivated},
+	identity.IsSuspended: {func(u identity.UserID) domain.Command[identity.User] { return identity.SuspendUser{User: u} }, identity.Suspended},
+	identity.IsBanned:    {func(u identity.UserID) domain.Command[identity.User] { return identity.BanUser{User: u} }, identity.Banned},
+}
+
+// putOut ends all sessions in the same commit, and keeps the realm's roster in step.
+func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) error {
+	out := outs[to]
+	if _, err := Decide(w, out.command(u.ID)); err != nil {
 		return err
 	}
-	if u.Role == realm.Administrator {
+	if u.Has(realm.AdministratorID()) {
 		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
 			return err
 		}
 	}
-	return endSessions(w, u.ID, identity.SessionID{}, identity.Deactivated)
+	return endSessions(w, u.ID, identity.SessionID{}, out.why)
 }
 
+// reactivate lets a user in again, and keeps the realm's roster in step.
 func reactivate(w *Work, realm identity.Realm, u identity.User) error {
 	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
-	if err != nil || u.Role != realm.Administrator {
+	if err != nil || !u.Has(realm.AdministratorID()) {
 		return err
 	}
 	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})
@@ -325,6 +419,53 @@ func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u ide
 		return u, err
 	}
 	return State[identity.User](ctx, i.Executor, s)
+}
+
+// Unlocking asks to let passwords be tried again.
+type Unlocking struct {
+	Realm identity.Realm
+	User  identity.UserID
+}
+
+// Unlock does so for a user's address, and answers the user.
+func (i *Identity) Unlock(ctx context.Context, c Unlocking) (u identity.User, err error) {
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		if u, err = userIn(w, c.Realm, c.User); err != nil {
+			return err
+		}
+		_, err = Decide(w, identity.UnlockSignIn{
+			SignIn: i.signIns(c.Realm.Name, u.Email), Realm: c.Realm.Name, User: c.User, At: w.At(),
+		})
+		return err
+	})
+	return u, err
+}
+
+// Unlocked answers the user as a request has left him.
+func (i *Identity) Unlocked(ctx context.Context, c Unlocking, made Made) (identity.User, error) {
+	return i.userAt(ctx, c.User, made)
+}
+
+// VerifyEmail takes a user's address for proven, and answers the user.
+func (i *Identity) VerifyEmail(ctx context.Context, c EmailVerification) (u identity.User, err error) {
+	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		if _, err = userIn(w, c.Realm, c.User); err == nil {
+			u, err = Decide(w, identity.VerifyEmail{User: c.User})
+		}
+		return err
+	})
+	return u, err
+}
+
+// EmailVerification asks to take a user's address for proven.
+type EmailVerification struct {
+	Realm identity.Realm
+	User  identity.UserID
+}
+
+// EmailVerified answers the user as a request has left him.
+func (i *Identity) EmailVerified(ctx context.Context, c EmailVerification, made Made) (identity.User, error) {
+	return i.userAt(ctx, c.User, made)
 }
 
 // signIns names the attempts to sign in with an address.

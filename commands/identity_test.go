@@ -76,7 +76,7 @@ func (p *population) signIn(email string) commands.Grant {
 func (p *population) lives(g commands.Grant) bool {
 	p.t.Helper()
 	_, err := p.Authenticate(p.t.Context(), "r", g.Access)
-	if err != nil && !errors.Is(err, commands.ErrToken) {
+	if err != nil && !errors.Is(err, commands.ErrTokenRevoked) && !errors.Is(err, commands.ErrTokenExpired) {
 		p.t.Fatal(err)
 	}
 	return err == nil
@@ -226,7 +226,7 @@ func TestOfTwoThatSpendOneRefreshTokenNeitherKeepsTheSession(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				got = append(got, next)
-			} else if !errors.Is(err, identity.ErrSessionEnded) {
+			} else if !errors.Is(err, identity.ErrRefreshRevoked) {
 				t.Error(err)
 			}
 		})
@@ -235,7 +235,7 @@ func TestOfTwoThatSpendOneRefreshTokenNeitherKeepsTheSession(t *testing.T) {
 	if len(got) != 1 || p.lives(g) || p.lives(got[0]) {
 		t.Errorf("%d got new tokens; alive: %t", len(got), p.lives(g))
 	}
-	if _, err := p.Refresh(t.Context(), "r", got[0].Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+	if _, err := p.Refresh(t.Context(), "r", got[0].Refresh); !errors.Is(err, identity.ErrRefreshRevoked) {
 		t.Errorf("the winner's next refresh: %v", err)
 	}
 }
@@ -254,7 +254,7 @@ func TestTokensExpire(t *testing.T) {
 		t.Error("a refreshed session is dead")
 	}
 	p.clock.Store(int64(2 * time.Hour))
-	if _, err := p.Refresh(t.Context(), "r", next.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+	if _, err := p.Refresh(t.Context(), "r", next.Refresh); !errors.Is(err, identity.ErrRefreshExpired) {
 		t.Errorf("an expired refresh token: %v", err)
 	}
 }
@@ -266,7 +266,7 @@ func TestAnExpiredRefreshTokenEndsTheSession(t *testing.T) {
 	p.clock.Store(int64(2 * time.Hour))
 	_, err := p.Refresh(t.Context(), "r", g.Refresh)
 	live, err2 := p.Executor.Holders(t.Context(), identity.SessionScope(u))
-	if !errors.Is(err, identity.ErrSessionEnded) || err2 != nil || len(live) != 0 {
+	if !errors.Is(err, identity.ErrRefreshExpired) || err2 != nil || len(live) != 0 {
 		t.Errorf("%v, %v, %v", err, live, err2)
 	}
 }

@@ -2,11 +2,129 @@ package commands
 
 import (
 	"context"
+	"slices"
 
+	"gesta/domain"
 	"gesta/domain/identity"
 )
 
-// May refuses, with identity.ErrForbidden, who does not hold a permission at the moment.
+// May refuses, with identity.ErrForbidden, who does not hold a permission at the moment. It looks at the write side, so
+// that what was granted or taken away counts at once: in one round trip where his roles are those that he had when
+// they were last looked at here.
 func (i *Identity) May(ctx context.Context, c identity.Caller, p identity.Permission) error {
+	ctx = remembering(ctx)
+	u, err := i.withRoles(ctx, c)
+	if err != nil {
+		return err
+	}
+	if u.Status == identity.Active && u.Realm == c.Realm {
+		for _, r := range u.Roles {
+			d, err := State[identity.RoleDefinition](ctx, i.Executor, identity.RoleStream(r))
+			if err != nil {
+				return err
+			}
+			if d.Exists(u.Realm) && d.Allows(p) {
+				return nil
+			}
+		}
+	}
 	return identity.ErrForbidden
+}
+
+// withRoles answers a caller as he is now, and has surveyed the roles that he has.
+func (i *Identity) withRoles(ctx context.Context, c identity.Caller) (u identity.User, err error) {
+	self := identity.UserStream(c.User)
+	kept, _ := i.Executor.states.Get(self)
+	before, _ := kept.state.(identity.User)
+	if err := i.Executor.survey(ctx, "", slices.Insert(roleStreams(before.Roles), 0, self)...); err != nil {
+		return u, err
+	}
+	if u, err = State[identity.User](ctx, i.Executor, self); err != nil {
+		return u, err
+	}
+	others := slices.DeleteFunc(slices.Clone(u.Roles), before.Has)
+	if len(others) == 0 {
+		return u, nil
+	}
+	return u, i.Executor.survey(ctx, "", roleStreams(others)...)
+}
+
+func roleStreams(roles []identity.RoleID) (all []domain.Stream) {
+	for _, r := range roles {
+		all = append(all, identity.RoleStream(r))
+	}
+	return all
+}
+
+// Prepare makes the system roles of a realm and the permissions that there are from the beginning, in one append. What
+// exists is left alone: an administrator may have changed what a role holds.
+func (i *Identity) Prepare(ctx context.Context, realm identity.Realm) error {
+	ctx = remembering(domain.ActingAs(ctx, "system", realm.Name))
+	var streams []domain.Stream
+	for _, p := range realm.Catalogue() {
+		streams = append(streams, identity.PermissionStream(identity.SystemPermissionID(realm.Name, p)))
+	}
+	for _, r := range realm.SystemRoles {
+		streams = append(streams, identity.RoleStream(identity.SystemRoleID(realm.Name, r.Name)))
+	}
+	if len(streams) == 0 {
+		return nil
+	}
+	if err := i.Executor.survey(ctx, "", streams...); err != nil {
+		return err
+	}
+	return i.Executor.Do(ctx, func(w *Work) error {
+		if err := w.Hold(streams...); err != nil {
+			return err
+		}
+		ids := map[identity.Permission]identity.PermissionID{}
+		for _, p := range realm.Catalogue() {
+			var err error
+			if ids[p], err = preparePermission(w, realm, p); err != nil {
+				return err
+			}
+		}
+		for _, r := range realm.SystemRoles {
+			if err := prepareRole(w, realm, r, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// preparePermission answers the permission's definition, which may be one that an administrator has made before the
+// program asked for such a permission.
+func preparePermission(w *Work, realm identity.Realm, p identity.Permission) (identity.PermissionID, error) {
+	own := identity.SystemPermissionID(realm.Name, p)
+	d, err := Look[identity.PermissionDefinition](w, identity.PermissionStream(own))
+	if err != nil || !d.ID.IsZero() {
+		return own, err
+	}
+	other, held, err := w.x.Holder(w.ctx, identity.PermissionClaim(realm.Name, p))
+	if err != nil || held {
+		return identity.PermissionID{ID: other.ID}, err
+	}
+	resource, action := p.Parts()
+	_, err = Decide(w, identity.CreatePermission{Permission: own, Realm: realm.Name, Resource: resource, Action: action})
+	return own, err
+}
+
+func prepareRole(w *Work, realm identity.Realm, r identity.SystemRole, ids map[identity.Permission]identity.PermissionID) error {
+	role := identity.SystemRoleID(realm.Name, r.Name)
+	d, err := Look[identity.RoleDefinition](w, identity.RoleStream(role))
+	if err != nil || !d.ID.IsZero() {
+		return err
+	}
+	if _, err := Decide(w, identity.CreateRole{
+		Role: role, Realm: realm.Name, Name: r.Name, DisplayName: r.DisplayName, Description: r.Description, System: true,
+	}); err != nil {
+		return err
+	}
+	for _, p := range r.Permissions {
+		if _, err := Decide(w, identity.GrantPermission{Role: role, ID: ids[p], Permission: p}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

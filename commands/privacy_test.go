@@ -106,7 +106,7 @@ func TestWhoIsForgottenIsNobodyAnyMore(t *testing.T) {
 		}
 		for name, p := range map[string]*population{"here": one, "elsewhere": two, "anew": populate(t, s)} {
 			u := p.get(ann)
-			if u.Email != "" || u.Phone != "" || u.PasswordHash != "" || u.Active || u.Role != "member" || u.ID != ann {
+			if u.Email != "" || u.Phone != "" || u.PasswordHash != "" || u.Status == identity.Active || u.Role != "member" || u.ID != ann {
 				t.Errorf("%s she is %+v", name, u)
 			}
 			if got := p.team("red"); !slices.Equal(got.Badges, []string{"", "bob"}) || got.Shoes != 80 || got.Number != "red" || got.Evolved != 3 {
@@ -118,7 +118,7 @@ func TestWhoIsForgottenIsNobodyAnyMore(t *testing.T) {
 			if _, err := p.SignIn(t.Context(), commands.Credentials{Realm: realm, Email: "ann@example.com", Password: "password"}); !errors.Is(err, commands.ErrCredentials) {
 				t.Errorf("%s she signs in: %v", name, err)
 			}
-			if _, err := p.Refresh(t.Context(), realm.Name, grant.Refresh); !errors.Is(err, identity.ErrSessionEnded) {
+			if _, err := p.Refresh(t.Context(), realm.Name, grant.Refresh); !errors.Is(err, identity.ErrRefreshRevoked) {
 				t.Errorf("%s she refreshes: %v", name, err)
 			}
 		}

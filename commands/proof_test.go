@@ -27,7 +27,7 @@ func TestWithoutProofNothingIsHashedOrAppended(t *testing.T) {
 			ctx := commands.Proving(t.Context())
 			_, err := p.Authenticate(ctx, "r", g.Access)
 			must(t, err)
-			if err := try(ctx); errors.Is(err, commands.ErrToken) != ended {
+			if err := try(ctx); errors.Is(err, commands.ErrTokenRevoked) != ended {
 				t.Errorf("%s, ended %t: %v", what, ended, err)
 			}
 		}

@@ -28,6 +28,7 @@ type Credentials struct {
 type Grant struct {
 	Access, Refresh string
 	ExpiresIn       time.Duration // of the access token
+	ExpiresAt       time.Time     // the same, whole seconds
 	User            identity.User
 
 	refreshUntil time.Time
@@ -42,7 +43,10 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	g, err := i.signIn(ctx, known, c.Password)
+	if err := i.tryable(ctx, c); err != nil {
+		return Grant{}, err
+	}
+	g, err := i.signIn(ctx, known, c)
 	if errors.Is(err, ErrCredentials) {
 		if unrecorded := i.failSignIn(ctx, c, known.ID); unrecorded != nil {
 			return Grant{}, unrecorded
@@ -51,27 +55,42 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	return g, err
 }
 
-func (i *Identity) signIn(ctx context.Context, known identity.User, password string) (g Grant, err error) {
-	ok, err := i.Passwords.Match(ctx, known.PasswordHash, password)
+// tryable refuses to try a password at all where too many were wrong.
+func (i *Identity) tryable(ctx context.Context, c Credentials) error {
+	if c.Realm.Lockout.IsOff() {
+		return nil
+	}
+	s, err := State[identity.SignIns](ctx, i.Executor, identity.SignInStream(i.signIns(c.Realm.Name, c.Email)))
+	if err != nil {
+		return err
+	}
+	return s.Try(i.Executor.Now())
+}
+
+func (i *Identity) signIn(ctx context.Context, known identity.User, c Credentials) (g Grant, err error) {
+	ok, err := i.Passwords.Match(ctx, known.PasswordHash, c.Password)
 	if err != nil {
 		return g, err
 	}
-	if !ok || !known.Active {
+	if !ok {
 		return g, ErrCredentials
+	}
+	if err := enter(known); err != nil {
+		return g, err
 	}
 	var rehash string
 	if i.Passwords.IsStale(known.PasswordHash) {
-		if rehash, err = i.Passwords.Hash(ctx, password); err != nil {
+		if rehash, err = i.Passwords.Hash(ctx, c.Password); err != nil {
 			return g, err
 		}
 	}
-	return i.open(ctx, known, rehash)
+	return i.open(ctx, c.Realm, known, rehash)
 }
 
 // failSignIn asks the store as often for an address that nobody has, and leaves nothing in the answer:
 // neither may tell whether the address is known.
 func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity.UserID) error {
-	if c.Realm.FailedSignIns.IsOff() {
+	if c.Realm.FailedSignIns.IsOff() && c.Realm.Lockout.IsOff() {
 		return nil
 	}
 	s := i.signIns(c.Realm.Name, c.Email)
@@ -80,21 +99,36 @@ func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity
 			return err // Only now is it this attempt's turn, and the time to be told.
 		}
 		_, err := Decide(w, identity.FailSignIn{
-			SignIn: s, Realm: c.Realm.Name, User: known, At: w.At(), Rule: c.Realm.FailedSignIns,
+			SignIn: s, Realm: c.Realm.Name, User: known, At: w.At(), Rule: c.Realm.FailedSignIns, Lockout: c.Realm.Lockout,
 		})
 		return err
 	})
 }
 
 // open records the sign-in and the session it opens.
-func (i *Identity) open(ctx context.Context, known identity.User, rehash string) (g Grant, err error) {
+func (i *Identity) open(ctx context.Context, realm identity.Realm, known identity.User, rehash string) (g Grant, err error) {
 	c := identity.SignIn{User: known.ID, Session: identity.SessionID{ID: id.New(i.Executor.Now())}, Rehash: rehash}
 	ctx = domain.ActingAs(ctx, identity.Actor(known.ID), known.Realm)
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		g, err = i.openSession(w, c, known.PasswordHash)
+		if err = i.forgive(w, realm, known); err == nil {
+			g, err = i.openSession(w, c, known.PasswordHash)
+		}
 		return err
 	})
 	return g, err
+}
+
+// forgive lets wrong passwords count no more, unless there were too many meanwhile.
+func (i *Identity) forgive(w *Work, realm identity.Realm, known identity.User) error {
+	if realm.Lockout.IsOff() {
+		return nil
+	}
+	s := i.signIns(realm.Name, known.Email)
+	if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
+		return err // Only now is the time told.
+	}
+	_, err := Decide(w, identity.SucceedSignIn{SignIn: s, Realm: realm.Name, User: known.ID, At: w.At()})
+	return err
 }
 
 // openSession refuses when the user has changed since the password was compared.
@@ -103,14 +137,31 @@ func (i *Identity) openSession(w *Work, c identity.SignIn, compared string) (g G
 	if err != nil {
 		return g, err
 	}
-	u, err := Decide(w, c)
-	if errors.Is(err, identity.ErrInactive) || before.PasswordHash != compared {
-		err = ErrCredentials
+	if before.PasswordHash != compared {
+		return g, ErrCredentials
 	}
-	if err != nil {
+	if err := enter(before); err != nil {
 		return g, err
 	}
-	if err := endOldest(w, u.ID); err != nil {
+	if err := endOldest(w, before.ID); err != nil {
+		return g, err
+	}
+	return i.beginSession(w, c)
+}
+
+// enter says of who was put out and who knew the password only what the realm has a word for.
+func enter(u identity.User) error {
+	err := u.Enter()
+	if errors.Is(err, identity.ErrInactive) {
+		return ErrCredentials
+	}
+	return err
+}
+
+// beginSession records that a user has signed in.
+func (i *Identity) beginSession(w *Work, c identity.SignIn) (g Grant, err error) {
+	u, err := Decide(w, c)
+	if err != nil {
 		return g, err
 	}
 	if g, err = i.grant(u, c.Session, w.At()); err != nil {
@@ -148,8 +199,8 @@ func (i *Identity) Refresh(ctx context.Context, realm, token string) (g Grant, e
 		g, s, err = i.refreshSession(w, c, token)
 		return err
 	})
-	if err == nil && s.Ended {
-		err = identity.ErrSessionEnded
+	if err == nil {
+		err = s.Refusal()
 	}
 	return g, err
 }
@@ -175,7 +226,7 @@ func (i *Identity) refreshSession(w *Work, c identity.Caller, token string) (g G
 func (i *Identity) grant(u identity.User, s identity.SessionID, at time.Time) (g Grant, err error) {
 	caller := identity.Caller{Realm: u.Realm, User: u.ID, Session: s, Role: u.Role}
 	g = Grant{User: u, ExpiresIn: i.Tokens.Lifetime(AccessToken, u.Realm)}
-	if g.Access, _, err = i.Tokens.Sign(AccessToken, caller, at); err != nil {
+	if g.Access, g.ExpiresAt, err = i.Tokens.Sign(AccessToken, caller, at); err != nil {
 		return g, err
 	}
 	g.Refresh, g.refreshUntil, err = i.Tokens.Sign(RefreshToken, caller, at)
@@ -188,15 +239,40 @@ func (i *Identity) SignOut(ctx context.Context, c identity.Caller) error {
 	return err
 }
 
+// Revocation asks to end the session that a token is of, by who is signed in.
+type Revocation struct {
+	By    identity.Caller
+	Token string // of either kind
+}
+
+// ErrForeignToken refuses to revoke what is no token of the caller's.
+var ErrForeignToken = &domain.Fault{Kind: domain.Invalid, Code: "foreign_token", Text: "this is no token of yours"}
+
+// Revoke ends the session with all its tokens. A token that is not good any more is as good as revoked.
+func (i *Identity) Revoke(ctx context.Context, r Revocation) error {
+	c, err := i.Tokens.Parse(RefreshToken, r.By.Realm, r.Token)
+	if err != nil {
+		c, err = i.Tokens.Parse(AccessToken, r.By.Realm, r.Token)
+	}
+	switch {
+	case errors.Is(err, ErrTokenExpired):
+		return nil
+	case err != nil || c.User != r.By.User:
+		return ErrForeignToken
+	}
+	return i.SignOut(ctx, c)
+}
+
 // Authenticate answers who an access token of the realm speaks for, if its session lives: one indexed
-// read, which under Proving goes along with the first question. It refuses with ErrToken.
+// read, which under Proving goes along with the first question. It refuses with ErrToken,
+// ErrTokenExpired or ErrTokenRevoked.
 func (i *Identity) Authenticate(ctx context.Context, realm, token string) (identity.Caller, error) {
 	c, err := i.Tokens.Parse(AccessToken, realm, token)
 	if err != nil {
 		return c, err
 	}
 	lives := i.Executor.Claims.Hash(identity.SessionClaim(c.User, c.Session))
-	return c, unavailable(eventstore.Require(ctx, i.Executor.Store, lives, ErrToken))
+	return c, unavailable(eventstore.Require(ctx, i.Executor.Store, lives, ErrTokenRevoked))
 }
 
 // Proving answers a context under which proof may stay unasked for until something is asked. Nothing is

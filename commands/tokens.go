@@ -27,15 +27,25 @@ const (
 	RefreshToken TokenKind = "refresh"
 )
 
-// ErrToken refuses a token that is missing, broken, expired, or meant for something else.
-var ErrToken = &domain.Fault{
-	Kind: domain.Unauthenticated, Code: "invalid_token", Text: "invalid or expired token",
-}
+// Refusals of tokens, for which every surface may say the same.
+var (
+	// ErrToken refuses one that is missing, broken, or meant for something else.
+	ErrToken = &domain.Fault{Kind: domain.Unauthenticated, Code: "invalid_token", Text: noToken}
+	// ErrTokenExpired refuses one whose time is over.
+	ErrTokenExpired = &domain.Fault{Kind: domain.Unauthenticated, Code: "token_expired", Text: noToken}
+	// ErrTokenRevoked refuses one whose session was ended.
+	ErrTokenRevoked = &domain.Fault{Kind: domain.Unauthenticated, Code: "token_revoked", Text: noToken}
+)
+
+const noToken = "invalid or expired token"
 
 const issuer = "gesta"
 
 // Lifetimes are how long the tokens of a realm are good for.
-type Lifetimes struct{ Access, Refresh time.Duration }
+type Lifetimes struct {
+	Access, Refresh time.Duration
+	Spell           func(id.ID) string // how its clients know the user's id, which they may look for in a token; nil for a UUID
+}
 
 // Tokens signs and reads JWTs. Each realm has its own keys, derived from the secrets, so that a token
 // of one realm is nothing in another, whatever it says. The first secret signs; all of them verify.
@@ -51,12 +61,12 @@ type signingKey struct {
 	key []byte
 }
 
-// claims are what a token says. UserID repeats the subject for clients that look for it there.
+// claims are what a token says. UserID repeats the subject, as clients spell it, for those that look for it there.
 type claims struct {
 	jwt.RegisteredClaims
 	Kind    TokenKind     `json:"type"`
 	UserID  string        `json:"user_id"`
-	Role    identity.Role `json:"role"`
+	Role    identity.Role `json:"role,omitempty"`
 	Session string        `json:"sid"`
 }
 
@@ -90,25 +100,36 @@ func (t *Tokens) Sign(kind TokenKind, c identity.Caller, at time.Time) (token st
 			Issuer: issuer, Audience: jwt.ClaimStrings{c.Realm}, Subject: c.User.UUID(), ID: rand.Text(),
 			IssuedAt: jwt.NewNumericDate(at), ExpiresAt: jwt.NewNumericDate(expires),
 		},
-		Kind: kind, UserID: c.User.UUID(), Role: c.Role, Session: c.Session.UUID(),
+		Kind: kind, UserID: t.spell(c), Role: c.Role, Session: c.Session.UUID(),
 	})
 	j.Header["kid"] = keys[0].id
 	token, err = j.SignedString(keys[0].key)
 	return token, expires, err
 }
 
+func (t *Tokens) spell(c identity.Caller) string {
+	if spell := t.of(c.Realm).Spell; spell != nil {
+		return spell(c.User.ID)
+	}
+	return c.User.UUID()
+}
+
 // Lifetime is how long tokens of that kind are good for in a realm.
 func (t *Tokens) Lifetime(kind TokenKind, realm string) time.Duration {
-	first, _, _ := strings.Cut(realm, "/")
 	if kind == RefreshToken {
-		return t.lifetimes[first].Refresh
+		return t.of(realm).Refresh
 	}
-	return t.lifetimes[first].Access
+	return t.of(realm).Access
+}
+
+func (t *Tokens) of(realm string) Lifetimes {
+	first, _, _ := strings.Cut(realm, "/")
+	return t.lifetimes[first]
 }
 
 // Parse answers who a token speaks for. It refuses, with ErrToken, whatever was not signed here as a
-// token of that kind and realm, or is an access token that has expired. When a refresh token expires,
-// and whether the session still lives, is for the session to say.
+// token of that kind and realm, and, with ErrTokenExpired, an access token of which only the time is over. When a
+// refresh token expires, and whether the session still lives, is for the session to say.
 func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, error) {
 	if strings.ContainsAny(token, "\r\n") { // Base64 would pass them over, and the token's hash would be another.
 		return identity.Caller{}, ErrToken
@@ -116,24 +137,22 @@ func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, er
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(j *jwt.Token) (any, error) { return t.verifyingKey(realm, j) },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
-		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(t.clock(kind)))
+		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(beforeAll))
 	user, err1 := id.ParseUUID(c.Subject)
 	session, err2 := id.ParseUUID(c.Session)
-	if err := errors.Join(err, err1, err2); err != nil || c.Kind != kind {
+	switch err := errors.Join(err, err1, err2); {
+	case err != nil || c.Kind != kind:
 		return identity.Caller{}, ErrToken
+	case kind == AccessToken && !t.now().Before(c.ExpiresAt.Time):
+		return identity.Caller{}, ErrTokenExpired
 	}
 	return identity.Caller{
 		Realm: realm, User: identity.UserID{ID: user}, Session: identity.SessionID{ID: session}, Role: c.Role,
 	}, nil
 }
 
-// clock stands still for refresh tokens, at a time when none has expired.
-func (t *Tokens) clock(kind TokenKind) func() time.Time {
-	if kind == RefreshToken {
-		return func() time.Time { return time.Unix(0, 0) }
-	}
-	return t.now
-}
+// beforeAll is a time at which no token has expired.
+func beforeAll() time.Time { return time.Unix(0, 0) }
 
 func (t *Tokens) verifyingKey(realm string, j *jwt.Token) (any, error) {
 	keys, err := t.keysOf(realm)

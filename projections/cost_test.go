@@ -154,7 +154,7 @@ func registered() (projections.User, domain.Event) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	key := id.New(now)
 	u := projections.User{
-		ID: key, Email: key.String() + "@example.com", Phone: "+5511999999999", Role: "CU", Active: true, CreatedAt: now, UpdatedAt: now,
+		ID: key, Email: key.String() + "@example.com", Phone: "+5511999999999", Role: "CU", Status: "active", CreatedAt: now, UpdatedAt: now,
 	}
 	return u, identity.UserRegistered{
 		UserID: identity.UserID{ID: key}, Realm: realm, Role: identity.Role(u.Role), Email: value.Email(u.Email), Phone: value.Phone(u.Phone),

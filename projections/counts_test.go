@@ -116,7 +116,7 @@ func drawLife(t *rapid.T) history {
 
 func drawUser(t *rapid.T, who id.ID) []domain.Event {
 	all := []domain.Event{facts["identity.user"].begins[0](t, who)}
-	active := true
+	is := identity.Active
 	for range rapid.IntRange(0, 5).Draw(t, "changes") {
 		switch rapid.IntRange(0, 3).Draw(t, "change") {
 		case 0:
@@ -124,23 +124,34 @@ func drawUser(t *rapid.T, who id.ID) []domain.Event {
 		case 1:
 			all = append(all, identity.UserEmailChanged{UserID: identity.UserID{ID: who}, Email: email(t)})
 		default:
-			all, active = append(all, turn(active)), !active
+			e, to := turn(t, is)
+			all, is = append(all, e), to
 		}
 	}
 	return all
 }
 
-func turn(active bool) domain.Event {
-	if active {
-		return identity.UserDeactivated{}
+// turn is something that can happen to a user of a status, and the one that he has then.
+func turn(t *rapid.T, is identity.Status) (domain.Event, identity.Status) {
+	switch {
+	case is == identity.Active:
+		to := rapid.SampledFrom([]identity.Status{identity.Inactive, identity.IsSuspended, identity.IsBanned}).Draw(t, "out")
+		return map[identity.Status]domain.Event{
+			identity.Inactive: identity.UserDeactivated{}, identity.IsSuspended: identity.UserSuspended{}, identity.IsBanned: identity.UserBanned{Was: is},
+		}[to], to
+	case is == identity.IsSuspended && rapid.Bool().Draw(t, "ban"):
+		return identity.UserBanned{Was: is}, identity.IsBanned
+	case is == identity.Inactive:
+		is = ""
 	}
-	return identity.UserReactivated{}
+	return identity.UserReactivated{Was: is}, identity.Active
 }
 
 // counted are the rows of some lists, counted one by one.
 var counted = map[string]string{
 	"users_counts": `select realm, '', '', count(*) from users group by 1
 		union all select realm, 'role', role, count(*) from users group by 1, 3
+		union all select realm, 'status', status, count(*) from users group by 1, 3
 		union all select realm, 'active', active::text, count(*) from users group by 1, 3`,
 	"things_counts":     `select place, '', '', count(*) from things group by 1 union all select place, 'kind', kind, count(*) from things group by 1, 3`,
 	"customers_counts":  customersCounted,

@@ -196,16 +196,16 @@ func TestAParkedStreamForgetsAtOnce(t *testing.T) {
 	r.says(s, privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: ann}})
 	r.says(s, example(facts[s.Kind].goesOn[2], ann))
 	r.project(at)
-	check := func(when string, active string) {
+	check := func(when, status string) {
 		t.Helper()
-		if rows := strings.Join(r.rows()["users"], ""); strings.Contains(rows, "@example.com") || !strings.Contains(rows, ",,CU,"+active) {
+		if rows := strings.Join(r.rows()["users"], ""); strings.Contains(rows, "@example.com") || !strings.Contains(rows, ",,f,,CU,"+status) {
 			t.Errorf("%s there is %s", when, rows)
 		}
 	}
-	check("while it is parked", "t")
+	check("while it is parked", "active")
 	clear(r.blocked)
 	if err := r.Release(t.Context(), r.store); err != nil {
 		t.Fatal(err)
 	}
-	check("when it is released", "f")
+	check("when it is released", "deactivated")
 }

@@ -25,7 +25,9 @@ func listed(t *testing.T, n int) *world {
 	w.exec(`insert into things select md5(i::text)::uuid, case when i % 100 = 0 then 'there' else 'here' end,
 		(array['a', 'b', 'c', 'd'])[1 + i % 4], i % 10, case when i % 5 = 0 then array['old', 'red'] else array['old'] end from generate_series(0, $1::int - 1) i`, n)
 	w.exec(`insert into things_counts ` + counted["things_counts"])
-	w.exec(`insert into users select md5(i::text)::uuid, 'here', md5(i::text) || '@example.com', '+55', 'CU', i % 7 > 0, now(), now(), 1 from generate_series(0, $1::int - 1) i`, n)
+	w.exec(`insert into users (id, realm, name, email, email_verified, phone, role, status, created_at, updated_at, version)
+		select md5(i::text)::uuid, 'here', '', md5(i::text) || '@example.com', false, '+55', 'CU', case when i % 7 > 0 then 'active' else 'deactivated' end,
+			now(), now(), 1 from generate_series(0, $1::int - 1) i`, n)
 	w.exec(`insert into users_counts ` + counted["users_counts"])
 	wait.Until(t, "all rows are known to be visible to all", func() bool { // As long as nobody who came by sees older ones.
 		w.exec(`vacuum analyze things`)

@@ -52,6 +52,12 @@ var facts = map[string]factsOf{
 			func(*rapid.T, id.ID) domain.Event { return identity.UserReactivated{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserPasswordChanged{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserSignedIn{} },
+			func(t *rapid.T, i id.ID) domain.Event {
+				return identity.UserNameChanged{UserID: identity.UserID{ID: i}, Name: word(t)}
+			},
+			func(*rapid.T, id.ID) domain.Event { return identity.UserEmailVerified{} },
+			func(*rapid.T, id.ID) domain.Event { return identity.UserSuspended{} },
+			func(*rapid.T, id.ID) domain.Event { return identity.UserBanned{Was: identity.Active} },
 			func(_ *rapid.T, i id.ID) domain.Event {
 				return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
 			},

@@ -66,7 +66,7 @@ func (a *app) demoLogin(ctx context.Context) string {
 // hasDemoLogin tells whether anybody may sign in as the demo's administrator.
 func (a *app) hasDemoLogin(ctx context.Context) bool {
 	u, err := a.identity.Get(ctx, "accounts", demoUserID(demoUsers[0].email))
-	if err != nil || !u.Active || u.Email != demoUsers[0].email {
+	if err != nil || u.Status != identity.Active || u.Email != demoUsers[0].email {
 		return false
 	}
 	is, err := a.identity.Passwords.Match(ctx, u.PasswordHash, demoPassword)

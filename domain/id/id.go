@@ -25,6 +25,9 @@ type (
 	SignIn  struct{ ID }
 	Subject struct{ ID } // a person, by whatever id there is
 
+	Role       struct{ ID }
+	Permission struct{ ID }
+
 	Customer struct{ ID }
 	Company  struct{ ID }
 )

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"gesta/domain"
 	"gesta/domain/value"
 )
 
 // Types lists every fact of this context, once.
-var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes)
+var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes, roleTypes, permissionTypes)
 
 // Aggregates are the kinds of streams that these events are on.
 var Aggregates = []domain.Aggregate{
@@ -21,6 +22,8 @@ var Aggregates = []domain.Aggregate{
 	domain.AggregateOf[Session]("identity.session"),
 	domain.AggregateOf[Roster]("identity.roster"),
 	domain.AggregateOf[SignIns]("identity.sign_in"),
+	domain.AggregateOf[RoleDefinition]("identity.role"),
+	domain.AggregateOf[PermissionDefinition]("identity.permission"),
 }
 
 // Role is a realm's word for what a user is there.
@@ -33,8 +36,21 @@ type Realm struct {
 	Roles         []Role
 	Administrator Role // runs the realm; its last active holder can't go
 	MinPassword   int  // characters
+	MixedPassword bool // letters and digits
 	SignUp        SignUp
 	FailedSignIns FailureRule
+	Lockout       Lockout
+	Newcomer      Role // whoever registers in public; "" where anybody says what he is
+
+	SystemRoles []SystemRole // what the realm's roles may do; none where only the words count
+	Permissions []Permission // that rows ask for
+}
+
+// SystemRole is a role that a realm has from the beginning.
+type SystemRole struct {
+	Name                     Role
+	DisplayName, Description string
+	Permissions              []Permission // at the beginning
 }
 
 // SignUp says who may register as an administrator without being invited by one.
@@ -79,6 +95,8 @@ var (
 	ErrLongPassword = errors.New("must have at most 72 bytes") // the hash would cut it
 	ErrNoPassword   = errors.New("is required")
 	ErrNoText       = errors.New("must be text")
+
+	ErrPlainPassword = errors.New("must have a letter and a digit at least")
 )
 
 // ParsePresented refuses what can't be anybody's password.
@@ -101,6 +119,8 @@ func (r Realm) ParsePassword(s string) (string, error) {
 		return "", ErrLongPassword
 	case !value.IsText(s):
 		return "", ErrNoText
+	case r.MixedPassword && !(strings.ContainsFunc(s, unicode.IsLetter) && strings.ContainsFunc(s, unicode.IsDigit)):
+		return "", ErrPlainPassword
 	}
 	return s, nil
 }
@@ -109,7 +129,11 @@ func (r Realm) ParsePassword(s string) (string, error) {
 // the realm has no administrator.
 func (r Realm) MayRegister(role Role, by Caller) (first bool, err error) {
 	switch {
-	case role != r.Administrator, by.Realm == r.Name && by.Role == r.Administrator, r.SignUp == SignUpOpen:
+	case r.isRun(by), r.Newcomer == "" && role != r.Administrator, r.Newcomer != "" && role == r.Newcomer:
+		return false, nil
+	case role != r.Administrator:
+		return false, ErrForbidden
+	case r.SignUp == SignUpOpen:
 		return false, nil
 	case r.SignUp == SignUpFirst:
 		return true, nil
@@ -117,10 +141,32 @@ func (r Realm) MayRegister(role Role, by Caller) (first bool, err error) {
 	return false, ErrForbidden
 }
 
+// isRun tells whether the caller runs the realm by his word alone. Where roles hold permissions a token's word may be out
+// of date: there only the program itself does, which is no user.
+func (r Realm) isRun(by Caller) bool {
+	return by.Realm == r.Name && by.Role == r.Administrator && (len(r.SystemRoles) == 0 || by.User.IsZero())
+}
+
+// IsItself tells whether it is the program that asks, by command line or with demo data: it may do everything.
+func (r Realm) IsItself(by Caller) bool { return r.isRun(by) && by.User.IsZero() }
+
+// AdministratorID names the role that runs the realm.
+func (r Realm) AdministratorID() RoleID { return SystemRoleID(r.Name, r.Administrator) }
+
+// Catalogue lists each permission that the realm has from the beginning, once.
+func (r Realm) Catalogue() (all []Permission) {
+	all = slices.Clone(r.Permissions)
+	for _, role := range r.SystemRoles {
+		all = append(all, role.Permissions...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Sees tells whether the caller may know of a user of this realm: everybody of himself, an
 // administrator of all.
 func (r Realm) Sees(c Caller, u UserID) bool {
-	return c.Realm == r.Name && (c.User == u || c.Role == r.Administrator)
+	return c.Realm == r.Name && c.User == u || r.isRun(c)
 }
 
 // MaySwitch tells whether the caller may put a user out or let him in again: an administrator may, but

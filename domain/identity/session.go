@@ -8,10 +8,17 @@ import (
 	"gesta/domain"
 )
 
-// ErrSessionEnded refuses a refresh token that is not, or no longer, good for anything.
-var ErrSessionEnded = &domain.Fault{
-	Kind: domain.Unauthenticated, Code: "invalid_refresh_token", Text: "invalid or expired refresh token",
-}
+// Refusals of refresh tokens, for which every surface may say the same.
+var (
+	// ErrSessionEnded refuses one that is not good for anything.
+	ErrSessionEnded = &domain.Fault{Kind: domain.Unauthenticated, Code: "invalid_refresh_token", Text: noRefresh}
+	// ErrRefreshExpired refuses one whose time is over.
+	ErrRefreshExpired = &domain.Fault{Kind: domain.Unauthenticated, Code: "refresh_token_expired", Text: noRefresh}
+	// ErrRefreshRevoked refuses one that was spent, or whose session was ended.
+	ErrRefreshRevoked = &domain.Fault{Kind: domain.Unauthenticated, Code: "refresh_token_revoked", Text: noRefresh}
+)
+
+const noRefresh = "invalid or expired refresh token"
 
 // EndReason says why a session is over.
 type EndReason string
@@ -23,6 +30,8 @@ const (
 	TokenExpired    EndReason = "refresh_token_expired"
 	PasswordChanged EndReason = "password_changed"
 	Deactivated     EndReason = "user_deactivated"
+	Suspended       EndReason = "user_suspended"
+	Banned          EndReason = "user_banned"
 	Superseded      EndReason = "superseded" // by newer ones
 )
 
@@ -84,7 +93,7 @@ type Session struct {
 	Realm       string
 	RefreshHash TokenHash
 	ExpiresAt   time.Time
-	Ended       bool
+	Ended       EndReason // "" while it lives
 }
 
 // SessionStream is where a session's facts are.
@@ -101,9 +110,25 @@ func SessionClaim(u UserID, s SessionID) domain.Claim {
 	return domain.Claim{Scope: SessionScope(u), Name: s.String()}
 }
 
+// Lives tells whether the session's newest tokens are good for anything.
+func (s Session) Lives() bool { return !s.ID.IsZero() && s.Ended == "" }
+
+// Refusal says why a session that has ended has; nil while it lives.
+func (s Session) Refusal() error {
+	switch {
+	case s.ID.IsZero():
+		return ErrSessionEnded
+	case s.Ended == "":
+		return nil
+	case s.Ended == TokenExpired:
+		return ErrRefreshExpired
+	}
+	return ErrRefreshRevoked
+}
+
 // Claims are released when the session ends, in the same append, so that its access tokens end too.
 func (s Session) Claims() []domain.Claim {
-	if s.ID.IsZero() || s.Ended {
+	if !s.Lives() {
 		return nil
 	}
 	return []domain.Claim{SessionClaim(s.User, s.ID)}
@@ -123,7 +148,7 @@ func (s Session) Evolve(e domain.Event, _ time.Time) Session {
 	case SessionRefreshed:
 		s.RefreshHash, s.ExpiresAt = e.RefreshHash, e.ExpiresAt
 	case SessionEnded:
-		s.Ended = true
+		s.Ended = e.Reason
 	}
 	return s
 }
@@ -168,8 +193,8 @@ func (c OpenSession) Decide(s Session) ([]domain.Event, error) {
 // asked looks at the session.
 func (c RefreshSession) Decide(s Session) ([]domain.Event, error) {
 	switch {
-	case s.ID.IsZero(), s.Ended:
-		return nil, ErrSessionEnded
+	case !s.Lives():
+		return nil, s.Refusal()
 	case subtle.ConstantTimeCompare(s.RefreshHash, c.Presented) != 1:
 		return []domain.Event{RefreshTokenReused{s.ID, s.User}, SessionEnded{s.ID, s.User, TokenReused}}, nil
 	case !c.At.Before(s.ExpiresAt):
@@ -180,7 +205,7 @@ func (c RefreshSession) Decide(s Session) ([]domain.Event, error) {
 
 // Decide ends a session that lives; it changes nothing about others.
 func (c EndSession) Decide(s Session) ([]domain.Event, error) {
-	if s.ID.IsZero() || s.Ended {
+	if !s.Lives() {
 		return nil, nil
 	}
 	return []domain.Event{SessionEnded{s.ID, s.User, c.Reason}}, nil

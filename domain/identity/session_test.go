@@ -41,7 +41,7 @@ func TestASpentTokenEndsTheFamily(t *testing.T) {
 	s := spec.Given[identity.Session](opened, refreshed).When(refresh(first, spec.At)).Then(t,
 		identity.RefreshTokenReused{SessionID: session, UserID: ann},
 		identity.SessionEnded{SessionID: session, UserID: ann, Reason: identity.TokenReused}).State
-	if !s.Ended || len(s.Claims()) != 0 {
+	if s.Lives() || len(s.Claims()) != 0 {
 		t.Errorf("session: %+v", s)
 	}
 }
@@ -54,7 +54,9 @@ func TestAnExpiredTokenEndsTheSession(t *testing.T) {
 }
 
 func TestAnEndedSessionIsNoLongerRefreshed(t *testing.T) {
-	spec.Given[identity.Session](opened, signedOut).When(refresh(first, spec.At)).Refused(t, identity.ErrSessionEnded)
+	spec.Given[identity.Session](opened, signedOut).When(refresh(first, spec.At)).Refused(t, identity.ErrRefreshRevoked)
+	expired := identity.SessionEnded{SessionID: session, UserID: ann, Reason: identity.TokenExpired}
+	spec.Given[identity.Session](opened, expired).When(refresh(first, spec.At)).Refused(t, identity.ErrRefreshExpired)
 	spec.Given[identity.Session]().When(refresh(first, spec.At)).Refused(t, identity.ErrSessionEnded)
 }
 

@@ -114,3 +114,68 @@ func TestRulesOfFailures(t *testing.T) {
 		}
 	}
 }
+
+// Five wrong passwords in a row, however far apart, keep any from being tried for half an hour.
+var (
+	lockout    = identity.Lockout{Failures: 5, For: 30 * time.Minute}
+	annLocked  = identity.SignInLocked{Realm: "r", UserID: ann, Failures: 5, Until: spec.At.Add(30 * time.Minute)}
+	annForgets = []domain.Event{annFailed(1), annFailed(1), annFailed(1), annFailed(1)}
+)
+
+func miss(after time.Duration) identity.FailSignIn {
+	c := fail(after)
+	c.Rule, c.Lockout = identity.FailureRule{}, lockout
+	return c
+}
+
+func succeed(after time.Duration) identity.SucceedSignIn {
+	return identity.SucceedSignIn{SignIn: signIn, Realm: "r", User: ann, At: spec.At.Add(after)}
+}
+
+func unlock(after time.Duration) identity.UnlockSignIn {
+	return identity.UnlockSignIn{SignIn: signIn, Realm: "r", User: ann, At: spec.At.Add(after)}
+}
+
+func TestWrongPasswordsInARowLock(t *testing.T) {
+	spec.Given[identity.SignIns](annForgets[:3]...).When(miss(0)).Then(t, annFailed(1))
+	spec.Given[identity.SignIns](annForgets...).When(miss(0)).Then(t, annFailed(1), annLocked)
+	spec.Given[identity.SignIns](append(annForgets, annFailed(1), annLocked)...).When(miss(29 * time.Minute)).Nothing(t)
+	spec.Given[identity.SignIns](append(annForgets, annFailed(1), annLocked)...).When(miss(30*time.Minute)).Then(t, annFailed(1))
+}
+
+func TestTheRightPasswordForgivesThoseThatWereWrong(t *testing.T) {
+	succeeded := identity.SignInSucceeded{Realm: "r", UserID: ann}
+	spec.Given[identity.SignIns]().When(succeed(0)).Nothing(t)
+	spec.Given[identity.SignIns](annForgets...).When(succeed(0)).Then(t, succeeded)
+	spec.Given[identity.SignIns](append(annForgets, succeeded)...).When(miss(0)).Then(t, annFailed(1))
+}
+
+func TestNotEvenTheRightPasswordOpensWhatIsLocked(t *testing.T) {
+	given := spec.Given[identity.SignIns](append(annForgets, annFailed(1), annLocked)...)
+	given.When(succeed(29*time.Minute)).Refused(t, identity.ErrLocked)
+	given.When(succeed(30 * time.Minute)).Nothing(t)
+}
+
+func TestAnAdministratorOpensWhatIsLocked(t *testing.T) {
+	unlocked := identity.SignInUnlocked{Realm: "r", UserID: ann}
+	locked := append(annForgets, annFailed(1), annLocked)
+	spec.Given[identity.SignIns](locked...).When(unlock(time.Minute)).Then(t, unlocked)
+	spec.Given[identity.SignIns](append(locked, unlocked)...).When(succeed(time.Minute)).Nothing(t)
+	spec.Given[identity.SignIns](annForgets...).When(unlock(0)).Then(t, unlocked)
+	spec.Given[identity.SignIns]().When(unlock(0)).Nothing(t)
+}
+
+func TestALockoutReads(t *testing.T) {
+	var l identity.Lockout
+	if err := l.UnmarshalText([]byte("5/30m")); err != nil || l != lockout {
+		t.Errorf("%+v %v", l, err)
+	}
+	if err := l.UnmarshalText([]byte("off")); err != nil || !l.IsOff() {
+		t.Errorf("%+v %v", l, err)
+	}
+	for _, wrong := range []string{"", "5", "0/30m", "5/0s", "101/30m", "5/1ms"} {
+		if err := l.UnmarshalText([]byte(wrong)); err == nil {
+			t.Errorf("%q is a lockout", wrong)
+		}
+	}
+}

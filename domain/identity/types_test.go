@@ -24,11 +24,26 @@ var examples = []domain.Event{
 	identity.UserPasswordRehashed{UserID: ann, PasswordHash: "#3"},
 	identity.UserSignedIn{UserID: ann, SessionID: session},
 	annDeactivated,
+	identity.UserEmailVerified{UserID: ann},
+	identity.UserNameChanged{UserID: ann, Name: "Ann"},
+	identity.UserSuspended{UserID: ann},
+	identity.UserBanned{UserID: ann, Was: identity.IsSuspended},
+	identity.SignInSucceeded{Realm: "r", UserID: ann},
+	annLocked,
+	identity.SignInUnlocked{Realm: "r", UserID: ann},
 	identity.UserReactivated{UserID: ann},
 	opened, refreshed,
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
 	signedOut, annJoined, annLeft,
 	annFailed(5), annSuspected, annSuspicionEnded,
+	annAssigned, annUnassigned,
+	editorCreated,
+	identity.RoleChanged{RoleID: editor, DisplayName: "Writer", Description: "Writes"},
+	editorDeleted,
+	readGranted, readWithdrawn,
+	readCreated,
+	identity.PermissionDescriptionChanged{PermissionID: read, Description: "Read"},
+	readDeleted, readUsed,
 }
 
 func TestEvents(t *testing.T) { spec.Examples(t, identity.Types, examples) }
@@ -89,5 +104,7 @@ func FuzzDecode(f *testing.F) {
 		identity.Session{}.Evolve(e, time.Time{})
 		identity.Roster{}.Evolve(e, spec.At)
 		identity.SignIns{}.Evolve(e, spec.At)
+		identity.RoleDefinition{}.Evolve(e, spec.At)
+		identity.PermissionDefinition{}.Evolve(e, spec.At)
 	})
 }

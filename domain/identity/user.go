@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"time"
 
 	"gesta/domain"
@@ -20,6 +21,23 @@ var (
 	ErrEmailTaken   = &domain.Fault{Kind: domain.Conflict, Code: "email_taken", Text: "email is already registered"}
 	ErrUserExists   = &domain.Fault{Kind: domain.Conflict, Code: "user_exists", Text: "user already exists"}
 	ErrInactive     = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_inactive", Text: "inactive user"}
+	ErrSuspended    = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_suspended", Text: "this account is suspended"}
+	ErrBanned       = &domain.Fault{Kind: domain.Unauthenticated, Code: "user_banned", Text: "this account is banned"}
+	ErrIsBanned     = &domain.Fault{Kind: domain.Conflict, Code: "user_is_banned", Text: "a banned user can't be suspended"}
+
+	ErrRoleNotAssigned = &domain.Fault{Kind: domain.NotFound, Code: "role_not_assigned", Text: "the user has no such role"}
+	ErrManyRoles       = &domain.Fault{Kind: domain.Conflict, Code: "many_roles", Text: "the user has as many roles as one can have"}
+)
+
+// Status says whether a user may sign in, and why not.
+type Status string
+
+// What a user can be.
+const (
+	Active      Status = "active"
+	Inactive    Status = "deactivated" // put out
+	IsSuspended Status = "suspended"   // put out for a while
+	IsBanned    Status = "banned"      // put out for good
 )
 
 // Facts.
@@ -29,6 +47,7 @@ type (
 		UserID       UserID      `json:"user_id" privacy:"public"`
 		Realm        string      `json:"realm" privacy:"public"`
 		Role         Role        `json:"role" privacy:"public"`
+		Name         string      `json:"name,omitempty" privacy:"personal:user_id"`
 		Email        value.Email `json:"email" privacy:"personal:user_id"`
 		Phone        value.Phone `json:"phone" privacy:"personal:user_id"`
 		PasswordHash string      `json:"password_hash" privacy:"secret:user_id"`
@@ -37,6 +56,15 @@ type (
 	UserEmailChanged struct {
 		UserID UserID      `json:"user_id" privacy:"public"`
 		Email  value.Email `json:"email" privacy:"personal:user_id"`
+	}
+	// UserEmailVerified says that the user reads what is sent to the address.
+	UserEmailVerified struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+	}
+	// UserNameChanged is what the user wants to be called from now on.
+	UserNameChanged struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		Name   string `json:"name" privacy:"personal:user_id"`
 	}
 	// UserPhoneChanged is the number that the user goes by from now on.
 	UserPhoneChanged struct {
@@ -62,30 +90,62 @@ type (
 	UserDeactivated struct {
 		UserID UserID `json:"user_id" privacy:"public"`
 	}
+	// UserSuspended says that an administrator has put the user out for a while.
+	UserSuspended struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+	}
+	// UserBanned says that an administrator has put the user out for good.
+	UserBanned struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		Was    Status `json:"was" privacy:"public"` // active or suspended
+	}
 	// UserReactivated says that an administrator lets the user in again.
 	UserReactivated struct {
 		UserID UserID `json:"user_id" privacy:"public"`
+		Was    Status `json:"was,omitempty" privacy:"public"` // suspended or banned; left out for deactivated
+	}
+	// UserRoleAssigned says that the user has one more role.
+	UserRoleAssigned struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
+	}
+	// UserRoleWithdrawn says that the user has a role no longer.
+	UserRoleWithdrawn struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		RoleID RoleID `json:"role_id" privacy:"public"`
 	}
 )
 
 func (UserRegistered) EventType() string       { return "identity.user.registered" }
 func (UserEmailChanged) EventType() string     { return "identity.user.email_changed" }
+func (UserEmailVerified) EventType() string    { return "identity.user.email_verified" }
+func (UserNameChanged) EventType() string      { return "identity.user.name_changed" }
 func (UserPhoneChanged) EventType() string     { return "identity.user.phone_changed" }
 func (UserPasswordChanged) EventType() string  { return "identity.user.password_changed" }
 func (UserPasswordRehashed) EventType() string { return "identity.user.password_rehashed" }
 func (UserSignedIn) EventType() string         { return "identity.user.signed_in" }
 func (UserDeactivated) EventType() string      { return "identity.user.deactivated" }
+func (UserSuspended) EventType() string        { return "identity.user.suspended" }
+func (UserBanned) EventType() string           { return "identity.user.banned" }
 func (UserReactivated) EventType() string      { return "identity.user.reactivated" }
+func (UserRoleAssigned) EventType() string     { return "identity.user.role_assigned" }
+func (UserRoleWithdrawn) EventType() string    { return "identity.user.role_withdrawn" }
 
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
 	domain.TypeOf[UserEmailChanged](),
+	domain.TypeOf[UserEmailVerified](),
+	domain.TypeOf[UserNameChanged](),
 	domain.TypeOf[UserPhoneChanged](),
 	domain.TypeOf[UserPasswordChanged](),
 	domain.TypeOf[UserPasswordRehashed](),
 	domain.TypeOf[UserSignedIn](),
 	domain.TypeOf[UserDeactivated](),
+	domain.TypeOf[UserSuspended](),
+	domain.TypeOf[UserBanned](),
 	domain.TypeOf[UserReactivated](),
+	domain.TypeOf[UserRoleAssigned](),
+	domain.TypeOf[UserRoleWithdrawn](),
 }
 
 // User is somebody with an e-mail address and a password in one realm.
@@ -93,11 +153,27 @@ type User struct {
 	ID                   UserID
 	Realm                string
 	Role                 Role
+	Name                 string
 	Email                value.Email
+	EmailVerified        bool
 	Phone                value.Phone
 	PasswordHash         string
-	Active               bool
+	Status               Status
+	Roles                []RoleID // in the order of their assignment
 	CreatedAt, UpdatedAt time.Time
+}
+
+// Enter refuses, in words, whoever may not sign in.
+func (u User) Enter() error {
+	switch u.Status {
+	case Active:
+		return nil
+	case IsSuspended:
+		return ErrSuspended
+	case IsBanned:
+		return ErrBanned
+	}
+	return ErrInactive
 }
 
 // UserStream is where a user's facts are.
@@ -125,7 +201,7 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 // IsQuiet tells the facts that change nothing that is shown of a user.
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
-	case UserSignedIn, UserPasswordRehashed:
+	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn:
 		return true
 	}
 	return false
@@ -136,24 +212,39 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 	switch e := e.(type) {
 	case UserRegistered:
 		return User{
-			ID: e.UserID, Realm: e.Realm, Role: e.Role, Email: e.Email, Phone: e.Phone,
-			PasswordHash: e.PasswordHash, Active: true, CreatedAt: at, UpdatedAt: at,
+			ID: e.UserID, Realm: e.Realm, Role: e.Role, Name: e.Name, Email: e.Email, Phone: e.Phone,
+			PasswordHash: e.PasswordHash, Status: Active, CreatedAt: at, UpdatedAt: at,
+			Roles: []RoleID{SystemRoleID(e.Realm, e.Role)},
 		}
 	case UserSignedIn:
+		return u
+	case UserRoleAssigned:
+		u.Roles = append(slices.Clone(u.Roles), e.RoleID)
+		return u
+	case UserRoleWithdrawn:
+		u.Roles = slices.DeleteFunc(slices.Clone(u.Roles), func(r RoleID) bool { return r == e.RoleID })
 		return u
 	case UserPasswordRehashed:
 		u.PasswordHash = e.PasswordHash
 		return u
 	case UserEmailChanged:
-		u.Email = e.Email
+		u.Email, u.EmailVerified = e.Email, false
+	case UserEmailVerified:
+		u.EmailVerified = true
+	case UserNameChanged:
+		u.Name = e.Name
 	case UserPhoneChanged:
 		u.Phone = e.Phone
 	case UserPasswordChanged:
 		u.PasswordHash = e.PasswordHash
 	case UserDeactivated:
-		u.Active = false
+		u.Status = Inactive
+	case UserSuspended:
+		u.Status = IsSuspended
+	case UserBanned:
+		u.Status = IsBanned
 	case UserReactivated:
-		u.Active = true
+		u.Status = Active
 	}
 	u.UpdatedAt = at
 	return u
@@ -165,10 +256,16 @@ type (
 		User         UserID
 		Realm        string
 		Role         Role
+		Name         string
 		Email        value.Email
 		Phone        value.Phone
 		PasswordHash string
 	}
+	ChangeName struct {
+		User UserID
+		Name string
+	}
+	VerifyEmail struct{ User UserID }
 	ChangeEmail struct {
 		User  UserID
 		Email value.Email
@@ -189,16 +286,32 @@ type (
 		Rehash  string
 	}
 	DeactivateUser struct{ User UserID }
+	SuspendUser    struct{ User UserID }
+	BanUser        struct{ User UserID }
 	ReactivateUser struct{ User UserID }
+	AssignRole     struct {
+		User UserID
+		Role RoleID
+	}
+	UnassignRole struct {
+		User UserID
+		Role RoleID
+	}
 )
 
 func (c RegisterUser) Target() domain.Stream   { return UserStream(c.User) }
+func (c ChangeName) Target() domain.Stream     { return UserStream(c.User) }
+func (c VerifyEmail) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangeEmail) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePhone) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePassword) Target() domain.Stream { return UserStream(c.User) }
 func (c SignIn) Target() domain.Stream         { return UserStream(c.User) }
 func (c DeactivateUser) Target() domain.Stream { return UserStream(c.User) }
+func (c SuspendUser) Target() domain.Stream    { return UserStream(c.User) }
+func (c BanUser) Target() domain.Stream        { return UserStream(c.User) }
 func (c ReactivateUser) Target() domain.Stream { return UserStream(c.User) }
+func (c AssignRole) Target() domain.Stream     { return UserStream(c.User) }
+func (c UnassignRole) Target() domain.Stream   { return UserStream(c.User) }
 
 // Decide registers somebody once.
 func (c RegisterUser) Decide(u User) ([]domain.Event, error) {
@@ -206,7 +319,7 @@ func (c RegisterUser) Decide(u User) ([]domain.Event, error) {
 		return nil, ErrUserExists
 	}
 	return []domain.Event{UserRegistered{
-		UserID: c.User, Realm: c.Realm, Role: c.Role,
+		UserID: c.User, Realm: c.Realm, Role: c.Role, Name: c.Name,
 		Email: c.Email, Phone: c.Phone, PasswordHash: c.PasswordHash,
 	}}, nil
 }
@@ -214,6 +327,16 @@ func (c RegisterUser) Decide(u User) ([]domain.Event, error) {
 // Decide changes the address; the same address changes nothing.
 func (c ChangeEmail) Decide(u User) ([]domain.Event, error) {
 	return u.change(u.Email != c.Email, UserEmailChanged{UserID: c.User, Email: c.Email})
+}
+
+// Decide takes the address for proven; once is enough until it changes.
+func (c VerifyEmail) Decide(u User) ([]domain.Event, error) {
+	return u.change(!u.EmailVerified, UserEmailVerified{UserID: c.User})
+}
+
+// Decide changes the name; the same name changes nothing.
+func (c ChangeName) Decide(u User) ([]domain.Event, error) {
+	return u.change(u.Name != c.Name, UserNameChanged{UserID: c.User, Name: c.Name})
 }
 
 // Decide changes the number; the same number changes nothing.
@@ -226,10 +349,10 @@ func (c ChangePassword) Decide(u User) ([]domain.Event, error) {
 	return u.change(true, UserPasswordChanged{UserID: c.User, PasswordHash: c.Hash})
 }
 
-// Decide records that the user signed in, which an inactive one can't.
+// Decide records that the user signed in, which only an active one can.
 func (c SignIn) Decide(u User) ([]domain.Event, error) {
-	if !u.ID.IsZero() && !u.Active {
-		return nil, ErrInactive
+	if !u.ID.IsZero() && u.Status != Active {
+		return nil, u.Enter()
 	}
 	events, err := u.change(true, UserSignedIn{UserID: c.User, SessionID: c.Session})
 	if err == nil && c.Rehash != "" {
@@ -240,13 +363,52 @@ func (c SignIn) Decide(u User) ([]domain.Event, error) {
 
 // Decide puts an active user out.
 func (c DeactivateUser) Decide(u User) ([]domain.Event, error) {
-	return u.change(u.Active, UserDeactivated{UserID: c.User})
+	return u.change(u.Status == Active, UserDeactivated{UserID: c.User})
 }
 
-// Decide lets an inactive user in again.
-func (c ReactivateUser) Decide(u User) ([]domain.Event, error) {
-	return u.change(!u.Active, UserReactivated{UserID: c.User})
+// Decide puts an active user out for a while.
+func (c SuspendUser) Decide(u User) ([]domain.Event, error) {
+	if u.Status == IsBanned {
+		return nil, ErrIsBanned
+	}
+	return u.change(u.Status == Active, UserSuspended{UserID: c.User})
 }
+
+// Decide puts a user out for good, who may be suspended already.
+func (c BanUser) Decide(u User) ([]domain.Event, error) {
+	return u.change(u.Status == Active || u.Status == IsSuspended, UserBanned{UserID: c.User, Was: u.Status})
+}
+
+// Decide lets a user in again who is out.
+func (c ReactivateUser) Decide(u User) ([]domain.Event, error) {
+	back := UserReactivated{UserID: c.User, Was: u.Status}
+	if u.Status == Inactive {
+		back.Was = ""
+	}
+	return u.change(u.Status != Active, back)
+}
+
+// Decide gives the user a role; one that he has changes nothing.
+func (c AssignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.Has(c.Role) && len(u.Roles) >= maxRoles {
+		return nil, ErrManyRoles
+	}
+	return u.change(!u.Has(c.Role), UserRoleAssigned{UserID: c.User, RoleID: c.Role})
+}
+
+// Decide takes a role from the user, who must have it.
+func (c UnassignRole) Decide(u User) ([]domain.Event, error) {
+	if !u.ID.IsZero() && !u.Has(c.Role) {
+		return nil, ErrRoleNotAssigned
+	}
+	return u.change(true, UserRoleWithdrawn{UserID: c.User, RoleID: c.Role})
+}
+
+// Has tells whether the user has a role.
+func (u User) Has(r RoleID) bool { return slices.Contains(u.Roles, r) }
+
+// maxRoles bounds what is read to find out what somebody may do.
+const maxRoles = 50
 
 // change records e about a user there is, if anything is new about it.
 func (u User) change(isNew bool, e domain.Event) ([]domain.Event, error) {

@@ -27,7 +27,7 @@ func TestRegisteringMakesAUserWhoHoldsTheAddress(t *testing.T) {
 	if got := u.Claims(); len(got) != 1 || got[0] != identity.EmailClaim("r", "ann@example.com") {
 		t.Errorf("claims: %v", got)
 	}
-	if !u.Active || u.CreatedAt != spec.At {
+	if u.Status != identity.Active || u.CreatedAt != spec.At {
 		t.Errorf("user: %+v", u)
 	}
 }
@@ -70,7 +70,7 @@ func TestSigningInMayRenewTheHash(t *testing.T) {
 
 func TestAnInactiveUserKeepsTheAddress(t *testing.T) {
 	u := spec.Given[identity.User](annRegistered).When(identity.DeactivateUser{User: ann}).Then(t, annDeactivated).State
-	if u.Active || len(u.Claims()) != 1 {
+	if u.Status != identity.Inactive || len(u.Claims()) != 1 {
 		t.Errorf("user: %+v", u)
 	}
 }
@@ -90,4 +90,46 @@ func TestNothingCanBeAskedOfNobody(t *testing.T) {
 	nobody.When(identity.SignIn{User: ann, Session: session}).Refused(t, identity.ErrUserNotFound)
 	nobody.When(identity.DeactivateUser{User: ann}).Refused(t, identity.ErrUserNotFound)
 	nobody.When(identity.ReactivateUser{User: ann}).Refused(t, identity.ErrUserNotFound)
+}
+
+func TestChangingTheName(t *testing.T) {
+	given := spec.Given[identity.User](annRegistered)
+	given.When(identity.ChangeName{User: ann, Name: "Ann"}).Then(t, identity.UserNameChanged{UserID: ann, Name: "Ann"})
+	given.When(identity.ChangeName{User: ann}).Nothing(t)
+}
+
+func TestAnAddressIsVerifiedOnceUntilItChanges(t *testing.T) {
+	verify, verified := identity.VerifyEmail{User: ann}, identity.UserEmailVerified{UserID: ann}
+	spec.Given[identity.User]().When(verify).Refused(t, identity.ErrUserNotFound)
+	spec.Given[identity.User](annRegistered).When(verify).Then(t, verified)
+	spec.Given[identity.User](annRegistered, verified).When(verify).Nothing(t)
+	moved := identity.UserEmailChanged{UserID: ann, Email: "a@example.com"}
+	spec.Given[identity.User](annRegistered, verified, moved).When(verify).Then(t, verified)
+}
+
+func TestSuspendingAndBanning(t *testing.T) {
+	suspended := identity.UserSuspended{UserID: ann}
+	banned := identity.UserBanned{UserID: ann, Was: identity.Active}
+	suspend, ban, back := identity.SuspendUser{User: ann}, identity.BanUser{User: ann}, identity.ReactivateUser{User: ann}
+	signIn := identity.SignIn{User: ann, Session: session}
+
+	is := spec.Given[identity.User](annRegistered)
+	is.When(suspend).Then(t, suspended)
+	is.When(ban).Then(t, banned)
+
+	is = spec.Given[identity.User](annRegistered, suspended)
+	is.When(suspend).Nothing(t)
+	is.When(ban).Then(t, identity.UserBanned{UserID: ann, Was: identity.IsSuspended})
+	is.When(back).Then(t, identity.UserReactivated{UserID: ann, Was: identity.IsSuspended})
+	is.When(signIn).Refused(t, identity.ErrSuspended)
+
+	is = spec.Given[identity.User](annRegistered, banned)
+	is.When(ban).Nothing(t)
+	is.When(suspend).Refused(t, identity.ErrIsBanned)
+	is.When(back).Then(t, identity.UserReactivated{UserID: ann, Was: identity.IsBanned})
+	is.When(signIn).Refused(t, identity.ErrBanned)
+
+	is = spec.Given[identity.User](annRegistered, annDeactivated)
+	is.When(suspend).Nothing(t)
+	is.When(ban).Nothing(t)
 }

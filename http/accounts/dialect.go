@@ -75,7 +75,7 @@ func showChanged(u identity.User) user { return showUser(projections.UserOf(u)) 
 
 func showUser(u projections.User) user {
 	return user{
-		ID: web.UUID.Write(u.ID), Email: u.Email, Phone: u.Phone, Role: u.Role, IsActive: u.Active,
+		ID: web.UUID.Write(u.ID), Email: u.Email, Phone: u.Phone, Role: u.Role, IsActive: u.IsActive(),
 		CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"gesta/commands"
 	"gesta/domain"
 	"gesta/domain/crm"
 	"gesta/domain/identity"
@@ -62,9 +63,13 @@ type said struct {
 
 // codes are the document's words for refusals that have one of their own.
 var codes = map[string]string{
-	identity.ErrUserNotFound.Code: "USER_NOT_FOUND",
-	identity.ErrEmailTaken.Code:   "EMAIL_ALREADY_EXISTS",
-	crm.ErrCustomerNotFound.Code:  "CUSTOMER_NOT_FOUND",
+	identity.ErrUserNotFound.Code:   "USER_NOT_FOUND",
+	identity.ErrEmailTaken.Code:     "EMAIL_ALREADY_EXISTS",
+	identity.ErrRefreshExpired.Code: "TOKEN_EXPIRED",
+	identity.ErrRefreshRevoked.Code: "TOKEN_REVOKED",
+	commands.ErrTokenExpired.Code:   "TOKEN_EXPIRED",
+	commands.ErrTokenRevoked.Code:   "TOKEN_REVOKED",
+	crm.ErrCustomerNotFound.Code:    "CUSTOMER_NOT_FOUND",
 }
 
 // kinds are the document's words for all others. What it has no word for is spelled as its own are.

@@ -1,3 +1,5 @@
+// Package promenade serves identity, reference data and customers. There is one file per noun: its rows, what they
+// read, what they show.
 package promenade
 
 import (
@@ -9,9 +11,6 @@ import (
 	"gesta/http/web"
 	"gesta/projections"
 )
-
-// Package promenade serves identity, reference data and customers. There is one file per noun: its rows, what they
-// read, what they show.
 
 // prefix begins every path.
 const prefix = "/api/v1"

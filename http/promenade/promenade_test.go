@@ -19,6 +19,9 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	t.Helper()
 	realm := promenade.Realm()
 	stack := webtest.Start(t, realm.Name)
+	if err := stack.Identity.Prepare(t.Context(), realm); err != nil {
+		t.Fatal(err)
+	}
 	reads := &postgres.Lookups{Pool: stack.Reads}
 	surface := promenade.New(promenade.App{
 		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor},

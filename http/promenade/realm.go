@@ -15,6 +15,27 @@ const (
 func Realm() identity.Realm {
 	return identity.Realm{
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
-		Administrator: SuperAdmin, MinPassword: 8, SignUp: identity.SignUpClosed,
+		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed,
+		SystemRoles: systemRoles, Permissions: permissions,
 	}
+}
+
+// systemRoles are what the realm's roles may do until an administrator decides otherwise.
+var systemRoles = []identity.SystemRole{
+	{Name: SuperAdmin, DisplayName: "Super administrator", Description: "Runs the platform", Permissions: []identity.Permission{"*:*"}},
+	{Name: Admin, DisplayName: "Administrator", Description: "Administers users, roles and customers", Permissions: []identity.Permission{"*:*"}},
+	{
+		Name: Manager, DisplayName: "Manager", Description: "Works with customers and sees who the users are",
+		Permissions: []identity.Permission{"customers:*", "users:read"},
+	},
+	{Name: User, DisplayName: "User", Description: "Whoever registers", Permissions: []identity.Permission{"customers:*"}},
+	{Name: Guest, DisplayName: "Guest", Description: "May do nothing of its own"},
+}
+
+// permissions are those that rows ask for.
+var permissions = []identity.Permission{
+	"users:read", "users:suspend", "users:ban", "users:activate", "users:unlock",
+	"roles:read", "roles:create", "roles:update", "roles:delete", "roles:assign",
+	"permissions:read", "permissions:create", "permissions:update", "permissions:delete",
+	"customers:read", "customers:create", "customers:update", "customers:delete",
 }

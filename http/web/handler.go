@@ -169,3 +169,11 @@ func Do[In any](reading Reading[In], act func(context.Context, In) error) Handle
 		again: func(*Request, commands.Made) (a Answer, err error) { return a, nil },
 	}
 }
+
+// Tell makes a handler of an act that leaves nothing to show but that it was done.
+func Tell[In, Shown any](reading Reading[In], act func(context.Context, In) error, told Shown) Handler {
+	return Make(reading,
+		func(ctx context.Context, in In) (Shown, error) { return told, act(ctx, in) },
+		func(context.Context, In, commands.Made) (Shown, error) { return told, nil },
+		func(s Shown) Shown { return s })
+}

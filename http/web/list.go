@@ -53,11 +53,7 @@ func Sorted(size, maxSize int, orders []Order, filters ...Filter) Reading[projec
 	return Reads(func(r *Request) (projections.Query, error) {
 		var f Fields
 		q := projections.Query{Page: projections.Page{Number: r.number(&f, page), Size: r.number(&f, pageSize)}}
-		for _, one := range filters {
-			if text := r.Query(one.Name); text != "" {
-				q.Filters = append(q.Filters, one.filters(&f, text)...)
-			}
-		}
+		q.Filters = r.filters(&f, filters)
 		q.Sort = r.sort(&f, orders)
 		return q, f.in(ErrQuery)
 	}).Asks(all...)
@@ -91,6 +87,22 @@ func (r *Request) sort(f *Fields, orders []Order) projections.Sort {
 		return projections.Sort{}
 	}
 	return orders[i].Sort
+}
+
+// Filters reads those that are asked for, of a list that is shown whole.
+func (r *Request) Filters(filters ...Filter) ([]projections.Filter, error) {
+	var f Fields
+	asked := r.filters(&f, filters)
+	return asked, f.in(ErrQuery)
+}
+
+func (r *Request) filters(f *Fields, filters []Filter) (asked []projections.Filter) {
+	for _, one := range filters {
+		if text := r.Query(one.Name); text != "" {
+			asked = append(asked, one.filters(f, text)...)
+		}
+	}
+	return asked
 }
 
 // value is what a parameter's text stands for.

@@ -98,10 +98,10 @@ func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bo
 	if c.conn, err = pgx.Connect(ctx, i.Owner); err != nil {
 		return nil, err
 	}
-	if _, err = c.conn.Exec(ctx, `create table public.users (like gesta_read.users including indexes); set synchronous_commit = off`); err != nil {
+	if _, err = c.conn.Exec(ctx, `create table public.users (like gesta_read.users including indexes including generated); set synchronous_commit = off`); err != nil {
 		return nil, err
 	}
-	rows, _ := c.conn.Query(ctx, `select id, email, phone, role, active, created_at, updated_at, version from gesta_read.users`) // Its error comes again.
+	rows, _ := c.conn.Query(ctx, `select id, name, email, email_verified, phone, role, status, created_at, updated_at, version from gesta_read.users`) // Its error comes again.
 	c.rows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[projections.User])
 	return c, err
 }
@@ -159,19 +159,20 @@ func (c *catchUp) upsert(ctx context.Context) (int, error) {
 
 func (c *catchUp) upsertSome(ctx context.Context, rows []projections.User) error {
 	var ids [][16]byte
-	var realms, emails, phones, roles []string
-	var active []bool
+	var realms, names, emails, phones, roles, statuses []string
+	var verified []bool
 	var created, updated []time.Time
 	var versions []int64
 	for _, u := range rows {
-		ids, realms, emails, phones = append(ids, u.ID), append(realms, realm), append(emails, u.Email), append(phones, u.Phone)
-		roles, active = append(roles, u.Role), append(active, u.Active)
+		ids, realms, names, emails = append(ids, u.ID), append(realms, realm), append(names, u.Name), append(emails, u.Email)
+		phones, roles, statuses, verified = append(phones, u.Phone), append(roles, u.Role), append(statuses, u.Status), append(verified, u.EmailVerified)
 		created, updated, versions = append(created, u.CreatedAt), append(updated, u.UpdatedAt), append(versions, u.Version)
 	}
-	_, err := c.conn.Exec(ctx, `insert into public.users (id, realm, email, phone, role, active, created_at, updated_at, version)
-		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[], $8::timestamptz[], $9::bigint[])
-		on conflict (id) do update set realm = excluded.realm, email = excluded.email, phone = excluded.phone, role = excluded.role,
-			active = excluded.active, created_at = excluded.created_at, updated_at = excluded.updated_at, version = excluded.version`,
-		ids, realms, emails, phones, roles, active, created, updated, versions)
+	_, err := c.conn.Exec(ctx, `insert into public.users (id, realm, name, email, phone, role, status, email_verified, created_at, updated_at, version)
+		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::timestamptz[], $10::timestamptz[], $11::bigint[])
+		on conflict (id) do update set realm = excluded.realm, name = excluded.name, email = excluded.email, phone = excluded.phone,
+			role = excluded.role, status = excluded.status, email_verified = excluded.email_verified,
+			created_at = excluded.created_at, updated_at = excluded.updated_at, version = excluded.version`,
+		ids, realms, names, emails, phones, roles, statuses, verified, created, updated, versions)
 	return err
 }

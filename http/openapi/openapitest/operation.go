@@ -31,8 +31,14 @@ func (c *Checker) operation(r *http.Request) (best operation, found bool) {
 	return best, found
 }
 
+// rest is the parameter for all that is left of a path, with its slashes: OpenAPI has no word for that.
+const rest = "{rest}"
+
 func match(template, path string) (params map[string]string, matches bool) {
 	names, parts := strings.Split(template, "/"), strings.Split(strings.TrimRight(path, "/"), "/")
+	if last := len(names) - 1; names[last] == rest && len(parts) > last {
+		parts = append(parts[:last], strings.Join(parts[last:], "/"))
+	}
 	if len(names) != len(parts) {
 		return nil, false
 	}
