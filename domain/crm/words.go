@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"gesta/domain/value"
 )
@@ -117,27 +116,9 @@ func ParseTags(all []string) ([]Tag, error) {
 	return tags, nil
 }
 
-// ParseName reads what somebody is called, in 1 to 255 characters.
-func ParseName(s string) (string, error) { return text(s, 1, 255) }
-
-// ParseSource reads where somebody was heard of, in at most 50 characters.
-func ParseSource(s string) (string, error) { return text(s, 0, 50) }
-
-// ParseReason reads why somebody has left, in 1 to 500 characters.
-func ParseReason(s string) (string, error) { return text(s, 1, 500) }
-
-// ErrNoText refuses what no line of text has.
-var ErrNoText = errors.New("must be text without control characters")
-
-func text(s string, least, most int) (string, error) {
-	s = strings.TrimSpace(s)
-	switch n := utf8.RuneCountInString(s); {
-	case !value.IsText(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return "", ErrNoText
-	case n < least && n == 0:
-		return "", errors.New("is required")
-	case n > most:
-		return "", fmt.Errorf("must have at most %d characters", most)
-	}
-	return s, nil
-}
+// What is said of customers.
+var (
+	ParseName   = value.Line(1, 255)
+	ParseSource = value.Line(0, 50) // where somebody was heard of
+	ParseReason = value.Lines(1, 500)
+)
