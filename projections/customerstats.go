@@ -72,6 +72,19 @@ func (c Customers) Months(ctx context.Context) (all []CustomerMonth, err error) 
 	return all, err
 }
 
+// Month answers what has happened in the month that a time is in.
+func (c Customers) Month(ctx context.Context, at time.Time) (m CustomerMonth, err error) {
+	at = at.UTC()
+	m.Month = time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+	all, err := c.Months(ctx)
+	for _, one := range all {
+		if one.Month.Equal(m.Month) {
+			m = one
+		}
+	}
+	return m, err
+}
+
 // ofFields are columns with the counters of some fields.
 func ofFields(fields ...string) (sql string) {
 	for i, f := range fields {

@@ -162,7 +162,7 @@ func (l *List) inOrder(c condition) string {
 
 // has tells whether a row of one table has one in another.
 func (l *List) has(of, in, where string) string {
-	return fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %s offset 0)", in, l.Key, of, where)
+	return fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)", in, l.Key, of, where)
 }
 
 func (c Column) operator() string {

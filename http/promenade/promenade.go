@@ -17,9 +17,10 @@ const prefix = "/api/v1"
 
 // App is what the surface asks of the rest.
 type App struct {
-	Identity *commands.Identity
-	CRM      *commands.CRM
-	Users    projections.Users
+	Identity  *commands.Identity
+	CRM       *commands.CRM
+	Users     projections.Users
+	Customers projections.Customers
 }
 
 // api is the surface with its realm.

@@ -24,8 +24,8 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	}
 	reads := &postgres.Lookups{Pool: stack.Reads}
 	surface := promenade.New(promenade.App{
-		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor},
-		Users: projections.Users{DB: reads, Realm: realm.Name},
+		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor, Identity: stack.Identity, Realm: realm.Name},
+		Users: projections.Users{DB: reads, Realm: realm.Name}, Customers: projections.Customers{DB: reads},
 	}, realm)
 	return stack, stack.Client(t, surface), surface
 }
