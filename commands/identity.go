@@ -16,7 +16,7 @@ type Identity struct {
 	Executor  *Executor
 	Passwords *Passwords
 	Tokens    *Tokens
-	Realms    map[string]identity.Realm // whose rules policies go by
+	Realms    map[string]identity.Realm // whose rules policies and permissions go by
 }
 
 // Registration asks for a new user.

@@ -23,12 +23,19 @@ func (i *Identity) May(ctx context.Context, c identity.Caller, p identity.Permis
 			if err != nil {
 				return err
 			}
-			if d.Exists(u.Realm) && d.Allows(p) {
+			if i.realm(u.Realm).Allows(d, p) {
 				return nil
 			}
 		}
 	}
 	return identity.ErrForbidden
+}
+
+// realm has a realm's rules, if policies and permissions go by any.
+func (i *Identity) realm(name string) identity.Realm {
+	r := i.Realms[name]
+	r.Name = name
+	return r
 }
 
 // withRoles answers a caller as he is now, and has surveyed the roles that he has.

@@ -21,6 +21,9 @@ type Page struct{ Number, Size int }
 // Offset is how many rows come before the page.
 func (p Page) Offset() int { return (p.Number - 1) * p.Size }
 
+// Of is on how many pages of that size so many rows are.
+func (p Page) Of(total int) int { return (total + p.Size - 1) / max(1, p.Size) }
+
 // Open connects to the read models that belong to a schema of the truth, in the same database.
 func Open(ctx context.Context, url, schema string, tracers ...pgx.QueryTracer) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)

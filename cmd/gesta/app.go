@@ -21,6 +21,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/seal"
 	"gesta/http/accounts"
+	"gesta/http/promenade"
 	"gesta/http/web"
 	"gesta/migrations"
 	"gesta/projections"
@@ -111,9 +112,14 @@ func (a *app) openExecutor(ctx context.Context) error {
 }
 
 func (a *app) openRealms() {
-	realm := accounts.Realm(a.signUp())
-	realm.FailedSignIns = a.Accounts.FailedSignIns
-	a.realms = map[string]identity.Realm{realm.Name: realm}
+	first := accounts.Realm(a.signUp())
+	first.FailedSignIns = a.Accounts.FailedSignIns
+	second := promenade.Realm()
+	second.FailedSignIns, second.Lockout = a.Promenade.FailedSignIns, a.Promenade.Lockout
+	if a.hardened() {
+		second.StaffOnly = promenade.StaffOnly
+	}
+	a.realms = map[string]identity.Realm{first.Name: first, second.Name: second}
 }
 
 // openCommands adds all that decides, and the surfaces on top of it.
@@ -132,17 +138,27 @@ func (a *app) openCommands(ctx context.Context) error {
 	}
 	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
 	a.identity.Passwords, a.identity.Tokens = passwords, tokens
+	for _, realm := range a.realms {
+		if err := a.identity.Prepare(as(ctx, realm.Name, ""), realm); err != nil {
+			return err
+		}
+	}
 	return a.openSurfaces()
 }
 
 func (a *app) openSurfaces() (err error) {
-	realm := a.realms["accounts"]
-	surface := accounts.New(accounts.App{
-		Identity: a.identity,
-		Users:    projections.Users{DB: &postgres.Lookups{Pool: a.reads}, Realm: realm.Name},
-	}, realm)
-	surface.CORS.Origins = a.Accounts.CORSAllowOrigin
-	a.surfaces = []web.Surface{surface}
+	reads := &postgres.Lookups{Pool: a.reads}
+	first, second := a.realms["accounts"], a.realms["promenade"]
+	a.surfaces = []web.Surface{
+		accounts.New(accounts.App{
+			Identity: a.identity, Users: projections.Users{DB: reads, Realm: first.Name},
+		}, first),
+		promenade.New(promenade.App{
+			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor}, Users: projections.Users{DB: reads, Realm: second.Name},
+		}, second),
+	}
+	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin
+	a.surfaces[1].CORS.Origins = a.Promenade.CORSAllowOrigin
 	for _, s := range a.surfaces {
 		err = errors.Join(err, s.CORS.Err())
 	}

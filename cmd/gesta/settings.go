@@ -54,14 +54,21 @@ type Settings struct {
 	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
 
-	Accounts accountsSettings `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
-	Stream   streamSettings   `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
+	Accounts  accountsSettings  `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
+	Promenade promenadeSettings `embed:"" prefix:"promenade-" envprefix:"PROMENADE_"`
+	Stream    streamSettings    `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
 }
 
 // accountsSettings are those of the realm accounts.
 type accountsSettings struct {
 	realmSettings
 	BORegistration string `name:"bo-registration" env:"BO_REGISTRATION" default:"bootstrap" enum:"bootstrap,open,closed" help:"Who may register as BO in public: the first one (bootstrap), everybody (open), nobody (closed)."`
+}
+
+// promenadeSettings are those of the realm promenade.
+type promenadeSettings struct {
+	realmSettings
+	Lockout identity.Lockout `name:"lockout" env:"LOCKOUT" default:"5/30m" help:"How many wrong passwords in a row keep any from being tried on an address, and for how long; 'off' for none."`
 }
 
 // realmSettings are those that each realm has.
@@ -109,17 +116,23 @@ func (s *Settings) signUp() identity.SignUp {
 
 // weaknesses are what the documents show and a careful operator would not: what hardened replaces.
 func (s *Settings) weaknesses() []string {
-	if s.hardened() || s.Accounts.BORegistration == string(identity.SignUpClosed) {
+	if s.hardened() {
 		return nil
 	}
-	return []string{"accounts: BO may register in public (" + s.Accounts.BORegistration + ")"}
+	weak := []string{"promenade: every user may work with customers, unless an administrator withdraws it"}
+	if s.Accounts.BORegistration != string(identity.SignUpClosed) {
+		weak = append(weak, "accounts: BO may register in public ("+s.Accounts.BORegistration+")")
+	}
+	return weak
 }
 
 func (s *Settings) lifetimes() map[string]commands.Lifetimes {
 	of := func(r realmSettings) commands.Lifetimes {
 		return commands.Lifetimes{Access: r.AccessTTL, Refresh: r.RefreshTTL}
 	}
-	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings)}
+	promenade := of(s.Promenade.realmSettings)
+	promenade.Spell = web.ULID.Write
+	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings), "promenade": promenade}
 }
 
 // maxPlaces is more than any process has memory for, and less than what memory is counted in.

@@ -44,6 +44,15 @@ type Realm struct {
 
 	SystemRoles []SystemRole // what the realm's roles may do; none where only the words count
 	Permissions []Permission // that rows ask for
+	StaffOnly   []Permission // that a newcomer's role does not give, whatever it holds
+}
+
+// Allows tells whether a role of this realm gives a permission.
+func (r Realm) Allows(d RoleDefinition, p Permission) bool {
+	if d.Name == r.Newcomer && slices.ContainsFunc(r.StaffOnly, func(s Permission) bool { return s.Covers(p) }) {
+		return false
+	}
+	return d.Exists(r.Name) && d.Allows(p)
 }
 
 // SystemRole is a role that a realm has from the beginning.

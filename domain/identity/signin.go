@@ -2,6 +2,7 @@ package identity
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,7 +125,7 @@ func (s SignIns) Try(at time.Time) error {
 		return nil
 	}
 	locked := *ErrLocked
-	locked.Retry = s.locked.Sub(at)
+	locked.Text += fmt.Sprintf("; try again in %d minutes", int(math.Ceil(s.locked.Sub(at).Minutes())))
 	return &locked
 }
 

@@ -47,9 +47,20 @@ func (s surface) refusal(r web.Route, status int) (out openapi31.ResponseOrRefer
 	if len(examples) > 0 {
 		return out, nil
 	}
-	key := camel(s.Name) + camel(strings.ToLower(http.StatusText(status)))
+	key := camel(s.Name) + camel(strings.ToLower(http.StatusText(status))) + class(r)
 	s.Components.WithResponsesItem(key, out)
 	return openapi31.ResponseOrReference{Reference: &openapi31.Reference{Ref: "#/components/responses/" + key}}, nil
+}
+
+// class tells rows apart whose answers have other headers.
+func class(r web.Route) string {
+	switch {
+	case isKeyed(r):
+		return "Keyed"
+	case isWrite(r):
+		return "Write"
+	}
+	return ""
 }
 
 // said is how something is said.

@@ -20,16 +20,22 @@ var dialect = web.Dialect{
 	Envelope: func(_ http.Header, shown any) any {
 		l, ok := shown.(web.Listed)
 		if !ok {
-			return map[string]any{"status": "success", "data": shown}
+			return success{Status: "success", Data: shown}
 		}
 		items, page, total := l.Listing()
-		return map[string]any{"status": "success", "data": items, "pagination": pagination{
-			Total: total, Page: page.Number, PageSize: page.Size, TotalPages: (total + page.Size - 1) / page.Size,
-		}}
+		return success{"success", items, &pagination{total, page.Number, page.Size, page.Of(total)}}
 	},
 	Fault: func(f *domain.Fault) web.Body {
 		return web.Body{Type: web.JSON, Value: refusal{Status: "error", Error: problem{codeOf(f), textOf(f)}}}
 	},
+}
+
+// success is how every answer looks that is no refusal.
+type success struct {
+	Status string `json:"status" enum:"success"`
+	Data   any    `json:"data"`
+	// Of lists that come in pages.
+	Pagination *pagination `json:"pagination,omitempty"`
 }
 
 // pagination says which page of a list is shown.
@@ -61,15 +67,18 @@ type said struct {
 	Message string `json:"message"`
 }
 
-// codes are the document's words for refusals that have one of their own.
-var codes = map[string]string{
-	identity.ErrUserNotFound.Code:   "USER_NOT_FOUND",
-	identity.ErrEmailTaken.Code:     "EMAIL_ALREADY_EXISTS",
-	identity.ErrRefreshExpired.Code: "TOKEN_EXPIRED",
-	identity.ErrRefreshRevoked.Code: "TOKEN_REVOKED",
-	commands.ErrTokenExpired.Code:   "TOKEN_EXPIRED",
-	commands.ErrTokenRevoked.Code:   "TOKEN_REVOKED",
-	crm.ErrCustomerNotFound.Code:    "CUSTOMER_NOT_FOUND",
+// words are the document's for refusals that have some of their own. Without a message the refusal's text is said.
+var words = map[string]problem{
+	identity.ErrUserNotFound.Code:   {Code: "USER_NOT_FOUND"},
+	identity.ErrEmailTaken.Code:     {Code: "EMAIL_ALREADY_EXISTS"},
+	identity.ErrSessionEnded.Code:   {Code: "UNAUTHORIZED", Message: "Invalid refresh token"},
+	identity.ErrRefreshExpired.Code: {Code: "TOKEN_EXPIRED", Message: "Refresh token expired"},
+	identity.ErrRefreshRevoked.Code: {Code: "TOKEN_REVOKED", Message: "Token has been revoked"},
+	commands.ErrCredentials.Code:    {Code: "UNAUTHORIZED", Message: "Invalid e-mail or password"},
+	commands.ErrToken.Code:          {Code: "UNAUTHORIZED", Message: "Missing or invalid token"},
+	commands.ErrTokenExpired.Code:   {Code: "TOKEN_EXPIRED", Message: "Access token expired"},
+	commands.ErrTokenRevoked.Code:   {Code: "TOKEN_REVOKED", Message: "Token has been revoked"},
+	crm.ErrCustomerNotFound.Code:    {Code: "CUSTOMER_NOT_FOUND"},
 }
 
 // kinds are the document's words for all others. What it has no word for is spelled as its own are.
@@ -84,7 +93,7 @@ var kinds = map[domain.Kind]string{
 }
 
 func codeOf(f *domain.Fault) string {
-	return cmp.Or(codes[f.Code], kinds[f.Kind], strings.ToUpper(f.Code))
+	return cmp.Or(words[f.Code].Code, kinds[f.Kind], strings.ToUpper(f.Code))
 }
 
 // textOf is a sentence, with all that is wrong with fields.
@@ -92,7 +101,7 @@ func textOf(f *domain.Fault) string {
 	if f.Kind == domain.TooMany {
 		return fmt.Sprintf("Rate limit exceeded. Try again in %d seconds.", f.RetrySeconds())
 	}
-	text := f.Text
+	text := cmp.Or(words[f.Code].Message, f.Text)
 	for i, field := range f.Fields {
 		between := "; "
 		if i == 0 {

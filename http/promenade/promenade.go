@@ -4,6 +4,7 @@ package promenade
 
 import (
 	"context"
+	"embed"
 	"slices"
 
 	"gesta/commands"
@@ -29,13 +30,18 @@ type api struct {
 	realm identity.Realm
 }
 
+// exchanges are what the tests of the surface have seen.
+//
+//go:embed testdata/wire/*.txt
+var exchanges embed.FS
+
 // New makes the surface over an app.
 func New(app App, realm identity.Realm) web.Surface {
 	a := api{app, realm}
 	return web.Surface{
 		Name: "promenade", Realm: realm.Name, Title: "Identity, reference data and customers",
 		Prefixes: []string{prefix + "/identity", prefix + "/shared", prefix + "/customer-mgmt"}, IDs: web.ULID,
-		Dialect: dialect,
+		Dialect: dialect, Exchanges: exchanges,
 		Routes: slices.Concat(
 			a.userRoutes(), a.roleRoutes(), a.profileRoutes(), a.contactRoutes(), a.referenceRoutes(), a.customerRoutes(),
 		),

@@ -1,6 +1,10 @@
 package promenade
 
-import "gesta/domain/identity"
+import (
+	"time"
+
+	"gesta/domain/identity"
+)
 
 // The realm's words for what its system roles are.
 const (
@@ -17,6 +21,7 @@ func Realm() identity.Realm {
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
 		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed,
 		SystemRoles: systemRoles, Permissions: permissions,
+		FailedSignIns: identity.FailureRule{Failures: 5, Within: time.Minute}, Lockout: identity.Lockout{Failures: 5, For: 30 * time.Minute},
 	}
 }
 
@@ -39,3 +44,6 @@ var permissions = []identity.Permission{
 	"permissions:read", "permissions:create", "permissions:update", "permissions:delete",
 	"customers:read", "customers:create", "customers:update", "customers:delete",
 }
+
+// StaffOnly is what the hardened profile keeps from those who are users and nothing else.
+var StaffOnly = []identity.Permission{"customers:*"}

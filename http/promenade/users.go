@@ -21,7 +21,7 @@ func (a api) userRoutes() []web.Route {
 	return []web.Route{
 		web.Post(users+"/register", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.SignUp, a.Identity.SignedUp, showSignIn)).
 			Does("Register, and sign in").Refuses(400, 409, 429).TakesCredential().SaysSecrets().Limited(3, time.Minute).Of(user),
-		web.Post(users+"/login", web.Anyone, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
+		web.Post(users+"/login", web.Anyone, web.Handle(web.Takes(a.credentials), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401, 429).GivesTokens().Limited(5, time.Minute),
 		web.Post(auth+"/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
@@ -100,8 +100,6 @@ func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, 
 		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
 	}, f.Err()
 }
-
-func account(c commands.Credentials) string { return string(c.Email) }
 
 // refresh asks for new tokens.
 type refresh struct {

@@ -3,6 +3,7 @@ package openapitest_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -31,7 +32,15 @@ const document = `{
 				"400": {"$ref": "#/components/responses/Refusal"}
 			}
 		}},
-		"/things/first": {"put": {"responses": {"204": {"description": "Nothing"}}}}
+		"/things/first": {"put": {"responses": {"204": {"description": "Nothing"}}}},
+		"/zones/{rest}": {"put": {
+			"parameters": [{"name": "rest", "in": "path", "required": true, "schema": {"type": "string", "pattern": "^Europe/Kyiv$"}}],
+			"responses": {"204": {"description": "Nothing"}}
+		}},
+		"/zones/of/{country}": {"put": {
+			"parameters": [{"name": "country", "in": "path", "required": true, "schema": {"type": "string"}}],
+			"responses": {"204": {"description": "Nothing"}}
+		}}
 	},
 	"components": {
 		"parameters": {"Key": {"name": "Key", "in": "header", "schema": {"type": "string", "maxLength": 3}}},
@@ -68,6 +77,10 @@ func TestWhatIsNotAsDocumentedIsTold(t *testing.T) {
 		e.Status, e.Body, e.RequestBody = 400, "no", "{}" // A refused request may be as it likes.
 		e.Header.Set("Content-Type", "text/plain")
 	}
+	encoded, err := url.Parse("/zones/Europe%2FKyiv")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		change func(*openapitest.Exchange)
 		says   string // "" when all is well
@@ -77,6 +90,10 @@ func TestWhatIsNotAsDocumentedIsTold(t *testing.T) {
 		"a refusal":               {refused, ""},
 		"no such path":            {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status = "/none", 404 }, ""},
 		"the path that says more": {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/things/first", 204, "" }, ""},
+		"a path with a rest":      {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/zones/Europe/Kyiv", 204, "" }, ""},
+		"that is encoded":         {func(e *openapitest.Exchange) { e.Request.URL, e.Status, e.Body = encoded, 204, "" }, ""},
+		"that says less":          {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/zones/of/UA", 204, "" }, ""},
+		"another rest":            {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/zones/Kyiv", 204, "" }, "pattern"},
 
 		"another status":        {func(e *openapitest.Exchange) { e.Status = 201 }, "the status is not documented"},
 		"another type":          {func(e *openapitest.Exchange) { e.Header.Set("Content-Type", "text/html") }, `"text/html" is not documented`},

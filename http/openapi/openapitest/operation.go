@@ -11,6 +11,7 @@ type operation struct {
 	at        pointer
 	described map[string]any
 	path      map[string]string
+	says      int  // how many parts of the path are as the document has them
 	head      bool // whether the answer is without its body
 }
 
@@ -24,8 +25,8 @@ func (c *Checker) operation(r *http.Request) (best operation, found bool) {
 	for template := range paths {
 		params, matches := match(template, r.URL.EscapedPath())
 		described, at, has := c.object(pointer{"paths", template}, method)
-		if matches && has && (!found || len(params) < len(best.path)) {
-			best, found = operation{at: at, described: described, path: params, head: r.Method == http.MethodHead}, true
+		if says := strings.Count(template, "/") - len(params); matches && has && (!found || says > best.says) {
+			best, found = operation{at: at, described: described, path: params, says: says, head: r.Method == http.MethodHead}, true
 		}
 	}
 	return best, found

@@ -56,14 +56,18 @@ func (a Answer) JSON(t testing.TB, into any) {
 	}
 }
 
-// Field is a text field of a JSON object.
-func (a Answer) Field(t testing.TB, name string) string {
+// Field is a text field of a JSON object, or of one inside, as in data.user.id.
+func (a Answer) Field(t testing.TB, path string) string {
 	t.Helper()
-	var fields map[string]any
-	a.JSON(t, &fields)
-	s, ok := fields[name].(string)
+	var at any
+	a.JSON(t, &at)
+	for name := range strings.SplitSeq(path, ".") {
+		object, _ := at.(map[string]any)
+		at = object[name]
+	}
+	s, ok := at.(string)
 	if !ok {
-		t.Fatalf("no %q in %s", name, a.Text)
+		t.Fatalf("no %q in %s", path, a.Text)
 	}
 	return s
 }
