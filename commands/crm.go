@@ -20,7 +20,8 @@ type CRM struct {
 
 // ErrNoRepresentative refuses to hand a customer to nobody.
 var ErrNoRepresentative = &domain.Fault{
-	Kind: domain.Invalid, Code: "no_representative", Text: "assigned_to must be the id of an active user",
+	Kind: domain.Invalid, Code: "no_representative", Text: "invalid request body",
+	Fields: []domain.Field{{Name: "assigned_to", Text: "must be the id of an active user"}},
 }
 
 // Create makes a customer and answers him. A zero id stands for a new one. It refuses a taken address with

@@ -132,9 +132,6 @@ func (l *List) filter(f Filter) (c Column, err error) {
 
 // from is all rows of a condition, for a planner that finds its way by itself.
 func (l *List) from(c condition) string {
-	if len(c.own) == 0 && len(c.among) == 1 && l.Scope == "" {
-		return c.among[0].Table + " where " + c.among[0].Name + " = " + c.among[0].value
-	}
 	all := slices.Concat([]string{"true"}, c.own)
 	for _, a := range c.among {
 		all = append(all, fmt.Sprintf("%s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
@@ -178,7 +175,10 @@ func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 // total counts the rows of all pages, or finds the counter that has done so.
 func (l *List) total(q Query, c condition, args []any) (string, []any) {
 	of, counted := l.counter(l.narrowing(q.Filters))
-	if !counted {
+	switch {
+	case !counted && len(c.own) == 0 && len(c.among) == 1:
+		return "select count(*) from " + l.inOrder(c), args
+	case !counted:
 		return "select count(*) from " + l.from(c), args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())

@@ -154,7 +154,8 @@ func (a *app) openSurfaces() (err error) {
 			Identity: a.identity, Users: projections.Users{DB: reads, Realm: first.Name},
 		}, first),
 		promenade.New(promenade.App{
-			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor}, Users: projections.Users{DB: reads, Realm: second.Name},
+			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Identity: a.identity, Realm: second.Name},
+			Users: projections.Users{DB: reads, Realm: second.Name}, Customers: projections.Customers{DB: reads},
 		}, second),
 	}
 	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin

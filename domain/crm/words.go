@@ -32,11 +32,10 @@ var ErrChurnedAtOnce = errors.New("must be one of lead, prospect, customer: who 
 
 // ParseFirstStatus reads what somebody may be when first heard of.
 func ParseFirstStatus(s string) (Status, error) {
-	status, err := ParseStatus(s)
-	if status == Churned {
+	if Status(s) == Churned {
 		return "", ErrChurnedAtOnce
 	}
-	return status, err
+	return oneOf(Statuses[:3], s)
 }
 
 // Tier is what a customer has subscribed to.

@@ -46,9 +46,9 @@ func (a api) customerRoutes() []web.Route {
 		web.Get(customers+"/:id", read, web.Handle(web.Reads(customerID), a.Customers.Find, showCustomer)).
 			Does("Find a customer").Refuses(400, 401, 403, 404).Of(kind),
 		web.Put(customers+"/:id", update, web.Make(web.Takes(customerChange), a.CRM.Ask, a.CRM.Asked, showCustomerNow)).
-			Does("Change a customer").Refuses(400, 401, 403, 404).Of(kind),
+			Does("Change a customer").Refuses(400, 401, 403, 404, 409).Of(kind),
 		web.Delete(customers+"/:id", web.May(deleteCustomers), web.Tell(web.Reads(customerDeletion), a.CRM.Delete, said{"Customer deleted successfully"})).
-			Does("Delete a customer").Answers(200).Refuses(400, 401, 403, 404).Of(kind),
+			Does("Delete a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
 
 		act("qualify", "Take a lead for a prospect", a.moves(func(c crm.CustomerID) command { return crm.QualifyCustomer{Customer: c} })),
 		act("convert", "Take a prospect for a customer", a.moves(func(c crm.CustomerID) command { return crm.ConvertCustomer{Customer: c} })),
@@ -56,12 +56,11 @@ func (a api) customerRoutes() []web.Route {
 		act("reactivate", "Take a churned customer back", a.moves(func(c crm.CustomerID) command { return crm.ReactivateCustomer{Customer: c} })),
 		act("upgrade/:tier", "Lift a customer to a higher tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.UpgradeCustomer{Customer: c, To: to} })),
 		act("downgrade/:tier", "Lower a customer to a lesser tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.DowngradeCustomer{Customer: c, To: to} })),
-		act("assign", "Have a user look after a customer", web.Make(web.Takes(assignment), a.CRM.Assign, a.CRM.Asked, showCustomerNow)).
-			Refuses(400, 401, 403, 404),
+		act("assign", "Have a user look after a customer", web.Make(web.Takes(assignment), a.CRM.Assign, a.CRM.Asked, showCustomerNow)),
 		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Asked, showCustomerNow)),
 		act("tags", "Tag a customer", web.Make(web.Takes(tagging), a.CRM.Ask, a.CRM.Asked, showCustomerNow)),
 		web.Delete(customers+"/:id/tags/:tag", update, web.Handle(web.Reads(untagging), a.CRM.Ask, showCustomerNow)).
-			Does("Take a tag from a customer").Answers(200).Refuses(400, 401, 403, 404).Of(kind),
+			Does("Take a tag from a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
 	}, a.customerFigures()...)
 }
 

@@ -12,7 +12,6 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
-	"gesta/domain/value"
 	"gesta/http/promenade"
 	"gesta/http/web/webtest"
 )
@@ -34,21 +33,8 @@ type desk struct {
 func atDesk(t *testing.T) *desk {
 	t.Helper()
 	stack, client, _ := start(t)
-	d := &desk{Client: client, t: t, stack: stack}
-	d.id, d.token = d.user("rep@example.com", promenade.User)
-	return d
-}
-
-// user registers somebody and signs him in.
-func (d *desk) user(email string, role identity.Role) (id, token string) {
-	d.t.Helper()
-	g, err := d.stack.Identity.SignUp(d.t.Context(), commands.Registration{
-		Realm: promenade.Realm(), Role: role, Email: value.Email(email), Name: "Rep", Password: "Pass1234!",
-	})
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return g.User.ID.String(), g.Access
+	rep := appoint(t, stack, promenade.User, "rep")
+	return &desk{Client: client, t: t, stack: stack, id: rep.id, token: rep.access}
 }
 
 func (d *desk) call(method, path string, body any) webtest.Call {
@@ -172,8 +158,8 @@ func TestTheExchangesOfChangingCustomers(t *testing.T) {
 	d.say("another address", "PUT", path, map[string]any{"name": "x", "email": "other@example.com"})
 	d.say("everything wrong", "PUT", path, map[string]any{"name": "", "phone": "\n", "source": strings.Repeat("x", 51), "tags": []string{""}, "email": "x"})
 	d.say("nobody", "PUT", customerPath+"/"+id.Named("unknown").String(), map[string]any{"name": "x"})
-	d.say("the same representative", "POST", path+"/assign", map[string]string{"assigned_to": d.id})
-	d.say("again", "POST", path+"/assign", map[string]string{"assigned_to": d.id})
+	d.say("assign", "POST", path+"/assign", map[string]string{"assigned_to": d.id})
+	d.say("assign to the same", "POST", path+"/assign", map[string]string{"assigned_to": d.id})
 	d.say("no representative", "POST", path+"/assign", map[string]string{"assigned_to": id.Named("unknown").String()})
 	d.say("no id of one", "POST", path+"/assign", map[string]string{"assigned_to": "x"})
 	d.say("tag", "POST", path+"/tags", map[string]string{"tag": "VIP"})
@@ -253,7 +239,7 @@ func TestCustomersAreFilteredAndSorted(t *testing.T) {
 		"?tags=vip&sort=-name":               "Zoe Smith,Bob Smith,Ann Jones of 3",
 		"?assigned_to=" + d.id:               "Zoe Smith of 1",
 		"?assigned_to=" + d.id + "&tier=pro": " of 0",
-		"?search=smi":                        "Zoe Smith,Bob Smith,Ann Smith of 2",
+		"?search=smi":                        "Zoe Smith,Bob Smith of 2",
 		"?search=zoe":                        "Zoe Smith of 1",
 		"?search=ANN":                        "Zoe Smith,Ann Jones of 2", // By her address, which has not changed.
 		"?search=ann+jones":                  "Ann Jones of 1",
@@ -261,9 +247,6 @@ func TestCustomersAreFilteredAndSorted(t *testing.T) {
 		"?search=smith&tags=vip&tier=free&status=lead&sort=name&assigned_to=" + d.id: "Zoe Smith of 1",
 		"?search=nobody": " of 0",
 	} {
-		if strings.Contains(query, "search=smi") && !strings.Contains(query, "smith") {
-			want = "Zoe Smith,Bob Smith of 2"
-		}
 		if got := d.names(query); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
@@ -407,7 +390,7 @@ func TestCustomersAreForWhoIsPermitted(t *testing.T) {
 	t.Parallel()
 	d := atDesk(t)
 	path := d.create(john(nil))
-	_, guest := d.user("guest@example.com", promenade.Guest)
+	guest := appoint(t, d.stack, promenade.Guest, "guest").access
 	for _, c := range []webtest.Call{
 		{Method: "GET", Path: customerPath},
 		{Method: "GET", Path: path},
