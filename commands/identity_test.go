@@ -13,6 +13,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
@@ -42,7 +43,7 @@ func populate(t *testing.T, s eventstore.Store) *population {
 		"r": {Access: time.Minute, Refresh: time.Hour}, "other": {Access: time.Minute, Refresh: time.Hour},
 	}, now, "a secret for tests, and for tests only")
 	must(t, err)
-	x := commands.NewExecutor(s, sealtest.Vault(t, s, domain.NewCatalogue(identity.Types, privacy.Types, teamTypes)), commands.NewHasher(make([]byte, 32)))
+	x := commands.NewExecutor(s, sealtest.Vault(t, s, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, teamTypes)), commands.NewHasher(make([]byte, 32)))
 	x.Now = now
 	passwords, err := commands.NewPasswords(4)
 	must(t, err)

@@ -14,6 +14,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
@@ -26,7 +27,7 @@ import (
 func (p *population) privacy() *commands.Privacy {
 	return &commands.Privacy{
 		Executor: p.Executor, Leave: []commands.Leaving{p.Leave}, Follow: []func(domain.Event) []domain.Stream{p.Follow},
-		Aggregates: domain.NewAggregates(identity.Aggregates, privacy.Aggregates, teamAggregates),
+		Aggregates: domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, teamAggregates),
 	}
 }
 

@@ -94,6 +94,10 @@ func thingKey(w projections.Write) [16]byte { return w.Event.Stream.ID }
 // drawLife draws what may happen to a thing or to a user, as their rules allow it.
 func drawLife(t *rapid.T) history {
 	h := history{Stream: domain.Stream{Kind: "test.thing", ID: id.Named(fmt.Sprint(rapid.Uint64().Draw(t, "id")))}}
+	if rapid.Bool().Draw(t, "customer") {
+		h.Stream.Kind = "crm.customer"
+		return h.with(t, drawCustomer(t, h.Stream.ID))
+	}
 	if rapid.Bool().Draw(t, "user") {
 		h.Stream.Kind = "identity.user"
 		return h.with(t, drawUser(t, h.Stream.ID))
@@ -150,6 +154,7 @@ var counted = map[string]string{
 		union all select realm, 'status', status, count(*) from users group by 1, 3
 		union all select realm, 'active', active::text, count(*) from users group by 1, 3`,
 	"things_counts":     `select place, '', '', count(*) from things group by 1 union all select place, 'kind', kind, count(*) from things group by 1, 3`,
+	"customers_counts":  customersCounted,
 	"all_things_counts": `select '', '', '', count(*) from all_things having count(*) > 0`,
 }
 

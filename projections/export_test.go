@@ -173,3 +173,9 @@ func (p *Projector) Fill(ctx context.Context) error {
 	}
 	return b.fill(ctx)
 }
+
+// Beginnings are what is found by the words of a text.
+func Beginnings(text string) []string { return beginnings(text) }
+
+// CustomersPages is how customers are shown page by page.
+var CustomersPages = customerList

@@ -146,8 +146,8 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 				t.Errorf("%s: of her there is %s", kind, row)
 			}
 		}
-		if len(left[0]) != len(gone[0]) || len(left[0]) == 0 {
-			t.Errorf("%s: there were %d rows about her, and are %d", kind, len(gone[0]), len(left[0]))
+		if was := stays(gone[0]); len(left[0]) != len(was) || len(was) == 0 {
+			t.Errorf("%s: there were %d rows about her that stay, and are %d", kind, len(was), len(left[0]))
 		}
 		version := fmt.Sprintf(",%d)", r.version[s])
 		isRevised := func(row string) bool { return strings.HasPrefix(row, "users ") && strings.HasSuffix(row, version) }
@@ -166,6 +166,16 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 			t.Errorf("%s: built anew, they are others:\n%s", kind, diff)
 		}
 	}
+}
+
+// stays leaves out what goes as a whole.
+func stays(rows []string) (all []string) {
+	for _, row := range rows {
+		if !strings.HasPrefix(row, "customer_words ") {
+			all = append(all, row)
+		}
+	}
+	return all
 }
 
 // splitRows tells the rows about somebody from the others.

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,11 +13,12 @@ import (
 // to be looked for among all rows.
 type List struct {
 	Table   string
-	Scope   string // the column of text that every question names a value of, as the realm; "" for none
-	Key     string // the column with the id of the stream that a row is keyed by; rows are sorted by it last
-	Shown   string // SQL of the columns that are shown, the key first
-	Filters []Column
+	Scope   string   // the column of text that every question names a value of, as the realm; "" for none
+	Key     string   // the column with the id of the stream that a row is keyed by; rows are sorted by it last
+	Shown   string   // SQL of the columns that are shown, the key first
+	Filters []Column // that which leaves the fewest rows first, of those with a table of their own
 	Sorts   []string // columns that rows may be sorted by, beside Key
+	Pairs   []Pair   // counted together
 }
 
 // Column is one that rows may be filtered by.
@@ -24,6 +26,20 @@ type Column struct {
 	Name     string
 	Operator string // between the column and the value; "" for =
 	Counted  bool   // the rules count the rows of each of its values, which are few
+	// Table holds the values, where a row has several: its primary key are the column and the list's Key. "" for a
+	// column of the row itself.
+	Table string
+}
+
+// Pair is two columns of which the rules count the rows of each two values.
+type Pair [2]string
+
+// field is how the counters name it.
+func (p Pair) field() string { return p[0] + "+" + p[1] }
+
+// Of is what the rules count a row with these two values under.
+func (p Pair) Of(first, second any) Filter {
+	return Filter{p.field(), Filter{Value: first}.text() + "+" + Filter{Value: second}.text()}
 }
 
 // Filter leaves the rows with a value in a column.
@@ -62,22 +78,88 @@ func (s Sort) of(table string, columns []string) string {
 	return table + strings.Join(columns, direction+", "+table) + direction
 }
 
-// where is what holds for the rows of all pages.
-func (l *List) where(q Query, args []any) (string, []any, error) {
-	all := []string{"true"}
+// condition is what a query asks of the rows, in the numbers of its arguments.
+type condition struct {
+	own   []string // of the row itself
+	among []among  // of its values in other tables, the narrowest first
+}
+
+// among are the rows that have a value in a table of values.
+type among struct {
+	Column
+	value string // the argument
+}
+
+// conditions are what holds for the rows of all pages.
+func (l *List) conditions(q Query, args []any) (c condition, all []any, err error) {
 	if l.Scope != "" {
 		args = append(args, q.Scope)
-		all = append(all, l.Scope+" = "+last(args))
+		c.own = append(c.own, l.Scope+" = "+last(args))
 	}
-	for _, f := range q.Filters {
-		i := slices.IndexFunc(l.Filters, func(c Column) bool { return c.Name == f.Column })
-		if i < 0 {
-			return "", nil, fmt.Errorf("projections: %s are not filtered by %q", l.Table, f.Column)
+	for _, f := range l.narrowing(q.Filters) {
+		column, err := l.filter(f)
+		if err != nil {
+			return c, nil, err
 		}
 		args = append(args, f.Value)
-		all = append(all, l.Filters[i].Name+" "+l.Filters[i].operator()+" "+last(args))
+		if column.Table != "" {
+			c.among = append(c.among, among{column, last(args)})
+		} else {
+			c.own = append(c.own, column.Name+" "+column.operator()+" "+last(args))
+		}
 	}
-	return strings.Join(all, " and "), args, nil
+	return c, args, nil
+}
+
+// narrowing puts filters in the order of the list's columns, and of several by one column the longest first.
+func (l *List) narrowing(filters []Filter) []Filter {
+	return slices.SortedStableFunc(slices.Values(filters), func(a, b Filter) int {
+		return cmp.Or(cmp.Compare(l.place(a), l.place(b)), cmp.Compare(len(b.text()), len(a.text())))
+	})
+}
+
+func (l *List) place(f Filter) int {
+	return slices.IndexFunc(l.Filters, func(c Column) bool { return c.Name == f.Column })
+}
+
+func (l *List) filter(f Filter) (c Column, err error) {
+	i := l.place(f)
+	if i < 0 {
+		return c, fmt.Errorf("projections: %s are not filtered by %q", l.Table, f.Column)
+	}
+	return l.Filters[i], nil
+}
+
+// from is all rows of a condition, for a planner that finds its way by itself.
+func (l *List) from(c condition) string {
+	all := slices.Concat([]string{"true"}, c.own)
+	for _, a := range c.among {
+		all = append(all, fmt.Sprintf("%s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
+	}
+	return l.Table + " where " + strings.Join(all, " and ")
+}
+
+// inOrder is all rows of a condition, read in the order of the keys: from the narrowest table of values if there is
+// any, whose rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to
+// be cheaper without knowing how soon the page is full).
+func (l *List) inOrder(c condition) string {
+	if len(c.among) == 0 {
+		return l.from(c)
+	}
+	first := c.among[0]
+	all := []string{fmt.Sprintf("%s where %[1]s.%s = %s", first.Table, first.Name, first.value)}
+	for _, a := range c.among[1:] {
+		all = append(all, l.has(first.Table, a.Table, a.Name+" = "+a.value))
+	}
+	if len(c.own) > 0 {
+		all = append(all, l.has(first.Table, l.Table, strings.Join(c.own, " and ")))
+	}
+	return strings.Join(all, " and ")
+}
+
+// has tells whether a row of one table has one in another.
+func (l *List) has(of, in, where string) string {
+	return fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)", in, l.Key, of, where)
 }
 
 func (c Column) operator() string {
@@ -91,23 +173,32 @@ func (c Column) operator() string {
 func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 
 // total counts the rows of all pages, or finds the counter that has done so.
-func (l *List) total(q Query, where string, args []any) (string, []any) {
-	var of Filter
+func (l *List) total(q Query, c condition, args []any) (string, []any) {
+	of, counted := l.counter(l.narrowing(q.Filters))
 	switch {
-	case len(q.Filters) == 1 && l.counts(q.Filters[0]):
-		of = q.Filters[0]
-	case len(q.Filters) > 0:
-		return "select count(*) from " + l.Table + " where " + where, args
-	default:
-		of.Value = ""
+	case !counted && len(c.own) == 0 && len(c.among) == 1:
+		return "select count(*) from " + l.inOrder(c), args
+	case !counted:
+		return "select count(*) from " + l.from(c), args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())
 	n := len(args)
 	return fmt.Sprintf("coalesce((select n from %s where scope = $%d and field = $%d and value = $%d), 0)", l.countsName(), n-2, n-1, n), args
 }
 
-func (l *List) counts(f Filter) bool {
-	return slices.ContainsFunc(l.Filters, func(c Column) bool { return c.Name == f.Column && c.Counted })
+// counter is what the rules count the rows under that filters leave.
+func (l *List) counter(filters []Filter) (of Filter, counted bool) {
+	switch len(filters) {
+	case 0:
+		return Filter{Value: ""}, true
+	case 1:
+		c, err := l.filter(filters[0])
+		return filters[0], err == nil && c.Counted
+	case 2:
+		p := Pair{filters[0].Column, filters[1].Column}
+		return p.Of(filters[0].Value, filters[1].Value), slices.Contains(l.Pairs, p)
+	}
+	return of, false
 }
 
 // order answers the columns that rows are sorted by.

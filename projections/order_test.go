@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
@@ -25,12 +26,15 @@ import (
 	"gesta/projections"
 )
 
-var catalogue = domain.NewCatalogue(identity.Types, privacy.Types, thingTypes)
+var catalogue = domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, thingTypes)
+
+type factsOf struct {
+	begins, goesOn []func(*rapid.T, id.ID) domain.Event
+}
 
 // facts are the next events that each kind of stream may have; those with which it begins come first.
-var facts = map[string]struct {
-	begins, goesOn []func(*rapid.T, id.ID) domain.Event
-}{
+var facts = map[string]factsOf{
+	"crm.customer": customerFacts,
 	"identity.user": {
 		begins: []func(*rapid.T, id.ID) domain.Event{
 			func(t *rapid.T, i id.ID) domain.Event {

@@ -33,12 +33,16 @@ type Personal struct {
 	Subject string // the column with the id of the person, which may be the same
 	Columns []string
 	Version string // the column with the version of the row; "" for none
+	Rows    bool   // whole rows tell of the person, and go
 }
 
 // Forgotten is what a column reads that is null because its person was forgotten.
 const Forgotten = "[forgotten]"
 
 func (p Personal) sql() string {
+	if p.Rows {
+		return "delete from " + p.Table + " where " + p.Key + " = $1 and " + p.Subject + " = $2"
+	}
 	version := p.Version
 	if version != "" {
 		version = ", " + version + " = $3"
@@ -71,7 +75,7 @@ type Write struct {
 func (w Write) Exec(sql string, args ...any) { w.batch.Queue(sql, args...) }
 
 // All are the read models that there are.
-var All = []Projection{UsersProjection, RolesProjection, ProfilesProjection, ContactsProjection}
+var All = []Projection{UsersProjection, RolesProjection, ProfilesProjection, ContactsProjection, CustomersProjection}
 
 // fingerprint tells whether tables were built by this projection or by another one.
 func (p Projection) fingerprint() string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/projections"
 )
@@ -27,6 +28,11 @@ func never(domain.Event) bool { return false }
 // What readers are shown has the revision that deciders know: a rule writes a row about exactly those facts that are not
 // quiet.
 func TestReadersAndDecidersKnowTheSameRevisions(t *testing.T) {
+	for _, typ := range crm.Types {
+		if !slices.ContainsFunc(projections.CustomersProjection.Rules, func(r projections.Rule) bool { return r.Type == typ.Name }) {
+			t.Errorf("%s is a new revision, and not shown", typ.Name)
+		}
+	}
 	for _, typ := range identity.Types {
 		of, known := shownBy[typ.Name[:strings.LastIndex(typ.Name, ".")]]
 		if !known {

@@ -14,6 +14,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
 	"gesta/eventstore"
@@ -54,7 +55,7 @@ const settleBound = 2 * time.Second
 
 // newCatalogue has the events of all contexts.
 func newCatalogue() domain.Catalogue {
-	return domain.NewCatalogue(identity.Types, privacy.Types, eventstore.Types)
+	return domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, eventstore.Types)
 }
 
 // open connects the store and the read models of a system. Nothing runs yet but the store's appender.
@@ -62,7 +63,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.catalogue = newCatalogue()
-	a.aggregates = domain.NewAggregates(identity.Aggregates, privacy.Aggregates)
+	a.aggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})
@@ -153,9 +154,10 @@ func (a *app) openSurfaces() (err error) {
 			Identity: a.identity, Users: projections.Users{DB: reads, Realm: first.Name},
 		}, first),
 		promenade.New(promenade.App{
-			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor}, Users: projections.Users{DB: reads, Realm: second.Name},
-			Roles:    projections.Roles{DB: reads, Realm: second.Name},
+			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Identity: a.identity, Realm: second.Name},
+			Users: projections.Users{DB: reads, Realm: second.Name}, Roles: projections.Roles{DB: reads, Realm: second.Name},
 			Profiles: projections.Profiles{DB: reads, Realm: second.Name}, Contacts: projections.Contacts{DB: reads},
+			Customers: projections.Customers{DB: reads},
 		}, second),
 	}
 	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin

@@ -29,6 +29,9 @@ type (
 
 	Role       struct{ ID }
 	Permission struct{ ID }
+
+	Customer struct{ ID }
+	Company  struct{ ID }
 )
 
 // ErrMalformed is what every parser here answers for text that spells no id.

@@ -79,6 +79,7 @@ var words = map[string]problem{
 	commands.ErrTokenExpired.Code:   {Code: "TOKEN_EXPIRED", Message: "Access token expired"},
 	commands.ErrTokenRevoked.Code:   {Code: "TOKEN_REVOKED", Message: "Token has been revoked"},
 	crm.ErrCustomerNotFound.Code:    {Code: "CUSTOMER_NOT_FOUND"},
+	crm.ErrEmailTaken.Code:          {Code: "EMAIL_ALREADY_EXISTS"},
 }
 
 // kinds are the document's words for all others. What it has no word for is spelled as its own are.

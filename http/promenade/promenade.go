@@ -18,12 +18,13 @@ const prefix = "/api/v1"
 
 // App is what the surface asks of the rest.
 type App struct {
-	Identity *commands.Identity
-	CRM      *commands.CRM
-	Users    projections.Users
-	Roles    projections.Roles
-	Profiles projections.Profiles
-	Contacts projections.Contacts
+	Identity  *commands.Identity
+	CRM       *commands.CRM
+	Users     projections.Users
+	Roles     projections.Roles
+	Profiles  projections.Profiles
+	Contacts  projections.Contacts
+	Customers projections.Customers
 }
 
 // api is the surface with its realm.
@@ -55,14 +56,15 @@ func New(app App, realm identity.Realm) web.Surface {
 	}
 }
 
+// nothing reads nothing of a request.
+func nothing(*web.Request) (none struct{}, err error) { return none, nil }
+
 // banner says what answers here.
 type banner struct {
 	Message string `json:"message"`
 	// Of the API.
 	Version string `json:"version"`
 }
-
-func nothing(*web.Request) (struct{}, error) { return struct{}{}, nil }
 
 func greet(context.Context, struct{}) (banner, error) {
 	return banner{"Promenade Platform API", "v1"}, nil

@@ -72,6 +72,19 @@ type Param struct {
 // Asks lists the parameters of the query that are read.
 func (r Reading[In]) Asks(query ...Param) Reading[In] { r.query = query; return r }
 
+// And reads more of the request into what is asked.
+func (r Reading[In]) And(more func(*Request, In) (In, error)) Reading[In] {
+	read := r.read
+	r.read = func(q *Request) (In, error) {
+		in, err := read(q)
+		if err != nil {
+			return in, err
+		}
+		return more(q, in)
+	}
+	return r
+}
+
 // Names says whose secret is tried, so that wrong ones are counted per account, as a realm compares them: two spellings
 // of an address must be one name. "" where none is presented.
 func (r Reading[In]) Names(account func(In) string) Reading[In] { r.names = account; return r }

@@ -11,6 +11,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
 	"gesta/eventstore"
@@ -50,7 +51,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, privacy.Types))
+	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types))
 	s := &Stack{Store: store, Reads: reads}
 	s.Fence = &projections.Fence{
 		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,

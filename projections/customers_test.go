@@ -1,0 +1,156 @@
+package projections_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gesta/domain"
+	"gesta/domain/crm"
+	"gesta/domain/id"
+	"gesta/domain/privacy"
+	"gesta/domain/spec"
+	"gesta/domain/value"
+	"gesta/projections"
+)
+
+func customerID(i id.ID) crm.CustomerID { return crm.CustomerID{ID: i} }
+
+func tier(t *rapid.T) crm.Tier { return rapid.SampledFrom(crm.Tiers).Draw(t, "tier") }
+
+func tagOf(t *rapid.T) crm.Tag { return crm.Tag(word(t)) }
+
+func rep(t *rapid.T) crm.UserID { return crm.UserID{ID: id.Named(word(t))} }
+
+func createdCustomer(t *rapid.T, i id.ID) domain.Event {
+	return crm.CustomerCreated{
+		CustomerID: customerID(i), Name: word(t) + "n Smith", Email: email(t), Phone: value.Phone(word(t)), Tier: tier(t), Source: word(t),
+		Tags: []crm.Tag{tagOf(t)}, AssignedTo: rep(t),
+	}
+}
+
+// customerFacts come in any order here, also in those in which they never happen.
+var customerFacts = factsOf{
+	begins: []func(*rapid.T, id.ID) domain.Event{createdCustomer},
+	goesOn: []func(*rapid.T, id.ID) domain.Event{
+		func(t *rapid.T, i id.ID) domain.Event {
+			return crm.CustomerNameChanged{CustomerID: customerID(i), Name: word(t) + "x Example"}
+		},
+		func(t *rapid.T, i id.ID) domain.Event {
+			return crm.CustomerPhoneChanged{CustomerID: customerID(i), Phone: value.Phone(word(t))}
+		},
+		func(t *rapid.T, _ id.ID) domain.Event {
+			return crm.CustomerSourceChanged{From: word(t), To: word(t)}
+		},
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerQualified{Tier: tier(t)} },
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerConverted{Tier: tier(t)} },
+		func(t *rapid.T, i id.ID) domain.Event {
+			return crm.CustomerChurned{CustomerID: customerID(i), Tier: tier(t), Reason: word(t) + "@example.com"}
+		},
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerReactivated{Tier: tier(t)} },
+		func(t *rapid.T, _ id.ID) domain.Event {
+			return crm.CustomerTierUpgraded{Status: crm.Lead, From: crm.Free, To: tier(t)}
+		},
+		func(t *rapid.T, _ id.ID) domain.Event {
+			return crm.CustomerTierDowngraded{Status: crm.Lead, From: crm.Pro, To: tier(t)}
+		},
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerAssigned{From: rep(t), To: rep(t)} },
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerTagged{Tag: tagOf(t)} },
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerUntagged{Tag: tagOf(t)} },
+		func(t *rapid.T, _ id.ID) domain.Event { return crm.CustomerLinked{UserID: rep(t)} },
+		func(*rapid.T, id.ID) domain.Event { return crm.CustomerDeleted{} },
+		func(_ *rapid.T, i id.ID) domain.Event {
+			return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
+		},
+	},
+}
+
+// drawCustomer draws what may happen to a customer as the rules allow it.
+func drawCustomer(t *rapid.T, i id.ID) []domain.Event {
+	who := customerID(i)
+	commands := []func() domain.Command[crm.Customer]{
+		func() domain.Command[crm.Customer] { return crm.QualifyCustomer{Customer: who} },
+		func() domain.Command[crm.Customer] { return crm.ConvertCustomer{Customer: who} },
+		func() domain.Command[crm.Customer] { return crm.ChurnCustomer{Customer: who, Reason: word(t)} },
+		func() domain.Command[crm.Customer] { return crm.ReactivateCustomer{Customer: who} },
+		func() domain.Command[crm.Customer] { return crm.UpgradeCustomer{Customer: who, To: tier(t)} },
+		func() domain.Command[crm.Customer] { return crm.DowngradeCustomer{Customer: who, To: tier(t)} },
+		func() domain.Command[crm.Customer] { return crm.AssignCustomer{Customer: who, To: rep(t)} },
+		func() domain.Command[crm.Customer] { return crm.TagCustomer{Customer: who, Tag: tagOf(t)} },
+		func() domain.Command[crm.Customer] { return crm.UntagCustomer{Customer: who, Tag: tagOf(t)} },
+		func() domain.Command[crm.Customer] { return crm.LinkCustomer{Customer: who, User: rep(t)} },
+		func() domain.Command[crm.Customer] { return crm.DeleteCustomer{Customer: who} },
+		func() domain.Command[crm.Customer] {
+			name, source, tags := word(t), word(t), []crm.Tag{tagOf(t)}
+			return crm.ChangeCustomer{Customer: who, Name: &name, Source: &source, Tags: &tags}
+		},
+	}
+	create := crm.CreateCustomer{
+		Customer: who, Name: word(t), Email: email(t), Tier: tier(t), Source: word(t), Tags: []crm.Tag{tagOf(t)},
+		Status: rapid.SampledFrom(crm.Statuses[:3]).Draw(t, "status"),
+	}
+	if rapid.Bool().Draw(t, "b2b") {
+		create.AssignedTo, create.Company = rep(t), crm.CompanyID{ID: id.Named(word(t))}
+	}
+	var is crm.Customer
+	all, _ := create.Decide(is)
+	is = evolved(is, all)
+	for range rapid.IntRange(0, 8).Draw(t, "changes") {
+		if events, err := rapid.SampledFrom(commands).Draw(t, "command")().Decide(is); err == nil {
+			all, is = append(all, events...), evolved(is, events)
+		}
+	}
+	return all
+}
+
+func evolved(c crm.Customer, events []domain.Event) crm.Customer {
+	for _, e := range events {
+		c = c.Evolve(e, spec.At)
+	}
+	return c
+}
+
+// customersCounted counts one by one what the counters of customers say. What happened in which month is in no row.
+const customersCounted = `
+	select '', '', '', count(*) from customers having count(*) > 0
+	union all select '', 'status', status, count(*) from customers group by 3
+	union all select '', 'tier', tier, count(*) from customers group by 3
+	union all select '', 'status+tier', status || '+' || tier, count(*) from customers group by 3
+	union all select '', 'source', source, count(*) from customers group by 3
+	union all select '', 'tag', tag, count(*) from customer_tags group by 3
+	union all select '', 'assigned_to', assigned_to::text, count(*) from customers where assigned_to is not null group by 3
+	union all select '', 'assigned', 'true', count(*) from customers where assigned_to is not null having count(*) > 0
+	union all select '', 'b2b', 'true', count(*) from customers where company_id is not null having count(*) > 0
+	union all select '', 'account', 'true', count(*) from customers where user_id is not null having count(*) > 0
+	union all select scope, field, value, n from customers_counts where n <> 0
+		and field in ('created', 'qualified', 'converted', 'churned', 'reactivated', 'deleted')`
+
+func TestSearchWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"John":                       "john",
+		" JOHN d. doe":               "doe john",
+		"john.doe@example.com":       "com doe example john",
+		"Jürgen":                     "jürgen",
+		"E\u0301mile":                "émile",
+		strings.Repeat("long", 10):   strings.Repeat("long", 5),
+		"a b":                        "",
+		"":                           "",
+		"aa bb cc dd ee ff gg hh":    "aa bb cc dd ee ff gg hh",
+		"aa bb cc dd ee ff gg hh i":  "aa bb cc dd ee ff gg hh",
+		"aa bb cc dd ee ff gg hh ii": "",
+		strings.Repeat("x", 1021):    "",
+	} {
+		got, err := projections.SearchWords(text)
+		if strings.Join(got, " ") != want || (err != nil) != (want == "") {
+			t.Errorf("%.30q: %q, %v", text, got, err)
+		}
+	}
+	for _, w := range []string{"jo", "john", "ex", "com"} {
+		if !slices.Contains(projections.Beginnings("John john@example.com"), w) {
+			t.Errorf("nobody is found by %q", w)
+		}
+	}
+}
