@@ -313,9 +313,13 @@ func (i *Identity) userAt(ctx context.Context, user identity.UserID, made Made) 
 	return State[identity.User](ctx, i.Executor, identity.UserStream(user))
 }
 
-// Leave puts somebody out who is going to be forgotten, with all sessions. The last active administrator can't go.
+// Leave puts somebody out who is going to be forgotten, with all sessions, and deletes his profile and his contacts.
+// The last active administrator can't go.
 func (i *Identity) Leave(w *Work, subject id.ID) (realm string, err error) {
 	u, err := Look[identity.User](w, identity.UserStream(identity.UserID{ID: subject}))
+	if err == nil && !u.ID.IsZero() {
+		err = i.clear(w, u)
+	}
 	if err != nil || u.Status != identity.Active {
 		return u.Realm, err
 	}

@@ -49,6 +49,16 @@ func (m Made) Of(kind string) Revision {
 	return Revision{}
 }
 
+// Last is the last stream of a kind; zero if there is none.
+func (m Made) Last(kind string) (last Revision) {
+	for _, s := range m.Streams {
+		if s.Stream.Kind == kind {
+			last = s
+		}
+	}
+	return last
+}
+
 func (m Made) streams() (all []domain.Stream) {
 	for _, s := range m.Streams {
 		all = append(all, s.Stream)

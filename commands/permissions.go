@@ -84,15 +84,15 @@ func (i *Identity) Prepare(ctx context.Context, realm identity.Realm) error {
 		if err := w.Hold(streams...); err != nil {
 			return err
 		}
-		ids := map[identity.Permission]identity.PermissionID{}
+		all := map[identity.Permission]identity.PermissionDefinition{}
 		for _, p := range realm.Catalogue() {
 			var err error
-			if ids[p], err = preparePermission(w, realm, p); err != nil {
+			if all[p], err = preparePermission(w, realm, p); err != nil {
 				return err
 			}
 		}
 		for _, r := range realm.SystemRoles {
-			if err := prepareRole(w, realm, r, ids); err != nil {
+			if err := prepareRole(w, realm, r, all); err != nil {
 				return err
 			}
 		}
@@ -102,36 +102,35 @@ func (i *Identity) Prepare(ctx context.Context, realm identity.Realm) error {
 
 // preparePermission answers the permission's definition, which may be one that an administrator has made before the
 // program asked for such a permission.
-func preparePermission(w *Work, realm identity.Realm, p identity.Permission) (identity.PermissionID, error) {
+func preparePermission(w *Work, realm identity.Realm, p identity.Permission) (d identity.PermissionDefinition, err error) {
 	own := identity.SystemPermissionID(realm.Name, p)
-	d, err := Look[identity.PermissionDefinition](w, identity.PermissionStream(own))
-	if err != nil || !d.ID.IsZero() {
-		return own, err
+	if d, err = Look[identity.PermissionDefinition](w, identity.PermissionStream(own)); err != nil || !d.ID.IsZero() {
+		return d, err
 	}
 	other, held, err := w.x.Holder(w.ctx, identity.PermissionClaim(realm.Name, p))
-	if err != nil || held {
-		return identity.PermissionID{ID: other.ID}, err
+	switch {
+	case err != nil:
+		return d, err
+	case held:
+		return Look[identity.PermissionDefinition](w, other)
 	}
 	resource, action := p.Parts()
-	_, err = Decide(w, identity.CreatePermission{Permission: own, Realm: realm.Name, Resource: resource, Action: action})
-	return own, err
+	return Decide(w, identity.CreatePermission{Permission: own, Realm: realm.Name, Resource: resource, Action: action})
 }
 
-func prepareRole(w *Work, realm identity.Realm, r identity.SystemRole, ids map[identity.Permission]identity.PermissionID) error {
+func prepareRole(w *Work, realm identity.Realm, r identity.SystemRole, all map[identity.Permission]identity.PermissionDefinition) error {
 	role := identity.SystemRoleID(realm.Name, r.Name)
 	d, err := Look[identity.RoleDefinition](w, identity.RoleStream(role))
 	if err != nil || !d.ID.IsZero() {
 		return err
 	}
-	if _, err := Decide(w, identity.CreateRole{
+	d, err = Decide(w, identity.CreateRole{
 		Role: role, Realm: realm.Name, Name: r.Name, DisplayName: r.DisplayName, Description: r.Description, System: true,
-	}); err != nil {
-		return err
-	}
+	})
 	for _, p := range r.Permissions {
-		if _, err := Decide(w, identity.GrantPermission{Role: role, ID: ids[p], Permission: p}); err != nil {
-			return err
+		if err == nil {
+			d, err = grant(w, d, all[p])
 		}
 	}
-	return nil
+	return err
 }

@@ -58,11 +58,53 @@ var facts = map[string]factsOf{
 			func(*rapid.T, id.ID) domain.Event { return identity.UserEmailVerified{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserSuspended{} },
 			func(*rapid.T, id.ID) domain.Event { return identity.UserBanned{Was: identity.Active} },
-			func(_ *rapid.T, i id.ID) domain.Event {
-				return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserRoleAssigned{RoleID: roleID(t)} },
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.UserRoleWithdrawn{RoleID: roleID(t)} },
+			forgotten,
+		},
+	},
+	"identity.role": {
+		begins: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.RoleCreated{Realm: word(t), Name: identity.Role(word(t)), DisplayName: word(t)}
+			},
+		},
+		goesOn: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.RoleChanged{DisplayName: word(t)} },
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.RoleDeleted{Realm: word(t)} },
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.RolePermissionGranted{PermissionID: permissionID(t), Permission: "a:b"}
+			},
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.RolePermissionWithdrawn{PermissionID: permissionID(t)}
 			},
 		},
 	},
+	"identity.permission": {
+		begins: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.PermissionCreated{Realm: word(t), Resource: word(t), Action: word(t)}
+			},
+		},
+		goesOn: []func(*rapid.T, id.ID) domain.Event{
+			func(t *rapid.T, _ id.ID) domain.Event {
+				return identity.PermissionDescriptionChanged{Description: word(t)}
+			},
+			func(t *rapid.T, _ id.ID) domain.Event { return identity.PermissionDeleted{Realm: word(t)} },
+		},
+	},
+	"identity.profile": {begins: profileBegins, goesOn: profileGoesOn},
+	"identity.contact": {begins: contactBegins, goesOn: contactGoesOn},
+}
+
+func forgotten(_ *rapid.T, i id.ID) domain.Event {
+	return privacy.SubjectForgotten{SubjectID: privacy.SubjectID{ID: i}}
+}
+
+func roleID(t *rapid.T) identity.RoleID { return identity.RoleID{ID: id.Named(word(t))} }
+
+func permissionID(t *rapid.T) identity.PermissionID {
+	return identity.PermissionID{ID: id.Named(word(t))}
 }
 
 func word(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "word") }

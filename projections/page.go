@@ -79,3 +79,33 @@ func (l *List) sql(q Query) (sql string, args []any, err error) {
 		total, strings.Join(columns, ", "), l.Table, from, q.Sort.of("", columns),
 		l.Shown, l.Key, q.Sort.of("page.", columns)), args, errors.Join(err1, err2)
 }
+
+// within asks for a page of the few rows of a table that belong to an owner; none where there is no such owner.
+// The first two arguments are the page's size and offset.
+func within[T any](
+	ctx context.Context, db *postgres.Lookups, page Page, none error, columns, table, owner, where, order string, args ...any,
+) (Paged[T], error) {
+	p := Paged[T]{Rows: []T{}, Page: page}
+	sql := fmt.Sprintf(`with owner as materialized (%[1]s),
+		owned as materialized (select %[2]s from %[3]s where %[4]s)
+		select total.n, shown.* from (select count(*) as n from owned) total
+		left join (select * from owned order by %[5]s limit $1 offset $2) shown on true
+		where exists (select from owner) order by %[5]s`, owner, columns, table, where, order)
+	found := false
+	batch := &pgx.Batch{}
+	batch.Queue(sql, append([]any{page.Size, page.Offset()}, args...)...).Query(func(rows pgx.Rows) (err error) {
+		all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one *T, err error) { return shown[T](row, &p.Total) })
+		for _, one := range all {
+			found = true
+			if one != nil {
+				p.Rows = append(p.Rows, *one)
+			}
+		}
+		return err
+	})
+	err := understood(postgres.Ask(ctx, db.Pool, batch))
+	if err == nil && !found {
+		err = none
+	}
+	return p, err
+}

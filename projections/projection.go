@@ -75,7 +75,7 @@ type Write struct {
 func (w Write) Exec(sql string, args ...any) { w.batch.Queue(sql, args...) }
 
 // All are the read models that there are.
-var All = []Projection{UsersProjection, CustomersProjection}
+var All = []Projection{UsersProjection, RolesProjection, ProfilesProjection, ContactsProjection, CustomersProjection}
 
 // fingerprint tells whether tables were built by this projection or by another one.
 func (p Projection) fingerprint() string {

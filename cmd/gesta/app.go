@@ -155,7 +155,9 @@ func (a *app) openSurfaces() (err error) {
 		}, first),
 		promenade.New(promenade.App{
 			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Identity: a.identity, Realm: second.Name},
-			Users: projections.Users{DB: reads, Realm: second.Name}, Customers: projections.Customers{DB: reads},
+			Users: projections.Users{DB: reads, Realm: second.Name}, Roles: projections.Roles{DB: reads, Realm: second.Name},
+			Profiles: projections.Profiles{DB: reads, Realm: second.Name}, Contacts: projections.Contacts{DB: reads},
+			Customers: projections.Customers{DB: reads},
 		}, second),
 	}
 	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin

@@ -82,7 +82,7 @@ func runNode(t *testing.T, a *app, natsURL string) (base string) {
 	return "http://" + n.addresses()[0]
 }
 
-// isAtWork waits until the first event is dealt with by everybody: the read models are made with those that are there,
+// isAtWork waits until the first events are dealt with by everybody: the read models are made with those that are there,
 // and policies begin after them.
 func (c traced) isAtWork() {
 	c.t.Helper()
@@ -91,7 +91,7 @@ func (c traced) isAtWork() {
 			return false
 		}
 		projector, policies := c.role("projector"), c.role("policies")
-		return projector["lag"] == float64(0) && policies["lag"] == float64(0) && projector["position"] == float64(1)
+		return projector["lag"] == float64(0) && policies["lag"] == float64(0) && projector["position"] == c.detail()["head"]
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,56 +43,56 @@ var damages = []damage{
 		[]string{"history: WRONG: relay has seen an event at position "},
 	},
 	{
-		"an event is missing", keep("events", "position = 5") + `delete from gesta.events where position = 5`,
-		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 is missing", "states: WRONG: identity."},
+		"an event is missing", keep("events", "position = {5}") + `delete from gesta.events where position = {5}`,
+		restore("events", "position = {5}"),
+		[]string{"history: WRONG: position {5} is missing", "states: WRONG: identity."},
 	},
 	{
-		"events are missing", keep("events", "position in (5, 6)") + `delete from gesta.events where position in (5, 6)`,
-		restore("events", "position in (5, 6)"),
-		[]string{"history: WRONG: positions 5 to 6 are missing"},
+		"events are missing", keep("events", "position in ({5}, {6})") + `delete from gesta.events where position in ({5}, {6})`,
+		restore("events", "position in ({5}, {6})"),
+		[]string{"history: WRONG: positions {5} to {6} are missing"},
 	},
 	{
-		"a stream's first event is missing", keep("events", "position = 1") + `delete from gesta.events where position = 1`,
-		restore("events", "position = 1"),
-		[]string{"history: WRONG: position 1 is missing", "version 1 is missing"},
+		"a stream's first event is missing", keep("events", "position = {1}") + `delete from gesta.events where position = {1}`,
+		restore("events", "position = {1}"),
+		[]string{"history: WRONG: position {1} is missing", "version 1 is missing"},
 	},
 	{
-		"an event can't be read", keep("events", "position = 5") + `update gesta.events set data = '[1]' where position = 5`,
-		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 can't be read: data is no identity."},
+		"an event can't be read", keep("events", "position = {5}") + `update gesta.events set data = '[1]' where position = {5}`,
+		restore("events", "position = {5}"),
+		[]string{"history: WRONG: position {5} can't be read: data is no identity."},
 	},
 	{
-		"a sealed address is altered", keep("events", "position = 1") +
-			`update gesta.events set data = replace(data::text, '"email":"sealed:1:', '"email":"sealed:1:AAAA')::json where position = 1`,
-		restore("events", "position = 1"),
-		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+		"a sealed address is altered", keep("events", "position = {1}") +
+			`update gesta.events set data = replace(data::text, '"email":"sealed:1:', '"email":"sealed:1:AAAA')::json where position = {1}`,
+		restore("events", "position = {1}"),
+		[]string{"history: WRONG: position {1} can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position {1} is changed", "projections: WRONG: "},
 	},
 	{
-		"an address is another's", keep("events", "position = 1") +
-			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', (select data::jsonb->'email' from gesta.events where type = 'identity.user.registered' and position > 1 limit 1))::json where position = 1`,
-		restore("events", "position = 1"),
-		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+		"an address is another's", keep("events", "position = {1}") +
+			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', (select data::jsonb->'email' from gesta.events where type = 'identity.user.registered' and position > {1} limit 1))::json where position = {1}`,
+		restore("events", "position = {1}"),
+		[]string{"history: WRONG: position {1} can't be read: data is no identity.user.registered of schema 1: field email does not open", "stream: WRONG: position {1} is changed", "projections: WRONG: "},
 	},
 	{
-		"an address was written in clear", keep("events", "position = 1") +
-			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', '"other@example.com"')::json where position = 1`,
-		restore("events", "position = 1"),
-		[]string{"history: WRONG: position 1 has something personal or secret in clear", "states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it", "stream: WRONG: position 1 is changed", "projections: WRONG: "},
+		"an address was written in clear", keep("events", "position = {1}") +
+			`update gesta.events set data = jsonb_set(data::jsonb, '{email}', '"other@example.com"')::json where position = {1}`,
+		restore("events", "position = {1}"),
+		[]string{"history: WRONG: position {1} has something personal or secret in clear", "states: WRONG: identity.user/", "the store does not have it", "claims: WRONG: the store gives a claim to identity.user/", "whose history does not hold it", "stream: WRONG: position {1} is changed", "projections: WRONG: "},
 	},
 	{
-		"a secret is taken away", keep("events", "position = 1") + `update gesta.events set secret = null where position = 1`,
-		restore("events", "position = 1"),
-		[]string{"history: WRONG: position 1 has something personal or secret in clear, or lacks it"},
+		"a secret is taken away", keep("events", "position = {1}") + `update gesta.events set secret = null where position = {1}`,
+		restore("events", "position = {1}"),
+		[]string{"history: WRONG: position {1} has something personal or secret in clear, or lacks it"},
 	},
 	{
-		"a key is lost", `create table kept as select * from gesta_keys.subject_keys where subject = (select stream_id from gesta.events where position = 1); delete from gesta_keys.subject_keys where subject = (select subject from kept)`,
+		"a key is lost", `create table kept as select * from gesta_keys.subject_keys where subject = (select stream_id from gesta.events where position = {1}); delete from gesta_keys.subject_keys where subject = (select subject from kept)`,
 		`insert into gesta_keys.subject_keys select * from kept; drop table kept`,
-		[]string{"history: WRONG: position 1 can't be read: data is no identity.user.registered of schema 1: field email has no key", "projections: WRONG: "},
+		[]string{"history: WRONG: position {1} can't be read: data is no identity.user.registered of schema 1: field email has no key", "projections: WRONG: "},
 	},
 	{
-		"a person is not found by a stream", keep("subject_streams", "subject = (select stream_id from gesta.events where position = 1)") +
-			`delete from gesta.subject_streams where subject = (select stream_id from gesta.events where position = 1)`,
+		"a person is not found by a stream", keep("subject_streams", "subject = (select stream_id from gesta.events where position = {1})") +
+			`delete from gesta.subject_streams where subject = (select stream_id from gesta.events where position = {1})`,
 		`insert into gesta.subject_streams select * from kept; drop table kept`,
 		[]string{"states: WRONG: identity.user/", "and is not found by it"},
 	},
@@ -101,16 +102,16 @@ var damages = []damage{
 		[]string{"projections: WRONG: users", "phone"},
 	},
 	{
-		"an event was recorded too early", keep("events", "position = 5") +
-			`update gesta.events set recorded_at = '2001-01-01' where position = 5`,
-		restore("events", "position = 5"),
-		[]string{"history: WRONG: position 5 was recorded before position 4"},
+		"an event was recorded too early", keep("events", "position = {5}") +
+			`update gesta.events set recorded_at = '2001-01-01' where position = {5}`,
+		restore("events", "position = {5}"),
+		[]string{"history: WRONG: position {5} was recorded before position {4}"},
 	},
 	{
-		"an event's id is another's", keep("events", "position = 5") +
-			`update gesta.events set event_id = (select event_id from gesta.events where position = 3) where position = 5`,
-		restore("events", "position = 5"),
-		[]string{"history: WRONG: positions 3 and 5 have the same event id"},
+		"an event's id is another's", keep("events", "position = {5}") +
+			`update gesta.events set event_id = (select event_id from gesta.events where position = {3}) where position = {5}`,
+		restore("events", "position = {5}"),
+		[]string{"history: WRONG: positions {3} and {5} have the same event id"},
 	},
 	{
 		"a claim is missing", keep("claims", oneMail) + `delete from gesta.claims where ` + oneMail,
@@ -135,12 +136,31 @@ var damages = []damage{
 	},
 }
 
+// from counts positions from that of what a test did first, behind what was made as the store began.
+func from(before int64, text string) string {
+	return regexp.MustCompile(`\{(\d+)\}`).ReplaceAllStringFunc(text, func(n string) string {
+		at, _ := strconv.ParseInt(strings.Trim(n, "{}"), 10, 64) // It is a number.
+		return strconv.FormatInt(before+at, 10)
+	})
+}
+
+// head is the position of the last event.
+func (i installation) head(t *testing.T) int64 {
+	t.Helper()
+	at, err := strconv.ParseInt(pgtest.Rows(t, i.owner, `select max(position)::text from gesta.events`)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
 // Whatever is done to events and claims behind the back of the triggers is found and named; what is
 // undone is no longer found.
 func TestVerifyNamesEachDamage(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
+	before := i.head(t)
 	signUps(api, 3)
 	wait.Until(t, "the relay's checkpoint is at the end", func() bool {
 		return len(pgtest.Rows(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
@@ -150,26 +170,26 @@ func TestVerifyNamesEachDamage(t *testing.T) {
 	i.exec(t, `alter table gesta.events disable trigger all`)
 	i.exec(t, `create table kept_names as select name from gesta.claims`)
 	for _, d := range damages {
-		i.exec(t, d.do)
+		i.exec(t, from(before, d.do))
 		out, err := gesta(t, i.env, "", "verify")
 		if err == nil {
 			t.Errorf("%s: all is well", d.name)
 		}
 		for _, finding := range d.finds {
-			if !strings.Contains(out, finding) {
+			if finding = from(before, finding); !strings.Contains(out, finding) {
 				t.Errorf("%s: %q is not found; said was\n%s", d.name, finding, out)
 			}
 		}
-		i.exec(t, d.undo)
+		i.exec(t, from(before, d.undo))
 	}
 	i.verify(t)
-	i.unknown(t)
+	i.unknown(t, before)
 }
 
 // unknown stands for a newer program's events: they are counted, and are no damage.
-func (i installation) unknown(t *testing.T) {
+func (i installation) unknown(t *testing.T, before int64) {
 	t.Helper()
-	i.exec(t, `update gesta.events set type = 'identity.user.promoted' where position = 1`)
+	i.exec(t, from(before, `update gesta.events set type = 'identity.user.promoted' where position = {1}`))
 	if out := i.verify(t, "--only", "history,states,claims"); !strings.Contains(out, ", 1 of types unknown here") || !strings.Contains(out, "1 of streams not known here") {
 		t.Error(out)
 	}
@@ -208,12 +228,14 @@ func TestVerifyNamesWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	p, api := i.serve(t, "api,relay,projector")
+	before := i.head(t)
 	signUps(api, 1)
 	i.level(t, api)
 	p.stop()
 	mustGesta(t, i.env, "seed", "--demo-passwords")
 	out, err := gesta(t, i.env, "", "verify")
-	for _, finding := range []string{"stream: WRONG: positions 6 to ", "projections: WRONG: the read models are at position 5, "} {
+	for _, finding := range []string{"stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, "} {
+		finding = from(before, finding)
 		if err == nil || !strings.Contains(out, finding) {
 			t.Errorf("%q is not found (%v); said was\n%s", finding, err, out)
 		}

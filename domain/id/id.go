@@ -23,6 +23,8 @@ type (
 	User    struct{ ID }
 	Session struct{ ID }
 	SignIn  struct{ ID }
+	Profile struct{ ID }
+	Contact struct{ ID }
 	Subject struct{ ID } // a person, by whatever id there is
 
 	Role       struct{ ID }

@@ -14,7 +14,9 @@ import (
 )
 
 // Types lists every fact of this context, once.
-var Types = slices.Concat(userTypes, sessionTypes, rosterTypes, signInTypes, roleTypes, permissionTypes)
+var Types = slices.Concat(
+	userTypes, sessionTypes, rosterTypes, signInTypes, roleTypes, permissionTypes, profileTypes, contactTypes,
+)
 
 // Aggregates are the kinds of streams that these events are on.
 var Aggregates = []domain.Aggregate{
@@ -22,6 +24,8 @@ var Aggregates = []domain.Aggregate{
 	domain.AggregateOf[Session]("identity.session"),
 	domain.AggregateOf[Roster]("identity.roster"),
 	domain.AggregateOf[SignIns]("identity.sign_in"),
+	domain.AggregateOf[Profile]("identity.profile"),
+	domain.AggregateOf[Contact]("identity.contact"),
 	domain.AggregateOf[RoleDefinition]("identity.role"),
 	domain.AggregateOf[PermissionDefinition]("identity.permission"),
 }
@@ -171,6 +175,9 @@ func (r Realm) Catalogue() (all []Permission) {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// AsksFor tells whether the realm needs a permission.
+func (r Realm) AsksFor(p Permission) bool { return slices.Contains(r.Catalogue(), p) }
 
 // Sees tells whether the caller may know of a user of this realm: everybody of himself, an
 // administrator of all.

@@ -36,6 +36,8 @@ var examples = []domain.Event{
 	identity.RefreshTokenReused{SessionID: session, UserID: ann},
 	signedOut, annJoined, annLeft,
 	annFailed(5), annSuspected, annSuspicionEnded,
+	annIntroduced, annPromoted, annShown, annHidden, annProfileDeleted,
+	workCreated, workMoved, workVerified, workLapsed, workFirst, workWithdrawn, workShown, workHidden, workDeleted,
 	annAssigned, annUnassigned,
 	editorCreated,
 	identity.RoleChanged{RoleID: editor, DisplayName: "Writer", Description: "Writes"},
@@ -104,6 +106,8 @@ func FuzzDecode(f *testing.F) {
 		identity.Session{}.Evolve(e, time.Time{})
 		identity.Roster{}.Evolve(e, spec.At)
 		identity.SignIns{}.Evolve(e, spec.At)
+		identity.Profile{}.Evolve(e, spec.At).Claims()
+		identity.Contact{}.Evolve(e, spec.At).Claims()
 		identity.RoleDefinition{}.Evolve(e, spec.At)
 		identity.PermissionDefinition{}.Evolve(e, spec.At)
 	})

@@ -31,9 +31,12 @@ func bounded(least, most int, hidden func(rune) bool) func(string) (string, erro
 			return "", ErrRequired
 		case n < least || n > most:
 			return "", fmt.Errorf("must have %d to %d characters", least, most)
-		case !IsText(s) || strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && hidden(r) }):
+		case !IsText(s) || strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && !isJoiner(r) && hidden(r) }):
 			return "", errors.New("must be text without control characters")
 		}
 		return s, nil
 	}
 }
+
+// isJoiner tells the two hidden characters that some scripts can't be written without, nor some emoji.
+func isJoiner(r rune) bool { return r == '\u200c' || r == '\u200d' }

@@ -40,3 +40,27 @@ func TestPhone(t *testing.T) {
 		}
 	}
 }
+
+func TestLinesOfText(t *testing.T) {
+	line, lines := value.Line(2, 5), value.Lines(0, 8)
+	for _, given := range []string{"Ann", "Ёжик!", "a b", "م\u200cن", "👩\u200d💻"} {
+		if got, err := line(" " + given + " "); err != nil || got != given {
+			t.Errorf("%q: %q, %v", given, got, err)
+		}
+	}
+	for _, given := range []string{"", " a ", "abcdef", "a\nb", "a\x00b", "a\xffb", "a\u202eb", "a\u00a0b"} {
+		if got, err := line(given); err == nil {
+			t.Errorf("%q is taken as %q", given, got)
+		}
+	}
+	for _, given := range []string{"", "a\nb\tc", "12345678"} {
+		if got, err := lines(given); err != nil || got != given {
+			t.Errorf("%q: %q, %v", given, got, err)
+		}
+	}
+	for _, given := range []string{"123456789", "a\x00", "a\x1b[0m", "\xff"} {
+		if got, err := lines(given); err == nil {
+			t.Errorf("%q is taken as %q", given, got)
+		}
+	}
+}

@@ -23,8 +23,6 @@ func (a api) customerFigures() []web.Route {
 	}
 }
 
-func nothing(*web.Request) (none struct{}, err error) { return none, nil }
-
 // told makes an act of a question that asks for nothing in particular.
 func told[Out any](ask func(context.Context) (Out, error)) func(context.Context, struct{}) (Out, error) {
 	return func(ctx context.Context, _ struct{}) (Out, error) { return ask(ctx) }

@@ -56,7 +56,7 @@ func (a api) customerRoutes() []web.Route {
 		act("reactivate", "Take a churned customer back", a.moves(func(c crm.CustomerID) command { return crm.ReactivateCustomer{Customer: c} })),
 		act("upgrade/:tier", "Lift a customer to a higher tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.UpgradeCustomer{Customer: c, To: to} })),
 		act("downgrade/:tier", "Lower a customer to a lesser tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.DowngradeCustomer{Customer: c, To: to} })),
-		act("assign", "Have a user look after a customer", web.Make(web.Takes(assignment), a.CRM.Assign, a.CRM.Asked, showCustomerNow)),
+		act("assign", "Have a user look after a customer", web.Make(web.Takes(representative), a.CRM.Assign, a.CRM.Asked, showCustomerNow)),
 		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Asked, showCustomerNow)),
 		act("tags", "Tag a customer", web.Make(web.Takes(tagging), a.CRM.Ask, a.CRM.Asked, showCustomerNow)),
 		web.Delete(customers+"/:id/tags/:tag", update, web.Handle(web.Reads(untagging), a.CRM.Ask, showCustomerNow)).
@@ -341,7 +341,7 @@ type assignBody struct {
 	AssignedTo string `json:"assigned_to" required:"true"`
 }
 
-func assignment(r *web.Request, in assignBody) (command, error) {
+func representative(r *web.Request, in assignBody) (command, error) {
 	return about(r, "assigned_to", in.AssignedTo, parseUserID, func(c crm.CustomerID, to crm.UserID) command {
 		return crm.AssignCustomer{Customer: c, To: to}
 	})

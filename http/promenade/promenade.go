@@ -21,6 +21,9 @@ type App struct {
 	Identity  *commands.Identity
 	CRM       *commands.CRM
 	Users     projections.Users
+	Roles     projections.Roles
+	Profiles  projections.Profiles
+	Contacts  projections.Contacts
 	Customers projections.Customers
 }
 
@@ -40,9 +43,10 @@ func New(app App, realm identity.Realm) web.Surface {
 	a := api{app, realm}
 	return web.Surface{
 		Name: "promenade", Realm: realm.Name, Title: "Identity, reference data and customers",
-		Prefixes: []string{prefix + "/identity", prefix + "/shared", prefix + "/customer-mgmt"}, IDs: web.ULID,
+		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: dialect, Exchanges: exchanges,
 		Routes: slices.Concat(
+			[]web.Route{web.Get(prefix, web.Anyone, web.Handle(web.Reads(nothing), greet, greeting)).Does("Say what this is").Cacheable(dayLong)},
 			a.userRoutes(), a.roleRoutes(), a.profileRoutes(), a.contactRoutes(), a.referenceRoutes(), a.customerRoutes(),
 		),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
@@ -51,3 +55,19 @@ func New(app App, realm identity.Realm) web.Surface {
 		Permits: app.Identity.May,
 	}
 }
+
+// nothing reads nothing of a request.
+func nothing(*web.Request) (none struct{}, err error) { return none, nil }
+
+// banner says what answers here.
+type banner struct {
+	Message string `json:"message"`
+	// Of the API.
+	Version string `json:"version"`
+}
+
+func greet(context.Context, struct{}) (banner, error) {
+	return banner{"Promenade Platform API", "v1"}, nil
+}
+
+func greeting(b banner) banner { return b }

@@ -127,6 +127,9 @@ func mistyped(body []byte, into any, first json.UnmarshalTypeError) (all []domai
 			err = json.Unmarshal(alone, reflect.New(reflect.TypeOf(into).Elem()).Interface())
 		}
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			if _, rest, found := strings.Cut("."+wrong.Field, "."+name); found {
+				wrong.Field = name + rest // Without the embedded structs that lead there.
+			}
 			all = append(all, wrongType(*wrong))
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 type Thing struct {
 	Kind string // as in "identity.user"; "" for no single thing
 	id   func(*Request) (id.ID, bool)
+	find func(context.Context, identity.Caller) (id.ID, error)
 }
 
 // Of says that the row is about a stream of that kind: the one that its :id names, or else one that it makes.
@@ -32,7 +34,7 @@ func (r Route) OfParam(kind, param string) Route {
 		r.Thing = Thing{Kind: kind}
 		return r
 	}
-	r.Thing = Thing{kind, func(r *Request) (id.ID, bool) {
+	r.Thing = Thing{Kind: kind, id: func(r *Request) (id.ID, bool) {
 		i, err := r.surface.IDs.Read(r.Param(param))
 		return i, err == nil && !i.IsZero()
 	}}
@@ -41,18 +43,25 @@ func (r Route) OfParam(kind, param string) Route {
 
 // OfCaller is Of for a path that says "me": the stream has the caller's id.
 func (r Route) OfCaller(kind string) Route {
-	r.Thing = Thing{kind, func(r *Request) (id.ID, bool) {
+	r.Thing = Thing{Kind: kind, id: func(r *Request) (id.ID, bool) {
 		return r.Caller.User.ID, r.Caller != identity.Caller{}
 	}}
 	return r
 }
 
+// OfTheirs is Of for a path that says "me" of something the caller has one of: find names it, or refuses. It is asked
+// only where a client says what it believes the thing to be.
+func (r Route) OfTheirs(kind string, find func(context.Context, identity.Caller) (id.ID, error)) Route {
+	r.Thing = Thing{Kind: kind, find: find}
+	return r
+}
+
 // IsNamed tells whether a request says which stream it is about.
-func (t Thing) IsNamed() bool { return t.id != nil }
+func (t Thing) IsNamed() bool { return t.id != nil || t.find != nil }
 
 // thing is the stream that the request is about.
 func (r *Request) thing() (s domain.Stream, named bool) {
-	if !r.route.Thing.IsNamed() {
+	if r.route.Thing.id == nil {
 		return s, false
 	}
 	i, named := r.route.Thing.id(r)
@@ -143,6 +152,13 @@ func (r *Request) provide() error {
 		return nil
 	}
 	thing, named := r.thing()
+	if find := r.route.Thing.find; find != nil {
+		i, err := find(r.ctx, r.Caller)
+		if err != nil {
+			return err
+		}
+		thing, named = domain.Stream{Kind: r.route.Thing.Kind, ID: i}, true
+	}
 	switch {
 	case named:
 		r.ctx = commands.Provided(r.ctx, thing, func(version int64) bool {

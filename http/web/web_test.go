@@ -56,6 +56,10 @@ func TestDecodeNamesTheField(t *testing.T) {
 	if err := web.Decode([]byte(`{"email":7}`), &b); err == nil || err.Error() != "invalid request body: email must not be a number" {
 		t.Error(err)
 	}
+	var shared struct{ body }
+	if err := web.Decode([]byte(`{"email":7}`), &shared); err == nil || err.Error() != "invalid request body: email must not be a number" {
+		t.Errorf("within another struct: %v", err)
+	}
 	if err := web.Decode([]byte(`{"count":1234567.5}`), &b); err == nil || err.Error() != "invalid request body: count must not be such a number" {
 		t.Error(err)
 	}
