@@ -112,12 +112,23 @@ func example(one func(*rapid.T, id.ID) domain.Event, who id.ID) domain.Event {
 	}).Example(1)
 }
 
+// holdsPersons tells whether streams of a kind are said to forget somebody.
+func holdsPersons(kind string) bool {
+	return slices.ContainsFunc(facts[kind].goesOn, func(one func(*rapid.T, id.ID) domain.Event) bool {
+		_, forgets := example(one, id.New(time.Now())).(domain.Forgetter)
+		return forgets
+	})
+}
+
 // Nothing of who is forgotten is left in any column of any read model: as they are followed, when they are built anew
 // without the key, and where the person's stream is parked. What others are is untouched.
 func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	for kind := range facts {
+		if !holdsPersons(kind) {
+			continue
+		}
 		schema := strings.ReplaceAll(kind, ".", "_")
 		r := remember(t, url, schema+"_followed")
 		ann, bob := id.New(time.Now()), id.New(time.Now())
@@ -138,8 +149,10 @@ func TestNothingIsLeftOfWhoIsForgotten(t *testing.T) {
 		if was := stays(gone[0]); len(left[0]) != len(was) || len(was) == 0 {
 			t.Errorf("%s: there were %d rows about her that stay, and are %d", kind, len(was), len(left[0]))
 		}
-		if version := fmt.Sprintf(",%d)", r.version[s]); kind == "identity.user" && !strings.HasSuffix(left[0][0], version) {
-			t.Errorf("%s: her row is no new revision %s: %s", kind, version, left[0][0])
+		version := fmt.Sprintf(",%d)", r.version[s])
+		isRevised := func(row string) bool { return strings.HasPrefix(row, "users ") && strings.HasSuffix(row, version) }
+		if kind == "identity.user" && !slices.ContainsFunc(left[0], isRevised) {
+			t.Errorf("%s: her row is no new revision %s: %s", kind, version, left[0])
 		}
 		if diff := cmp.Diff(gone[1], left[1]); diff != "" || !strings.Contains(strings.Join(left[1], " "), "@example.com") {
 			t.Errorf("%s: others are others:\n%s", kind, diff)
