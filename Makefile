@@ -56,7 +56,7 @@ overload:
 bench: build
 	@bin/gesta bench
 bench-large: build
-	@bin/gesta bench growth
+	@bin/gesta bench growth customers
 
 # Writes the golden files anew; read the difference before committing it. The comments that documents show come first:
 # schemas hold them.

@@ -93,13 +93,11 @@ func thingKey(w projections.Write) [16]byte { return w.Event.Stream.ID }
 
 // drawLife draws what may happen to a thing or to a user, as their rules allow it.
 func drawLife(t *rapid.T) history {
-	h := history{Stream: domain.Stream{Kind: "test.thing", ID: id.Named(fmt.Sprint(rapid.Uint64().Draw(t, "id")))}}
-	if rapid.Bool().Draw(t, "customer") {
-		h.Stream.Kind = "crm.customer"
+	h := history{Stream: drawnStream(t, rapid.SampledFrom([]string{"crm.customer", "identity.user", "test.thing"}).Draw(t, "kind"))}
+	switch h.Stream.Kind {
+	case "crm.customer":
 		return h.with(t, drawCustomer(t, h.Stream.ID))
-	}
-	if rapid.Bool().Draw(t, "user") {
-		h.Stream.Kind = "identity.user"
+	case "identity.user":
 		return h.with(t, drawUser(t, h.Stream.ID))
 	}
 	was := made{Place: word(t), Kind: word(t)}

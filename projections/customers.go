@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gesta/domain/crm"
@@ -168,23 +169,26 @@ func (w Write) createCustomer(e crm.CustomerCreated) {
 		w.key(), w.Event.OccurredAt, w.Event.Version, e.Name, e.Email, e.Phone, crm.Lead, e.Tier, e.Source, words(e.Tags),
 		orNull(e.AssignedTo.ID), orNull(e.CompanyID.ID))
 	w.Exec(`insert into customer_tags (id, tag) select $1, unnest($2::text[])`, w.key(), words(e.Tags))
-	w.findBy(string(e.Email), true)
-	w.findBy(e.Name, false)
+	w.Exec(`insert into customer_words (id, word, of_address) select $1, unnest($2::text[]), unnest($3::boolean[])`, w.wordsOf(e)...)
 	w.customers().all(1, crm.Lead, e.Tier, e.Source, e.Tags, e.AssignedTo, e.CompanyID)
 	w.customers().in(w.Event.OccurredAt, created)
+}
+
+// wordsOf are those that a customer is found by; which of them are those of the address, and so stay.
+func (w Write) wordsOf(e crm.CustomerCreated) []any {
+	address, all, ofAddress := beginnings(string(e.Email)), beginnings(string(e.Email)+" "+e.Name), []bool{}
+	for _, word := range all {
+		_, is := slices.BinarySearch(address, word)
+		ofAddress = append(ofAddress, is)
+	}
+	return []any{w.key(), all, ofAddress}
 }
 
 // The address does not change.
 func (w Write) renameCustomer(e crm.CustomerNameChanged) {
 	w.setCustomer("name = $4", e.Name)
 	w.Exec(`delete from customer_words where id = $1 and not of_address`, w.key())
-	w.findBy(e.Name, false)
-}
-
-// findBy lets the customer be found by the words of a text. Nobody is told of who is forgotten by them: they are gone.
-func (w Write) findBy(text string, ofAddress bool) {
-	w.Exec(`insert into customer_words (id, word, of_address) select $1, unnest($2::text[]), $3 on conflict do nothing`,
-		w.key(), beginnings(text), ofAddress)
+	w.Exec(`insert into customer_words (id, word, of_address) select $1, unnest($2::text[]), false on conflict do nothing`, w.key(), beginnings(e.Name))
 }
 
 func (w Write) deleteCustomer(e crm.CustomerDeleted) {

@@ -13,6 +13,8 @@ import (
 	"gesta/domain/privacy"
 	"gesta/domain/spec"
 	"gesta/domain/value"
+	"gesta/eventstore/postgres"
+	"gesta/eventstore/wait"
 	"gesta/projections"
 )
 
@@ -151,6 +153,99 @@ func TestSearchWords(t *testing.T) {
 	for _, w := range []string{"jo", "john", "ex", "com"} {
 		if !slices.Contains(projections.Beginnings("John john@example.com"), w) {
 			t.Errorf("nobody is found by %q", w)
+		}
+	}
+}
+
+// crowded is a world of so many customers.
+func crowded(t *testing.T, n int) *world {
+	t.Helper()
+	w := newWorld(t)
+	if err := w.projector(projections.CustomersProjection).Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`insert into customers (id, name, email, status, tier, source, tags, assigned_to, created_at, updated_at, version)
+		select md5(i::text)::uuid, 'first' || i % 50 || ' last' || i % 70, i || '@example.com',
+			(array['lead', 'prospect', 'customer', 'churned'])[1 + i % 4], (array['free', 'basic', 'pro', 'enterprise'])[1 + i / 4 % 4], 'web',
+			case when i % 10 = 0 then array['new', 'vip'] else array['new'] end, md5((i % 9)::text)::uuid, now(), now(), 1
+		from generate_series(0, $1::int - 1) i`, n)
+	w.exec(`insert into customer_tags select unnest(tags), id from customers`)
+	w.exec(`insert into customer_words select distinct word, id, false from customers, regexp_split_to_table(name || ' example', ' ') word`)
+	w.exec(`insert into customers_counts ` + customersCounted)
+	for _, table := range []string{"customers", "customer_tags", "customer_words"} {
+		wait.Until(t, "all rows are known to be visible to all", func() bool {
+			w.exec(`vacuum analyze ` + table)
+			return w.ask1(`select count(*) from pg_class where oid = '`+table+`'::regclass and relallvisible < relpages`) == 0
+		})
+	}
+	return w
+}
+
+// The first pages of customers take as much of a long list as of a short one, whatever they are filtered by.
+func TestCostOfAPageOfCustomers(t *testing.T) {
+	t.Parallel()
+	small, large := crowded(t, 4000), crowded(t, 40_000)
+	by := func(filters ...string) (q projections.Query) {
+		for i := 0; i < len(filters); i += 2 {
+			q.Filters = append(q.Filters, filter(filters[i], filters[i+1]))
+		}
+		return q
+	}
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		for name, q := range map[string]projections.Query{
+			"all":             {},
+			"newest first":    {Sort: projections.Sort{Descending: true}},
+			"by name":         {Sort: projections.Sort{By: "name"}},
+			"status":          by("status", "churned"),
+			"tier":            by("tier", "pro"),
+			"status and tier": by("tier", "pro", "status", "churned"),
+			"assigned to":     by("assigned_to", "c4ca4238-a0b9-2382-0dcc-509a6f75849b"),
+			"tag":             by("tag", "vip"),
+		} {
+			for _, number := range []int{1, 20} {
+				q.Page = projections.Page{Number: number, Size: 10}
+				_, before := small.plan(projections.CustomersPages, q, mode)
+				plan, after := large.plan(projections.CustomersPages, q, mode)
+				if strings.Contains(plan, "Seq Scan on customer") || after > 260 || after > before+20 {
+					t.Errorf("%s %s, page %d: %d pages of a short list, %d of a long one:\n%s", mode, name, number, before, after, plan)
+				}
+			}
+		}
+	}
+}
+
+// Who has all the words and tags is listed once, in the order of the keys or of the names, and counted once.
+func TestPagesOfWhoIsLookedFor(t *testing.T) {
+	t.Parallel()
+	w := crowded(t, 700)
+	q := projections.Query{
+		Filters: []projections.Filter{filter("word", "example"), filter("word", "first7"), filter("tag", "new"), filter("status", "churned")},
+		Page:    projections.Page{Number: 1, Size: 5},
+	}
+	seen := map[string]bool{}
+	for _, by := range []string{"", "name"} {
+		clear(seen)
+		q.Sort.By = by
+		for q.Page.Number = 1; ; q.Page.Number++ {
+			p, err := projections.Ask[projections.Customer](t.Context(), &postgres.Lookups{Pool: w.reads}, projections.CustomersPages, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range p.Rows {
+				if seen[c.Email] || !strings.HasPrefix(c.Name, "first7 ") || c.Status != "churned" {
+					t.Errorf("by %q: %+v", by, c)
+				}
+				seen[c.Email] = true
+			}
+			if p.Total != 7 {
+				t.Errorf("by %q: %d in all", by, p.Total)
+			}
+			if len(p.Rows) == 0 {
+				break
+			}
+		}
+		if len(seen) != 7 {
+			t.Errorf("by %q there are %d", by, len(seen))
 		}
 	}
 }

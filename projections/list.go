@@ -139,6 +139,19 @@ func (l *List) from(c condition) string {
 	return l.Table + " where " + strings.Join(all, " and ")
 }
 
+// counting is what there is one of for each row of a condition. Where nothing is asked of the rows themselves they are
+// not looked at.
+func (l *List) counting(c condition) string {
+	if len(c.own) > 0 || len(c.among) == 0 {
+		return l.from(c)
+	}
+	first, all := c.among[0], []string{}
+	for _, a := range c.among[1:] {
+		all = append(all, fmt.Sprintf(" and %s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
+	}
+	return fmt.Sprintf("%s where %s = %s%s", first.Table, first.Name, first.value, strings.Join(all, ""))
+}
+
 // inOrder is all rows of a condition, read in the order of the keys: from the narrowest table of values if there is
 // any, whose rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to
 // be cheaper without knowing how soon the page is full).
@@ -175,11 +188,8 @@ func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 // total counts the rows of all pages, or finds the counter that has done so.
 func (l *List) total(q Query, c condition, args []any) (string, []any) {
 	of, counted := l.counter(l.narrowing(q.Filters))
-	switch {
-	case !counted && len(c.own) == 0 && len(c.among) == 1:
-		return "select count(*) from " + l.inOrder(c), args
-	case !counted:
-		return "select count(*) from " + l.from(c), args
+	if !counted {
+		return "select count(*) from " + l.counting(c), args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())
 	n := len(args)

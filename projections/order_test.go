@@ -159,12 +159,17 @@ type history struct {
 
 func drawStream(t *rapid.T) history {
 	kind := rapid.SampledFrom(slices.Sorted(maps.Keys(facts))).Draw(t, "kind")
-	h := history{Stream: domain.Stream{Kind: kind, ID: id.Named(fmt.Sprint(rapid.Uint64().Draw(t, "id")))}}
+	h := history{Stream: drawnStream(t, kind)}
 	all := []domain.Event{rapid.SampledFrom(facts[kind].begins).Draw(t, "begins")(t, h.Stream.ID)}
 	for range rapid.IntRange(0, 6).Draw(t, "length") {
 		all = append(all, rapid.SampledFrom(facts[kind].goesOn).Draw(t, "goes on")(t, h.Stream.ID))
 	}
 	return h.with(t, all)
+}
+
+// drawnStream has an id that none of another kind has.
+func drawnStream(t *rapid.T, kind string) domain.Stream {
+	return domain.Stream{Kind: kind, ID: id.Named(fmt.Sprint(kind, rapid.Uint64().Draw(t, "id")))}
 }
 
 // with is a history of these events, a second apart.

@@ -172,7 +172,7 @@ type customerBody struct {
 	// 1 to 255 characters.
 	Name  string `json:"name" required:"true"`
 	Email string `json:"email" format:"email" required:"true"`
-	// With its country code; may be left out.
+	// With its country code, such as +441234567890; may be left out.
 	Phone string `json:"phone"`
 	// A lead if it is left out. Who has churned was a customer before.
 	Status string `json:"status" enum:"lead,prospect,customer"`
@@ -195,7 +195,7 @@ func (in customerBody) asks(f *web.Fields) crm.CreateCustomer {
 	return crm.CreateCustomer{
 		Name:       web.Field(f, "name", in.Name, crm.ParseName),
 		Email:      web.Field(f, "email", in.Email, value.ParseEmail),
-		Phone:      web.Field(f, "phone", in.Phone, orNone(value.ParsePhone)),
+		Phone:      web.Field(f, "phone", in.Phone, orNone(value.ParseE164)),
 		Status:     web.Field(f, "status", cmp.Or(in.Status, string(crm.Lead)), crm.ParseFirstStatus),
 		Tier:       web.Field(f, "tier", cmp.Or(in.Tier, string(crm.Free)), crm.ParseTier),
 		Source:     web.Field(f, "source", in.Source, crm.ParseSource),
@@ -228,7 +228,7 @@ type b2bCustomerBody struct {
 	// 1 to 255 characters.
 	Name  string `json:"name" required:"true"`
 	Email string `json:"email" format:"email" required:"true"`
-	// With its country code; may be left out.
+	// With its country code, such as +441234567890; may be left out.
 	Phone string `json:"phone"`
 	// A lead if it is left out. Who has churned was a customer before.
 	Status string `json:"status" enum:"lead,prospect,customer"`
@@ -279,7 +279,7 @@ type customerChangeBody struct {
 	Name *string `json:"name"`
 	// It can't be changed: another one is refused.
 	Email *string `json:"email" format:"email"`
-	// With its country code; empty for none.
+	// With its country code, such as +441234567890; empty for none.
 	Phone *string `json:"phone"`
 	// Where the customer was heard of, in at most 50 characters.
 	Source *string `json:"source"`
@@ -297,7 +297,7 @@ func customerChange(r *web.Request, in customerChangeBody) (command, error) {
 		Customer: c,
 		Name:     web.Optional(&f, "name", in.Name, crm.ParseName),
 		Email:    web.Optional(&f, "email", in.Email, value.ParseEmail),
-		Phone:    web.Optional(&f, "phone", in.Phone, orNone(value.ParsePhone)),
+		Phone:    web.Optional(&f, "phone", in.Phone, orNone(value.ParseE164)),
 		Source:   web.Optional(&f, "source", in.Source, crm.ParseSource),
 	}
 	if in.Tags != nil {

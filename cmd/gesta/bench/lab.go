@@ -76,6 +76,7 @@ var parts = []part{
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
 	{"growth", true, (*lab).growth},
+	{"customers", true, (*lab).customers},
 }
 
 // Names are the parts that there are.

@@ -71,17 +71,23 @@ type catchUp struct {
 	last      int64
 }
 
-func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bool) (*catchUp, error) {
+// following is a history that is projected.
+func following(i Installation, s *postgres.Store, vault *seal.Vault) *catchUp {
 	c := &catchUp{passed: make(chan int64, 1)}
-	vault, err := vaultOf(ctx, s, i)
-	if err != nil {
-		return nil, err
-	}
 	c.projector = &projections.Projector{
 		URL: i.App, Schema: schema, Vault: vault, Projections: projections.All,
 		Feed: &feed.Feed{Store: seal.Ahead{Store: s, Vault: vault}}, Store: s, Log: slog.New(slog.DiscardHandler), Passed: c.note,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
+	return c
+}
+
+func newCatchUp(ctx context.Context, i Installation, s *postgres.Store, clear bool) (*catchUp, error) {
+	vault, err := vaultOf(ctx, s, i)
+	if err != nil {
+		return nil, err
+	}
+	c := following(i, s, vault)
 	if err := fill(ctx, s, ink{vault, clear}, 1); err != nil {
 		return nil, err
 	}

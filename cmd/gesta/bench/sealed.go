@@ -12,6 +12,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/eventstore"
@@ -33,7 +34,7 @@ func vaultOf(ctx context.Context, s seal.Store, i Installation) (*seal.Vault, er
 	if p, real := s.(*postgres.Store); real && err == nil {
 		err = p.BeginSealing(ctx, 0, false)
 	}
-	return &seal.Vault{Catalogue: domain.NewCatalogue(identity.Types, eventstore.Types), Keys: keys}, err
+	return &seal.Vault{Catalogue: domain.NewCatalogue(identity.Types, crm.Types, eventstore.Types), Keys: keys}, err
 }
 
 // ink is how events are written: sealed, or in clear.
