@@ -264,47 +264,6 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 	})
 }
 
-// StatusChange asks to put somebody out, or to let him in again.
-type StatusChange struct {
-	Realm identity.Realm
-	By    identity.Caller
-	User  identity.UserID
-	To    identity.Status
-}
-
-// SetStatus does so, and answers the user as he is then. Nobody may do it to himself. The last active administrator
-// can't go.
-func (i *Identity) SetStatus(ctx context.Context, c StatusChange) (u identity.User, err error) {
-	if c.By.User == c.User {
-		return u, identity.ErrForbidden
-	}
-	ctx = remembering(ctx)
-	if err := i.surveyUser(ctx, c.Realm, c.User); err != nil {
-		return u, err
-	}
-	err = i.Executor.Do(ctx, func(w *Work) error {
-		before, err := userIn(w, c.Realm, c.User)
-		if err != nil {
-			return err
-		}
-		if c.To == identity.Active {
-			err = reactivate(w, c.Realm, before)
-		} else {
-			err = putOut(w, c.Realm, before, c.To)
-		}
-		if err == nil {
-			u, err = Look[identity.User](w, identity.UserStream(c.User))
-		}
-		return err
-	})
-	return u, err
-}
-
-// StatusSet answers the user as a change of status has left him.
-func (i *Identity) StatusSet(ctx context.Context, c StatusChange, made Made) (identity.User, error) {
-	return i.userAt(ctx, c.User, made)
-}
-
 // userAt answers a user as a request has left him; as he is where it had nothing to decide.
 func (i *Identity) userAt(ctx context.Context, user identity.UserID, made Made) (identity.User, error) {
 	if at := made.Of("identity.user"); at != (Revision{}) {
@@ -341,40 +300,6 @@ func userIn(w *Work, realm identity.Realm, user identity.UserID) (identity.User,
 		err = identity.ErrUserNotFound
 	}
 	return u, err
-}
-
-// outs are the ways to put somebody out, and why sessions end then.
-var outs = map[identity.Status]struct {
-	command func(identity.UserID) domain.Command[identity.User]
-	why     identity.EndReason
-}{
-	identity.Inactive:    {func(u identity.UserID) domain.Command[identity.User] { return identity.DeactivateUser{User: u} }, identity.Deactivated},
-	identity.IsSuspended: {func(u identity.UserID) domain.Command[identity.User] { return identity.SuspendUser{User: u} }, identity.Suspended},
-	identity.IsBanned:    {func(u identity.UserID) domain.Command[identity.User] { return identity.BanUser{User: u} }, identity.Banned},
-}
-
-// putOut ends all sessions in the same commit, and keeps the realm's roster in step.
-func putOut(w *Work, realm identity.Realm, u identity.User, to identity.Status) error {
-	out := outs[to]
-	if _, err := Decide(w, out.command(u.ID)); err != nil {
-		return err
-	}
-	if u.Has(realm.AdministratorID()) {
-		if _, err := Decide(w, identity.LeaveRoster{Realm: realm.Name, User: u.ID}); err != nil {
-			return err
-		}
-	}
-	return endSessions(w, u.ID, identity.SessionID{}, out.why)
-}
-
-// reactivate lets a user in again, and keeps the realm's roster in step.
-func reactivate(w *Work, realm identity.Realm, u identity.User) error {
-	_, err := Decide(w, identity.ReactivateUser{User: u.ID})
-	if err != nil || !u.Has(realm.AdministratorID()) {
-		return err
-	}
-	_, err = Decide(w, identity.JoinRoster{Realm: realm.Name, User: u.ID})
-	return err
 }
 
 // endSessions ends every live session of a user but one. None can slip in between: a sign-in is a fact
@@ -423,53 +348,6 @@ func (i *Identity) find(ctx context.Context, realm string, e value.Email) (u ide
 		return u, err
 	}
 	return State[identity.User](ctx, i.Executor, s)
-}
-
-// Unlocking asks to let passwords be tried again.
-type Unlocking struct {
-	Realm identity.Realm
-	User  identity.UserID
-}
-
-// Unlock does so for a user's address, and answers the user.
-func (i *Identity) Unlock(ctx context.Context, c Unlocking) (u identity.User, err error) {
-	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if u, err = userIn(w, c.Realm, c.User); err != nil {
-			return err
-		}
-		_, err = Decide(w, identity.UnlockSignIn{
-			SignIn: i.signIns(c.Realm.Name, u.Email), Realm: c.Realm.Name, User: c.User, At: w.At(),
-		})
-		return err
-	})
-	return u, err
-}
-
-// Unlocked answers the user as a request has left him.
-func (i *Identity) Unlocked(ctx context.Context, c Unlocking, made Made) (identity.User, error) {
-	return i.userAt(ctx, c.User, made)
-}
-
-// VerifyEmail takes a user's address for proven, and answers the user.
-func (i *Identity) VerifyEmail(ctx context.Context, c EmailVerification) (u identity.User, err error) {
-	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if _, err = userIn(w, c.Realm, c.User); err == nil {
-			u, err = Decide(w, identity.VerifyEmail{User: c.User})
-		}
-		return err
-	})
-	return u, err
-}
-
-// EmailVerification asks to take a user's address for proven.
-type EmailVerification struct {
-	Realm identity.Realm
-	User  identity.UserID
-}
-
-// EmailVerified answers the user as a request has left him.
-func (i *Identity) EmailVerified(ctx context.Context, c EmailVerification, made Made) (identity.User, error) {
-	return i.userAt(ctx, c.User, made)
 }
 
 // signIns names the attempts to sign in with an address.

@@ -339,3 +339,56 @@ func TestRegisteringOnceUnderAKey(t *testing.T) {
 		t.Error(second.Text)
 	}
 }
+
+// A permission to put users out does not reach those who may do more.
+func TestNobodyPutsOutWhoMayDoMore(t *testing.T) {
+	t.Parallel()
+	stack, client, _ := start(t)
+	boss, admin := appoint(t, stack, promenade.SuperAdmin, "boss"), appoint(t, stack, promenade.Admin, "admin")
+	appoint(t, stack, promenade.SuperAdmin, "second")
+	helper := join(t, client, "helper")
+	role := client.Do(t, boss.as("POST", "/api/v1/identity/roles", map[string]string{"name": "helpdesk", "display_name": "Help desk"})).Field(t, "data.id")
+	may := func(name string) string {
+		return client.Do(t, boss.as("GET", "/api/v1/identity/permissions/name/"+name)).Field(t, "data.id")
+	}
+	client.Do(t, boss.as("POST", "/api/v1/identity/roles/"+role+"/permissions", map[string][]string{"permission_ids": {may("users:suspend"), may("users:activate")}}))
+	client.Do(t, boss.as("POST", users+"/"+helper.id+"/roles", map[string]string{"role_id": role}))
+	for _, c := range []struct {
+		by, who person
+		act     string
+		status  int
+	}{
+		{helper, join(t, client, "jane"), "suspend", 200},
+		{helper, admin, "suspend", 403},
+		{helper, boss, "suspend", 403},
+		{admin, boss, "ban", 403},
+		{boss, admin, "ban", 200},
+		{helper, admin, "activate", 403},
+		{boss, admin, "activate", 200},
+	} {
+		if a := client.Do(t, c.by.as("POST", users+"/"+c.who.id+"/"+c.act)); a.Status != c.status {
+			t.Errorf("%s %s: %d %s", c.act, c.who.email, a.Status, a.Text)
+		}
+	}
+}
+
+// One of those who run the realm stays, whoever puts the others out at once.
+func TestTheLastSuperadminStays(t *testing.T) {
+	t.Parallel()
+	stack, client, _ := start(t)
+	all := []person{appoint(t, stack, promenade.SuperAdmin, "one"), appoint(t, stack, promenade.SuperAdmin, "two")}
+	var both sync.WaitGroup
+	for n := range all {
+		both.Go(func() { client.Do(t, all[n].as("POST", users+"/"+all[1-n].id+"/suspend")) })
+	}
+	both.Wait()
+	alive := 0
+	for _, p := range all {
+		if a := client.Do(t, p.as("GET", users+"/me")); a.Status == 200 {
+			alive++
+		}
+	}
+	if alive != 1 {
+		t.Errorf("%d run the realm", alive)
+	}
+}
