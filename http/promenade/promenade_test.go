@@ -37,6 +37,14 @@ func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	return stack, stack.Client(t, surface), surface
 }
 
+func TestTheExchangesOfTheBanner(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	client.Say(t, "what answers here", webtest.Call{Method: "GET", Path: "/api/v1"})
+	client.Say(t, "no such path", webtest.Call{Method: "GET", Path: "/api/v1/nothing"})
+	client.Golden(t, "banner")
+}
+
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	stack, client, surface := start(t)
