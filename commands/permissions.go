@@ -124,6 +124,9 @@ func prepareRole(w *Work, realm identity.Realm, r identity.SystemRole, all map[i
 	if err != nil || !d.ID.IsZero() {
 		return err
 	}
+	if _, taken, err := w.x.Holder(w.ctx, identity.RoleClaim(realm.Name, r.Name)); err != nil || taken {
+		return err // An administrator has made one of that name before the program knew it.
+	}
 	d, err = Decide(w, identity.CreateRole{
 		Role: role, Realm: realm.Name, Name: r.Name, DisplayName: r.DisplayName, Description: r.Description, System: true,
 	})
