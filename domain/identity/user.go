@@ -57,6 +57,18 @@ type (
 		UserID UserID      `json:"user_id" privacy:"public"`
 		Email  value.Email `json:"email" privacy:"personal:user_id"`
 	}
+	// UserEmailVerificationRequested says that a code is to be sent, and good for a while, to see whether the user reads
+	// what is sent to the address.
+	UserEmailVerificationRequested struct {
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		ExpiresAt time.Time `json:"expires_at" privacy:"public"`
+		Code      Code      `json:"code" privacy:"secret:user_id"`
+	}
+	// UserEmailVerificationFailed says that a wrong code was given.
+	UserEmailVerificationFailed struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		Number int    `json:"number" privacy:"public"` // of the wrong ones since a code was requested, this one included
+	}
 	// UserEmailVerified says that the user reads what is sent to the address.
 	UserEmailVerified struct {
 		UserID UserID `json:"user_id" privacy:"public"`
@@ -116,8 +128,15 @@ type (
 	}
 )
 
-func (UserRegistered) EventType() string       { return "identity.user.registered" }
-func (UserEmailChanged) EventType() string     { return "identity.user.email_changed" }
+func (UserRegistered) EventType() string   { return "identity.user.registered" }
+func (UserEmailChanged) EventType() string { return "identity.user.email_changed" }
+func (UserEmailVerificationRequested) EventType() string {
+	return "identity.user.email_verification_requested"
+}
+
+func (UserEmailVerificationFailed) EventType() string {
+	return "identity.user.email_verification_failed"
+}
 func (UserEmailVerified) EventType() string    { return "identity.user.email_verified" }
 func (UserNameChanged) EventType() string      { return "identity.user.name_changed" }
 func (UserPhoneChanged) EventType() string     { return "identity.user.phone_changed" }
@@ -134,6 +153,8 @@ func (UserRoleWithdrawn) EventType() string    { return "identity.user.role_with
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
 	domain.TypeOf[UserEmailChanged](),
+	domain.TypeOf[UserEmailVerificationRequested](),
+	domain.TypeOf[UserEmailVerificationFailed](),
 	domain.TypeOf[UserEmailVerified](),
 	domain.TypeOf[UserNameChanged](),
 	domain.TypeOf[UserPhoneChanged](),
@@ -156,6 +177,7 @@ type User struct {
 	Name                 string
 	Email                value.Email
 	EmailVerified        bool
+	EmailProof           Proof // that is under way
 	Phone                value.Phone
 	PasswordHash         string
 	Status               Status
@@ -201,7 +223,8 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 // IsQuiet tells the facts that change nothing that is shown of a user.
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
-	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn:
+	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn,
+		UserEmailVerificationRequested, UserEmailVerificationFailed:
 		return true
 	}
 	return false
@@ -227,10 +250,16 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 	case UserPasswordRehashed:
 		u.PasswordHash = e.PasswordHash
 		return u
+	case UserEmailVerificationRequested:
+		u.EmailProof = asked(e.Code, e.ExpiresAt, at)
+		return u
+	case UserEmailVerificationFailed:
+		u.EmailProof.Wrong = e.Number
+		return u
 	case UserEmailChanged:
-		u.Email, u.EmailVerified = e.Email, false
+		u.Email, u.EmailVerified, u.EmailProof = e.Email, false, u.EmailProof.void()
 	case UserEmailVerified:
-		u.EmailVerified = true
+		u.EmailVerified, u.EmailProof = true, u.EmailProof.void()
 	case UserNameChanged:
 		u.Name = e.Name
 	case UserPhoneChanged:
@@ -265,7 +294,20 @@ type (
 		User UserID
 		Name string
 	}
+	// VerifyEmail takes the user's word for it.
 	VerifyEmail struct{ User UserID }
+	// RequestEmailVerification wants a code to be sent.
+	RequestEmailVerification struct {
+		User UserID
+		Code Code
+		At   time.Time
+	}
+	// ProveEmail brings the code that was sent.
+	ProveEmail struct {
+		User UserID
+		Code Code
+		At   time.Time
+	}
 	ChangeEmail struct {
 		User  UserID
 		Email value.Email
@@ -299,9 +341,13 @@ type (
 	}
 )
 
-func (c RegisterUser) Target() domain.Stream   { return UserStream(c.User) }
-func (c ChangeName) Target() domain.Stream     { return UserStream(c.User) }
-func (c VerifyEmail) Target() domain.Stream    { return UserStream(c.User) }
+func (c RegisterUser) Target() domain.Stream { return UserStream(c.User) }
+func (c ChangeName) Target() domain.Stream   { return UserStream(c.User) }
+func (c VerifyEmail) Target() domain.Stream  { return UserStream(c.User) }
+func (c ProveEmail) Target() domain.Stream   { return UserStream(c.User) }
+func (c RequestEmailVerification) Target() domain.Stream {
+	return UserStream(c.User)
+}
 func (c ChangeEmail) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePhone) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePassword) Target() domain.Stream { return UserStream(c.User) }
@@ -332,6 +378,32 @@ func (c ChangeEmail) Decide(u User) ([]domain.Event, error) {
 // Decide takes the address for proven; once is enough until it changes.
 func (c VerifyEmail) Decide(u User) ([]domain.Event, error) {
 	return u.change(!u.EmailVerified, UserEmailVerified{UserID: c.User})
+}
+
+// Decide asks for a code, again only after a while. What was asked for before is not good any more.
+func (c RequestEmailVerification) Decide(u User) ([]domain.Event, error) {
+	if !u.ID.IsZero() && !u.EmailVerified {
+		if err := u.EmailProof.ask(c.At); err != nil {
+			return nil, err
+		}
+	}
+	return u.change(!u.EmailVerified, UserEmailVerificationRequested{UserID: c.User, ExpiresAt: c.At.Add(CodeLife), Code: c.Code})
+}
+
+// Decide takes the address for proven by the right code. That it was a wrong one is a fact: the next try is one of fewer,
+// however many are made at once.
+func (c ProveEmail) Decide(u User) ([]domain.Event, error) {
+	if u.ID.IsZero() || u.EmailVerified {
+		return u.change(false, nil)
+	}
+	right, err := u.EmailProof.try(c.Code, c.At)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return u.change(true, UserEmailVerificationFailed{UserID: c.User, Number: u.EmailProof.Wrong + 1})
+	}
+	return u.change(true, UserEmailVerified{UserID: c.User})
 }
 
 // Decide changes the name; the same name changes nothing.
