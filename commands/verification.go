@@ -16,7 +16,7 @@ import (
 
 // ErrNoMail refuses to ask for a proof that nobody could bring.
 var ErrNoMail = &domain.Fault{
-	Kind: domain.Unavailable, Code: "no_mail", Text: "no mail is configured here, so that no code can be sent",
+	Kind: domain.Unavailable, Code: "no_mail", Text: "no mail is configured here, so that no code can be sent", Retry: time.Hour,
 }
 
 // ContactVerification asks for a contact of the caller's to be verified.
