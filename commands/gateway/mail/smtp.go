@@ -7,6 +7,7 @@ import (
 	netmail "net/mail"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -55,7 +56,11 @@ func NewSMTP(server, from string) (*SMTP, error) {
 		password, _ := u.User.Password()
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(u.User.Username()), mail.WithPassword(password))
 	}
-	client, err := mail.NewClient(u.Hostname(), append(options, mail.WithTimeout(sendTime))...)
+	host := u.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	client, err := mail.NewClient(host, append(options, mail.WithTimeout(sendTime))...)
 	if err != nil {
 		return nil, ErrURL
 	}
