@@ -103,7 +103,11 @@ func (a *app) openExecutor(ctx context.Context) error {
 	}
 	a.openRealms()
 	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
-	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms}
+	sender, err := a.mail()
+	if err != nil {
+		return err
+	}
+	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms, Mail: sender}
 	a.privacy = &commands.Privacy{
 		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
 		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
@@ -117,7 +121,7 @@ func (a *app) openRealms() {
 	second := promenade.Realm()
 	second.FailedSignIns, second.Lockout = a.Promenade.FailedSignIns, a.Promenade.Lockout
 	if a.hardened() {
-		second.StaffOnly = promenade.StaffOnly
+		second.StaffOnly, second.ProvenContacts = promenade.StaffOnly, true
 	}
 	a.realms = map[string]identity.Realm{first.Name: first, second.Name: second}
 }
