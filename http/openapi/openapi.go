@@ -39,7 +39,7 @@ type surface struct {
 	*document
 	web.Surface
 	shown, read *schemas
-	refused     map[int]said // by status
+	refused     map[int]said          // by status
 	exchanges   map[string][]exchange // by method and path of the row
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"reflect"
 
@@ -133,7 +134,7 @@ func MayTake[B, In any](read func(*Request, B) (In, error)) Reading[In] {
 			if err != nil {
 				return in, unread(err)
 			}
-			if len(body) == 0 {
+			if len(bytes.TrimSpace(body)) == 0 {
 				var nothing B
 				return read(r, nothing)
 			}
