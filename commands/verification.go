@@ -40,12 +40,21 @@ func (i *Identity) VerifyContact(ctx context.Context, c ContactVerification) (is
 		case c.Code != "":
 			is, err = Decide(w, identity.ProveContact{Contact: c.Contact, Code: c.Code, At: w.At()})
 		default:
-			is, err = Decide(w, identity.RequestContactVerification{Contact: c.Contact, Code: code, At: w.At()})
-			err = i.sendable(is.Verified, err)
+			is, err = i.requestContactCode(w, c, code)
 		}
 		return err
 	})
 	return is, c.proven(is, err)
+}
+
+// requestContactCode also counts the code among those of the user.
+func (i *Identity) requestContactCode(w *Work, c ContactVerification, code identity.Code) (is identity.Contact, err error) {
+	is, err = Decide(w, identity.RequestContactVerification{Contact: c.Contact, Code: code, At: w.At()})
+	if err := i.sendable(is.Verified, err); err != nil || is.Verified {
+		return is, err
+	}
+	_, err = Decide(w, identity.RequestCode{User: c.By.User, Contact: c.Contact, At: w.At()})
+	return is, err
 }
 
 // proven refuses a code that has proven nothing. That it was wrong has been recorded.

@@ -3,6 +3,7 @@ package identity
 import (
 	"crypto/subtle"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +20,13 @@ var (
 	ErrNoWayToIt = &domain.Fault{Kind: domain.Conflict, Code: "no_way_to_send", Text: "there is no way to send a code to such a contact"}
 )
 
-// Who guesses at a code has so many tries, and whoever asks for another one must wait a little.
+// Who guesses at a code has so many tries. Whoever asks for another one must wait a little, and gets only so many while
+// the first of them lives, whatever addresses they are for: or anybody could be flooded by way of contacts that come and go.
 const (
 	CodeLife      = 15 * time.Minute
 	CodePause     = time.Minute
 	MaxWrongCodes = 5
+	MaxCodes      = 5
 )
 
 // Code is what is sent to an address to see who reads it.
@@ -70,12 +73,36 @@ func (p Proof) IsOpen(at time.Time) bool {
 
 // ask refuses to ask again too soon.
 func (p Proof) ask(at time.Time) error {
-	if wait := CodePause - at.Sub(p.Asked); !p.Asked.IsZero() && wait > 0 {
-		soon := *ErrCodeSent
-		soon.Retry = wait
-		return &soon
+	if p.Asked.IsZero() {
+		return nil
 	}
-	return nil
+	return until(p.Asked.Add(CodePause), at)
+}
+
+// until refuses to ask before a time.
+func until(t, at time.Time) error {
+	if !at.Before(t) {
+		return nil
+	}
+	soon := *ErrCodeSent
+	soon.Retry = t.Sub(at)
+	return &soon
+}
+
+// Codes are when somebody has asked for the latest codes: MaxCodes at most, in order.
+type Codes []time.Time
+
+func (c Codes) and(at time.Time) Codes {
+	all := append(slices.Clone(c), at)
+	return all[max(0, len(all)-MaxCodes):]
+}
+
+// ask refuses to ask too often.
+func (c Codes) ask(at time.Time) error {
+	if len(c) < MaxCodes {
+		return nil
+	}
+	return until(c[0].Add(CodeLife), at)
 }
 
 // try compares in a time that tells nothing of the code. It refuses where no code is good any more.

@@ -17,6 +17,7 @@ var (
 	workFailed    = identity.ContactVerificationFailed{ContactID: annsWork, UserID: ann, Number: 1}
 	annRequested  = identity.UserEmailVerificationRequested{UserID: ann, ExpiresAt: codeExpires, Code: "ABCD2345"}
 	annMissed     = identity.UserEmailVerificationFailed{UserID: ann, Number: 1}
+	annAsked      = identity.UserCodeRequested{UserID: ann, ContactID: annsWork}
 	annVerified   = identity.UserEmailVerified{UserID: ann}
 )
 
@@ -105,6 +106,27 @@ func TestAskingAgainTakesAMinuteAndMakesAnotherCode(t *testing.T) {
 	both := spec.Given[identity.Contact](workCreated, workRequested, again)
 	both.When(proveWork("ABCD2345", 0)).Then(t, workFailed)
 	both.When(proveWork("WXYZ2345", 0)).Then(t, workVerified)
+}
+
+func TestThereAreOnlySoManyCodesInAWhile(t *testing.T) {
+	request := func(after time.Duration) identity.RequestCode {
+		return identity.RequestCode{User: ann, Contact: annsWork, At: spec.At.Add(after)}
+	}
+	past := []domain.Event{annRegistered, annRequested}
+	for range identity.MaxCodes - 1 {
+		spec.Given[identity.User](past...).When(request(0)).Then(t, annAsked)
+		past = append(past, annAsked)
+	}
+	enough := spec.Given[identity.User](past...)
+	enough.When(request(identity.CodeLife-1)).Refused(t, identity.ErrCodeSent)
+	enough.When(requestEmail("WXYZ2345", identity.CodeLife-1)).Refused(t, identity.ErrCodeSent)
+	enough.When(request(identity.CodeLife)).Then(t, annAsked)
+	_, err := request(time.Minute).Decide(spec.Given[identity.User](append(past, annAsked)...).When(proveEmail("WRQNG234", 0)).State)
+	var soon *domain.Fault
+	if !errors.As(err, &soon) || soon.Retry != identity.CodeLife-time.Minute {
+		t.Errorf("%v", err)
+	}
+	spec.Given[identity.User]().When(request(0)).Refused(t, identity.ErrUserNotFound)
 }
 
 func TestACodeIsForOneAddress(t *testing.T) {

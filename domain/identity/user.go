@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -68,6 +69,11 @@ type (
 	UserEmailVerificationFailed struct {
 		UserID UserID `json:"user_id" privacy:"public"`
 		Number int    `json:"number" privacy:"public"` // of the wrong ones since a code was requested, this one included
+	}
+	// UserCodeRequested says that a code is to be sent to a contact of the user's.
+	UserCodeRequested struct {
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		ContactID ContactID `json:"contact_id" privacy:"public"`
 	}
 	// UserEmailVerified says that the user reads what is sent to the address.
 	UserEmailVerified struct {
@@ -137,6 +143,7 @@ func (UserEmailVerificationRequested) EventType() string {
 func (UserEmailVerificationFailed) EventType() string {
 	return "identity.user.email_verification_failed"
 }
+func (UserCodeRequested) EventType() string    { return "identity.user.code_requested" }
 func (UserEmailVerified) EventType() string    { return "identity.user.email_verified" }
 func (UserNameChanged) EventType() string      { return "identity.user.name_changed" }
 func (UserPhoneChanged) EventType() string     { return "identity.user.phone_changed" }
@@ -155,6 +162,7 @@ var userTypes = []domain.Type{
 	domain.TypeOf[UserEmailChanged](),
 	domain.TypeOf[UserEmailVerificationRequested](),
 	domain.TypeOf[UserEmailVerificationFailed](),
+	domain.TypeOf[UserCodeRequested](),
 	domain.TypeOf[UserEmailVerified](),
 	domain.TypeOf[UserNameChanged](),
 	domain.TypeOf[UserPhoneChanged](),
@@ -178,6 +186,7 @@ type User struct {
 	Email                value.Email
 	EmailVerified        bool
 	EmailProof           Proof // that is under way
+	Codes                Codes // for this address and for contacts
 	Phone                value.Phone
 	PasswordHash         string
 	Status               Status
@@ -224,7 +233,7 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
 	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn,
-		UserEmailVerificationRequested, UserEmailVerificationFailed:
+		UserEmailVerificationRequested, UserEmailVerificationFailed, UserCodeRequested:
 		return true
 	}
 	return false
@@ -251,7 +260,10 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 		u.PasswordHash = e.PasswordHash
 		return u
 	case UserEmailVerificationRequested:
-		u.EmailProof = asked(e.Code, e.ExpiresAt, at)
+		u.EmailProof, u.Codes = asked(e.Code, e.ExpiresAt, at), u.Codes.and(at)
+		return u
+	case UserCodeRequested:
+		u.Codes = u.Codes.and(at)
 		return u
 	case UserEmailVerificationFailed:
 		u.EmailProof.Wrong = e.Number
@@ -302,6 +314,12 @@ type (
 		Code Code
 		At   time.Time
 	}
+	// RequestCode goes with the request for a contact.
+	RequestCode struct {
+		User    UserID
+		Contact ContactID
+		At      time.Time
+	}
 	// ProveEmail brings the code that was sent.
 	ProveEmail struct {
 		User UserID
@@ -344,6 +362,7 @@ type (
 func (c RegisterUser) Target() domain.Stream { return UserStream(c.User) }
 func (c ChangeName) Target() domain.Stream   { return UserStream(c.User) }
 func (c VerifyEmail) Target() domain.Stream  { return UserStream(c.User) }
+func (c RequestCode) Target() domain.Stream  { return UserStream(c.User) }
 func (c ProveEmail) Target() domain.Stream   { return UserStream(c.User) }
 func (c RequestEmailVerification) Target() domain.Stream {
 	return UserStream(c.User)
@@ -383,11 +402,19 @@ func (c VerifyEmail) Decide(u User) ([]domain.Event, error) {
 // Decide asks for a code, again only after a while. What was asked for before is not good any more.
 func (c RequestEmailVerification) Decide(u User) ([]domain.Event, error) {
 	if !u.ID.IsZero() && !u.EmailVerified {
-		if err := u.EmailProof.ask(c.At); err != nil {
+		if err := cmp.Or(u.EmailProof.ask(c.At), u.Codes.ask(c.At)); err != nil {
 			return nil, err
 		}
 	}
 	return u.change(!u.EmailVerified, UserEmailVerificationRequested{UserID: c.User, ExpiresAt: c.At.Add(CodeLife), Code: c.Code})
+}
+
+// Decide counts the codes that a user has asked for.
+func (c RequestCode) Decide(u User) ([]domain.Event, error) {
+	if err := u.Codes.ask(c.At); err != nil {
+		return nil, err
+	}
+	return u.change(true, UserCodeRequested{UserID: c.User, ContactID: c.Contact})
 }
 
 // Decide takes the address for proven by the right code. That it was a wrong one is a fact: the next try is one of fewer,

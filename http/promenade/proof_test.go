@@ -205,3 +205,35 @@ func TestCodesAreCredentials(t *testing.T) {
 		}
 	}
 }
+
+// Nobody is flooded by way of contacts that come and go, nor by two at once.
+func TestSomebodyAsksForOnlySoManyCodes(t *testing.T) {
+	t.Parallel()
+	_, client, sent, clock := startHardened(t)
+	john := join(t, client, "john")
+	var asked sync.WaitGroup
+	var well, late atomic.Int64
+	for range 2 * identity.MaxCodes {
+		contact := contacts + "/" + john.reachable(t, client, `{"type":"email","email":"victim@company.com","label":"Work"}`)
+		asked.Go(func() {
+			switch a := client.Do(t, john.as("POST", contact+"/verify")); a.Status {
+			case 200:
+				well.Add(1)
+				client.Do(t, john.as("DELETE", contact))
+			case 429:
+				late.Add(1)
+			default:
+				t.Errorf("%d %s", a.Status, a.Text)
+			}
+		})
+	}
+	asked.Wait()
+	if well.Load() != identity.MaxCodes || late.Load() != identity.MaxCodes {
+		t.Errorf("%d may, %d may not", well.Load(), late.Load())
+	}
+	clock.Add(int64(identity.CodeLife))
+	if a := client.Do(t, john.as("POST", users+"/"+john.id+"/verify-email")); a.Status != 200 {
+		t.Errorf("later: %d %s", a.Status, a.Text)
+	}
+	sent.code(t, john.email, 1)
+}
