@@ -39,6 +39,7 @@ type surface struct {
 	*document
 	web.Surface
 	shown, read *schemas
+	problem     map[string]any        // the schema of a refusal that is said as a problem
 	refused     map[int]said          // by status
 	exchanges   map[string][]exchange // by method and path of the row
 }
@@ -47,6 +48,9 @@ func (d *document) add(s web.Surface) (err error) {
 	p := surface{document: d, Surface: s, shown: newSchemas(nil), refused: map[int]said{}}
 	p.read = newSchemas(p.shown)
 	if p.exchanges, err = byRow(s); err != nil {
+		return err
+	}
+	if p.problem, err = p.shown.of(web.Problem{}); err != nil {
 		return err
 	}
 	d.Tags = append(d.Tags, *(&openapi31.Tag{Name: s.Name}).WithDescription(s.Title + "."))

@@ -43,6 +43,14 @@ func startAs(t testing.TB, realm identity.Realm) (*webtest.Stack, *webtest.Clien
 	return stack, stack.Client(t, surface), surface
 }
 
+func TestTheExchangesOfTheBanner(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	client.Say(t, "what answers here", webtest.Call{Method: "GET", Path: "/api/v1"})
+	client.Say(t, "no such path", webtest.Call{Method: "GET", Path: "/api/v1/nothing"})
+	client.Golden(t, "banner")
+}
+
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	stack, client, surface := start(t)
