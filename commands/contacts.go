@@ -83,30 +83,6 @@ func (i *Identity) MakePrimary(ctx context.Context, o OwnContact) (identity.Cont
 	return i.ChangeContact(ctx, ContactChange{OwnContact: o, Primary: &primary})
 }
 
-// VerifyContact takes the caller's word for it that he can be reached so.
-func (i *Identity) VerifyContact(ctx context.Context, o OwnContact) (is identity.Contact, err error) {
-	err = i.Executor.Do(ctx, func(w *Work) error {
-		if _, err := contactIn(w, o); err != nil {
-			return err
-		}
-		is, err = Decide(w, identity.VerifyContact{Contact: o.Contact})
-		return err
-	})
-	return is, err
-}
-
-// ContactVerified answers a contact as a request has left it; as it is where there was nothing to verify.
-func (i *Identity) ContactVerified(ctx context.Context, o OwnContact, made Made) (identity.Contact, error) {
-	if at := made.Of("identity.contact"); at != (Revision{}) {
-		return StateAt[identity.Contact](ctx, i.Executor, at)
-	}
-	is, err := State[identity.Contact](ctx, i.Executor, identity.ContactStream(o.Contact))
-	if err == nil && is.User != o.By.User {
-		err = identity.ErrContactNotFound
-	}
-	return is, err
-}
-
 // DeleteContact deletes one of the caller's contacts; no other becomes the primary one.
 func (i *Identity) DeleteContact(ctx context.Context, o OwnContact) error {
 	return i.Executor.Do(ctx, func(w *Work) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"gesta/commands/gateway"
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -17,6 +18,7 @@ type Identity struct {
 	Passwords *Passwords
 	Tokens    *Tokens
 	Realms    map[string]identity.Realm // whose rules policies and permissions go by
+	Mail      gateway.Mail              // nil where nothing can be sent
 }
 
 // Registration asks for a new user.

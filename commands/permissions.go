@@ -111,6 +111,8 @@ func preparePermission(w *Work, realm identity.Realm, p identity.Permission) (d 
 	switch {
 	case err != nil:
 		return d, err
+	case held && other == identity.PermissionStream(own): // Another process was faster than what was read of it.
+		return d, w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, reread: true})
 	case held:
 		return Look[identity.PermissionDefinition](w, other)
 	}

@@ -103,7 +103,11 @@ func (a *app) openExecutor(ctx context.Context) error {
 	}
 	a.openRealms()
 	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
-	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms}
+	sender, err := a.mail()
+	if err != nil {
+		return err
+	}
+	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms, Mail: sender}
 	a.privacy = &commands.Privacy{
 		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
 		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
@@ -128,7 +132,7 @@ func (a *app) promenadeRealm() identity.Realm {
 	r := promenade.Realm()
 	r.FailedSignIns, r.Lockout = a.Promenade.FailedSignIns, a.Promenade.Lockout
 	if a.hardened() {
-		r.StaffOnly = promenade.StaffOnly
+		r.StaffOnly, r.ProvenContacts = promenade.StaffOnly, true
 	}
 	return r
 }

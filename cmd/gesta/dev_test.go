@@ -298,6 +298,8 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret, key, "GESTA_STREAM_REPLICAS=6"}, "GESTA_STREAM_REPLICAS"},
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
+		{[]string{database, secret, key, "GESTA_PROFILE=hardened", "GESTA_SMTP_FROM=a@example.com", "GESTA_SMTP_URL=smtp://user:hush@mail.example.com:x"}, "GESTA_SMTP_URL"},
+		{[]string{database, secret, key, "GESTA_SMTP_URL=smtps://user:hush@mail.example.com", "GESTA_SMTP_FROM=nobody"}, "GESTA_SMTP_FROM"},
 		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=0"}, "GESTA_MAX_REQUESTS"},
 		{[]string{database, secret, key, "ACCOUNTS_FAILED_SIGN_INS=5"}, "failed-sign-ins"},
 		{[]string{"DATABASE_URL=postgres://nobody:a@hush@127.0.0.1:1/none", secret, key}, "%40"},
