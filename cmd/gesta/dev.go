@@ -66,8 +66,10 @@ func (c *devCmd) serve(ctx context.Context, s *Settings, sys *system, log *slog.
 		if s.hardened() {
 			return c.greet(out, n, ns.URL(), "the hardened profile puts in no demo data; see 'gesta admin create'")
 		}
-		if err := n.seed(ctx); err != nil && !errors.Is(err, identity.ErrEmailTaken) { // By somebody who was here before.
-			return err
+		for _, put := range n.seeds() {
+			if err := put(ctx); err != nil && !errors.Is(err, identity.ErrEmailTaken) { // By somebody who was here before.
+				return err
+			}
 		}
 		return c.greet(out, n, ns.URL(), n.demoLogin(ctx))
 	}})

@@ -176,8 +176,10 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 	traces := otlp.Open(ctx, otlp.Options{Version: version, Log: log, Metrics: a.metrics})
 	defer traces.Close()
 	a.tracer = traces.Tracer
-	if decides(p.roles) && (s.hardened() || s.database() != "") && a.hasDemoLogin(ctx) {
-		log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", demoUsers[0].email)
+	if decides(p.roles) && (s.hardened() || s.database() != "") {
+		for _, email := range a.published(ctx) {
+			log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", email)
+		}
 	}
 	n, err := newNode(a, nc, p)
 	if err != nil {
