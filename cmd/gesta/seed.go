@@ -8,7 +8,6 @@ import (
 
 	"gesta/cmd/gesta/demo"
 	"gesta/commands"
-	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
@@ -138,20 +137,12 @@ func (a *app) seedAccounts(ctx context.Context) error {
 	return nil
 }
 
-// seedPromenade makes a company with a history. One process at a time does, so that nothing happens twice. Readers need
-// not have seen one thing for the next to happen; in the end they have seen it all, or will soon.
+// seedPromenade makes a company with a history. One process at a time does, so that nothing happens twice.
 func (a *app) seedPromenade(ctx context.Context) error {
 	executor := func() *commands.Executor { return commands.NewExecutor(a.store, a.vault, a.hasher) }
 	company := demo.New(executor, a.identity, a.realms["promenade"])
 	if whole, err := company.IsWhole(ctx); err != nil || whole {
 		return err
 	}
-	if err := a.leader("seed").Lead(ctx, company.Put); err != nil {
-		return err
-	}
-	head, err := a.store.Head(ctx)
-	if err == nil {
-		a.executor.Settle(ctx, head.Position, []domain.Stream{identity.UserStream(demo.SuperAdmin.ID())})
-	}
-	return err
+	return a.leader("seed").Lead(ctx, company.Put)
 }

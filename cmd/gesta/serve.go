@@ -159,6 +159,7 @@ type plan struct {
 	listen  []string
 	wait    time.Duration // for a Postgres that is too busy to answer at once
 	drain   time.Duration
+	prepare func(context.Context, *app) error  // is called before any role runs; nil for nothing to do
 	started func(context.Context, *node) error // is called once the roles run
 }
 
@@ -179,6 +180,11 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 	if decides(p.roles) && (s.hardened() || s.database() != "") {
 		for _, email := range a.published(ctx) {
 			log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", email)
+		}
+	}
+	if p.prepare != nil {
+		if err := p.prepare(ctx, a); err != nil {
+			return err
 		}
 	}
 	n, err := newNode(a, nc, p)
