@@ -100,6 +100,10 @@ var CustomersProjection = Projection{
 		create index on customers (tier, id);
 		create index on customers (status, tier, id);
 		create index on customers (assigned_to, id);
+		create index on customers (status, name, id);
+		create index on customers (tier, name, id);
+		create index on customers (assigned_to, name, id);
+		create index on customers (assigned_to, status, id);
 		create table customer_tags (tag text not null, id uuid not null, primary key (tag, id));
 		create index on customer_tags (id);
 		create table customer_words (

@@ -201,6 +201,8 @@ func TestCostOfAPageOfCustomers(t *testing.T) {
 			"status and tier": by("tier", "pro", "status", "churned"),
 			"assigned to":     by("assigned_to", "c4ca4238-a0b9-2382-0dcc-509a6f75849b"),
 			"tag":             by("tag", "vip"),
+			"status by name":  {Filters: by("status", "churned").Filters, Sort: projections.Sort{By: "name"}},
+			"tier by name":    {Filters: by("tier", "pro").Filters, Sort: projections.Sort{By: "name", Descending: true}},
 		} {
 			for _, number := range []int{1, 20} {
 				q.Page = projections.Page{Number: number, Size: 10}

@@ -20,10 +20,17 @@ type CustomerStats struct {
 	Assigned   int64
 }
 
+// statsFields are the counters that stats are made of.
+var statsFields = []string{"", "status", "tier", isB2B, hasAccount, isAssigned}
+
 // Stats answers how many customers there are.
-func (c Customers) Stats(ctx context.Context) (s CustomerStats, err error) {
-	n, err := c.counted(ctx, "", "status", "tier", isB2B, hasAccount, isAssigned)
-	s = CustomerStats{
+func (c Customers) Stats(ctx context.Context) (CustomerStats, error) {
+	n, err := c.counted(ctx, `select field, value, n from customers_counts where scope = '' and field = any($1)`, statsFields)
+	return n.stats(), err
+}
+
+func (n counted) stats() CustomerStats {
+	s := CustomerStats{
 		Total: n.of("", ""), ByStatus: map[crm.Status]int64{}, ByTier: map[crm.Tier]int64{},
 		B2B: n.of(isB2B, "true"), HasAccount: n.of(hasAccount, "true"), Assigned: n.of(isAssigned, "true"),
 	}
@@ -33,7 +40,7 @@ func (c Customers) Stats(ctx context.Context) (s CustomerStats, err error) {
 	for _, tier := range crm.Tiers {
 		s.ByTier[tier] = n.of("tier", string(tier))
 	}
-	return s, err
+	return s
 }
 
 // ConversionRate is the share of all customers that have been converted; 0 of none.
@@ -72,17 +79,22 @@ func (c Customers) Months(ctx context.Context) (all []CustomerMonth, err error) 
 	return all, err
 }
 
-// Month answers what has happened in the month that a time is in.
-func (c Customers) Month(ctx context.Context, at time.Time) (m CustomerMonth, err error) {
+// CustomerOverview says how customers come and go.
+type CustomerOverview struct {
+	CustomerStats
+	Month CustomerMonth
+}
+
+// Overview answers how many customers there are, and what has happened in the month that a time is in, as of one moment.
+func (c Customers) Overview(ctx context.Context, at time.Time) (o CustomerOverview, err error) {
 	at = at.UTC()
-	m.Month = time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
-	all, err := c.Months(ctx)
-	for _, one := range all {
-		if one.Month.Equal(m.Month) {
-			m = one
-		}
-	}
-	return m, err
+	month := at.Format(monthLayout)
+	n, err := c.counted(ctx, `select field, value, n from customers_counts where scope = '' and (field = any($1) or field = any($2) and value = $3)`,
+		statsFields, []string{created, qualified, converted, churned, reactivated, deleted}, month)
+	return CustomerOverview{n.stats(), CustomerMonth{
+		time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC), n.of(created, month), n.of(qualified, month), n.of(converted, month),
+		n.of(churned, month), n.of(reactivated, month), n.of(deleted, month),
+	}}, err
 }
 
 // ofFields are columns with the counters of some fields.
@@ -112,16 +124,12 @@ type Segmentation struct {
 	Sources, Tags   []Segment // the largest first
 }
 
-// Segmentation answers of which kinds customers are.
+// Segmentation answers of which kinds customers are, as of one moment.
 func (c Customers) Segmentation(ctx context.Context) (s Segmentation, err error) {
-	if s.CustomerStats, err = c.Stats(ctx); err != nil {
-		return s, err
-	}
-	n, err := c.counted(ctx, statusAndTier.field())
-	if err != nil {
-		return s, err
-	}
-	s.ByTierAndStatus = map[crm.Tier]map[crm.Status]int64{}
+	n, err := c.counted(ctx, `select field, value, n from customers_counts where scope = '' and field = any($1)
+		union all (`+largest+`$2 order by n desc, value limit $4) union all (`+largest+`$3 order by n desc, value limit $4)`,
+		append(statsFields[:len(statsFields):len(statsFields)], statusAndTier.field()), bySource, byTag, mostSegments)
+	s.CustomerStats, s.ByTierAndStatus = n.stats(), map[crm.Tier]map[crm.Status]int64{}
 	for _, tier := range crm.Tiers {
 		s.ByTierAndStatus[tier] = map[crm.Status]int64{}
 		for _, status := range crm.Statuses {
@@ -129,37 +137,51 @@ func (c Customers) Segmentation(ctx context.Context) (s Segmentation, err error)
 			s.ByTierAndStatus[tier][status] = n.of(of.Column, of.text())
 		}
 	}
-	if s.Sources, err = c.largest(ctx, bySource); err == nil {
-		s.Tags, err = c.largest(ctx, "tag")
-	}
+	s.Sources, s.Tags = n.segments(bySource), n.segments(byTag)
 	return s, err
 }
 
-func (c Customers) largest(ctx context.Context, field string) (all []Segment, err error) {
-	err = c.ask(ctx, func(rows pgx.Rows) (err error) {
-		all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Segment])
-		return err
-	}, `select value, n from customers_counts where scope = '' and field = $1 and value <> '' and n > 0 order by n desc, value limit $2`, field, mostSegments)
-	return all, err
+// byTag is how tags are counted.
+const (
+	byTag   = "tag"
+	largest = `select field, value, n from customers_counts where scope = '' and value <> '' and n > 0 and field = `
+)
+
+// counted is what some counters say.
+type counted []countedValue
+
+// countedValue is one of them.
+type countedValue struct {
+	Field, Value string
+	N            int64
 }
 
-// tally is what some counters say.
-type tally map[[2]string]int64
+func (n counted) of(field, value string) int64 {
+	for _, c := range n {
+		if c.Field == field && c.Value == value {
+			return c.N
+		}
+	}
+	return 0
+}
 
-func (t tally) of(field, value string) int64 { return t[[2]string{field, value}] }
+// segments are the counters of a field, as they came.
+func (n counted) segments(field string) []Segment {
+	all := []Segment{}
+	for _, c := range n {
+		if c.Field == field {
+			all = append(all, Segment{c.Value, c.N})
+		}
+	}
+	return all
+}
 
-func (c Customers) counted(ctx context.Context, fields ...string) (tally, error) {
-	all := tally{}
-	err := c.ask(ctx, func(rows pgx.Rows) error {
-		var field, value string
-		var n int64
-		_, err := pgx.ForEachRow(rows, []any{&field, &value, &n}, func() error {
-			all[[2]string{field, value}] = n
-			return nil
-		})
+func (c Customers) counted(ctx context.Context, sql string, args ...any) (n counted, err error) {
+	err = c.ask(ctx, func(rows pgx.Rows) (err error) {
+		n, err = pgx.CollectRows(rows, pgx.RowToStructByPos[countedValue])
 		return err
-	}, `select field, value, n from customers_counts where scope = '' and field = any($1)`, fields)
-	return all, err
+	}, sql, args...)
+	return n, err
 }
 
 func (c Customers) ask(ctx context.Context, read func(pgx.Rows) error, sql string, args ...any) error {

@@ -159,15 +159,33 @@ func (l *List) inOrder(c condition) string {
 	if len(c.among) == 0 {
 		return l.from(c)
 	}
-	first := c.among[0]
+	first, others := l.rarest(c)
 	all := []string{fmt.Sprintf("%s where %[1]s.%s = %s", first.Table, first.Name, first.value)}
-	for _, a := range c.among[1:] {
+	for _, a := range others {
 		all = append(all, l.has(first.Table, a.Table, a.Name+" = "+a.value))
 	}
 	if len(c.own) > 0 {
 		all = append(all, l.has(first.Table, l.Table, strings.Join(c.own, " and ")))
 	}
 	return strings.Join(all, " and ")
+}
+
+// rarest is the narrowest of the values that are asked for: of several in one column, that which the fewest rows have by
+// its counter.
+func (l *List) rarest(c condition) (first among, others []among) {
+	first = c.among[0]
+	var values []string
+	for _, a := range c.among {
+		if a.Name == first.Name {
+			values = append(values, a.value)
+		}
+	}
+	if len(values) == 1 || !first.Counted || l.Scope != "" {
+		return first, c.among[1:]
+	}
+	first.value = fmt.Sprintf("(select value from %s where scope = '' and field = '%s' and value in (%s) order by n limit 1)",
+		l.countsName(), first.Name, strings.Join(values, ", "))
+	return first, c.among
 }
 
 // has tells whether a row of one table has one in another.

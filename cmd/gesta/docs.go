@@ -27,18 +27,17 @@ type docsEvents struct {
 }
 
 // documents are all that the server shows.
-func (a *app) documents() ([]server.Document, error) {
+func (a *app) documents() []server.Document {
 	all := eventDocuments(a.catalogue)
-	files, err := openapi.Files(version, a.surfaces...)
-	for _, f := range files {
+	for _, f := range openapi.Files(version, a.surfaces...) {
 		all = append(all, server.Document(f))
 	}
-	return all, err
+	return all
 }
 
 func eventDocuments(c domain.Catalogue) (all []server.Document) {
 	for _, f := range asyncapi.Files(c, version) {
-		all = append(all, server.Document{Path: f.Path, Type: f.Type, Body: f.Body})
+		all = append(all, server.Document{Path: f.Path, Type: f.Type, Body: func() ([]byte, error) { return f.Body, nil }})
 	}
 	return all
 }
@@ -55,8 +54,7 @@ func (c docsEvents) Run(_ *Settings, std streams) error {
 		return writeDocuments(c.Out, all)
 	}
 	i := slices.IndexFunc(all, func(d server.Document) bool { return d.Path == path })
-	_, err = std.out.Write(all[i].Body)
-	return err
+	return write(std.out, all[i].Body)
 }
 
 // path is that of the document asked for.
@@ -90,7 +88,11 @@ func writeDocuments(folder string, all []server.Document) error {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(file, d.Body, 0o644); err != nil {
+		text, err := d.Body()
+		if err == nil {
+			err = os.WriteFile(file, text, 0o644)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -78,8 +79,9 @@ func TestDocumentsAsFiles(t *testing.T) {
 		if path == domain.SchemaPrefix {
 			path += "index.json"
 		}
-		text, err := os.ReadFile(filepath.Join(folder, path))
-		if err != nil || !bytes.Equal(text, d.Body) {
+		text, err1 := os.ReadFile(filepath.Join(folder, path))
+		ought, err2 := d.Body()
+		if err := errors.Join(err1, err2); err != nil || !bytes.Equal(text, ought) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

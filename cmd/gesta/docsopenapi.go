@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"gesta/commands"
@@ -19,21 +20,25 @@ func (d docsOpenapi) Run(s *Settings, std streams) error {
 	if err != nil {
 		return err
 	}
-	files, err := openapi.Files(version, surfaces...)
-	if err != nil {
-		return err
-	}
 	path := "/openapi.json"
 	if d.Surface != "" {
 		path = "/openapi/" + d.Surface + ".json"
 	}
-	for _, f := range files {
+	for _, f := range openapi.Files(version, surfaces...) {
 		if f.Path == path {
-			_, err := std.out.Write(f.Body)
-			return err
+			return write(std.out, f.Body)
 		}
 	}
 	return fmt.Errorf("there is no API %q; there are %s", d.Surface, namesOf(surfaces))
+}
+
+// write prints a document.
+func write(to io.Writer, body func() ([]byte, error)) error {
+	text, err := body()
+	if err == nil {
+		_, err = to.Write(text)
+	}
+	return err
 }
 
 func namesOf(surfaces []web.Surface) string {

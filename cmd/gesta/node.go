@@ -182,11 +182,7 @@ func (n *node) serve(ctx context.Context) error {
 		Times:  server.Times{Grace: n.drain}, Proxies: n.TrustedProxies,
 	}
 	if n.has("api") {
-		var err error
-		if s.Documents, err = n.documents(); err != nil {
-			return err
-		}
-		s.Surfaces = n.surfaces
+		s.Documents, s.Surfaces = n.documents(), n.surfaces
 		n.prepareCounts(ctx)
 	}
 	return s.Serve(ctx, n.listeners)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/alecthomas/kong"
@@ -27,25 +28,7 @@ const (
 // The README's table of settings is made from the code.
 func TestEverySettingStandsInTheREADME(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(text), tableBegin)
-	is, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok1 || !ok2 {
-		t.Fatal("the README has no place for the settings")
-	}
-	ought := settingsTable(t)
-	if is == ought {
-		return
-	}
-	if !update {
-		t.Fatalf("the README's settings are not the code's; make golden writes:\n%s", ought)
-	}
-	if err := os.WriteFile(readme, []byte(before+tableBegin+ought+tableEnd+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	between(t, tableBegin, tableEnd, settingsTable(t))
 }
 
 func settingsTable(t *testing.T) string {
@@ -99,6 +82,64 @@ func TestEveryRouteStandsInTheREADME(t *testing.T) {
 			if !strings.Contains(lines[i], strconv.Itoa(status)) {
 				t.Errorf("the README does not know that %s %s answers %d", r.Method, r.Path, status)
 			}
+		}
+	}
+}
+
+// The rows of an API that has many are written by make golden.
+func TestTheREADMEListsAllRows(t *testing.T) {
+	t.Parallel()
+	surfaces, err := (&Settings{}).described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(surfaces, func(s web.Surface) bool { return s.Name == "promenade" })
+	between(t, "<!-- routes promenade -->\n", "<!-- /routes promenade -->", routesTable(surfaces[i]))
+}
+
+func routesTable(s web.Surface) string {
+	var out strings.Builder
+	out.WriteString("| Route | Who | |\n|---|---|---|\n")
+	for _, r := range s.Routes {
+		path, separator := r.Path, "?"
+		for _, p := range r.Handler.Query {
+			path, separator = path+separator+p.Name+"=", "&"
+		}
+		who := "signed in"
+		switch {
+		case r.Access.Public:
+			who = "anyone"
+		case r.Access.Permission != "":
+			who = "`" + string(r.Access.Permission) + "`"
+		}
+		statuses := strings.Trim(fmt.Sprint(append([]int{r.Status}, r.Refusals...)), "[]")
+		fmt.Fprintf(&out, "| `%s %s` | %s | %s: %s |\n", r.Method, path, who, r.Summary, statuses)
+	}
+	return out.String()
+}
+
+var writing sync.Mutex
+
+// between checks what stands between two marks in the README, or writes it there.
+func between(t *testing.T, begin, end, ought string) {
+	t.Helper()
+	writing.Lock() // Others write between other marks.
+	defer writing.Unlock()
+	text, err := os.ReadFile(readme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), begin)
+	is, after, ok2 := strings.Cut(rest, end)
+	switch {
+	case !ok1 || !ok2:
+		t.Fatalf("the README has no place between %s and %s", begin, end)
+	case is == ought:
+	case !update:
+		t.Fatalf("the README is not as the code is; make golden writes:\n%s", ought)
+	default:
+		if err := os.WriteFile(readme, []byte(before+begin+ought+end+after), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -80,7 +80,6 @@ func TestWalk(t *testing.T) {
 	id, customer, _ := register(t, client, "customer@example.com", "CU", "")
 	webtest.Walk{
 		Client: client, Surface: surface, Token: owner, Powerless: customer, Known: map[string]string{"identity.user": id},
-		Bodiless:  []string{"POST /auth/logout"},
 		IsRefusal: func(text string) bool { return webtest.IsObject(text, "error") },
 	}.Run(t)
 }

@@ -117,17 +117,21 @@ func plausible(text string) string {
 }
 
 // of are the exchanges of a row.
-func (s surface) of(r web.Route) (some []exchange) {
-	for _, e := range s.exchanges {
-		if e.method == r.Method && s.rowOf(e) == r.Path {
-			some = append(some, e)
-		}
+func (s surface) of(r web.Route) []exchange { return s.exchanges[r.Method+" "+r.Path] }
+
+// byRow sorts exchanges by the rows that they are with.
+func byRow(s web.Surface) (map[string][]exchange, error) {
+	all, err := exchangesOf(s)
+	rows := map[string][]exchange{}
+	for _, e := range all {
+		row := e.method + " " + rowOf(s, e)
+		rows[row] = append(rows[row], e)
 	}
-	return some
+	return rows, err
 }
 
 // rowOf answers the path of the row that an exchange is with: of those that match, the one that says most of its path.
-func (s surface) rowOf(e exchange) (path string) {
+func rowOf(s web.Surface, e exchange) (path string) {
 	least := len(e.path)
 	for _, r := range s.Routes {
 		if params := strings.Count(r.Path, ":"); r.Method == e.method && matches(r.Path, e.path) && params < least {

@@ -30,7 +30,7 @@ func everyRow(web.Route) bool  { return true }
 func isRead(r web.Route) bool  { return r.Method == http.MethodGet }
 func isWrite(r web.Route) bool { return r.Method != http.MethodGet }
 func isOne(r web.Route) bool {
-	return r.Conditional() || r.Thing.Kind != "" && r.Handler.Shown != nil
+	return r.Conditional() || r.Thing.Kind != "" && r.Handler.Shown != nil && !r.Handler.Told
 }
 func isKeyed(r web.Route) bool  { return r.Keyed() }
 func isSingle(r web.Route) bool { return r.Conditional() || r.Changes() }

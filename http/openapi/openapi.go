@@ -39,14 +39,18 @@ type surface struct {
 	*document
 	web.Surface
 	shown, read *schemas
-	refused     map[int]said // by status
-	exchanges   []exchange
+	problem     map[string]any        // the schema of a refusal that is said as a problem
+	refused     map[int]said          // by status
+	exchanges   map[string][]exchange // by method and path of the row
 }
 
 func (d *document) add(s web.Surface) (err error) {
 	p := surface{document: d, Surface: s, shown: newSchemas(nil), refused: map[int]said{}}
 	p.read = newSchemas(p.shown)
-	if p.exchanges, err = exchangesOf(s); err != nil {
+	if p.exchanges, err = byRow(s); err != nil {
+		return err
+	}
+	if p.problem, err = p.shown.of(web.Problem{}); err != nil {
 		return err
 	}
 	d.Tags = append(d.Tags, *(&openapi31.Tag{Name: s.Name}).WithDescription(s.Title + "."))

@@ -13,7 +13,7 @@ import (
 type File struct {
 	Path, Type string
 	Header     http.Header
-	Body       []byte
+	Body       func() ([]byte, error) // always the same
 }
 
 //go:embed page
@@ -24,23 +24,20 @@ var page embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Files are a document of all surfaces, one of each, and a page that shows them.
-func Files(version string, surfaces ...web.Surface) ([]File, error) {
-	all, err := Document(allTitle, version, surfaces...)
-	if err != nil {
-		return nil, err
-	}
-	files := []File{{Path: "/openapi.json", Type: web.JSON, Body: all}}
+// Files are a document of all surfaces, one of each, and a page that shows them. Documents are made when they are asked
+// for: that takes as long as many a start.
+func Files(version string, surfaces ...web.Surface) []File {
+	files := []File{described("/openapi.json", allTitle, version, surfaces...)}
 	sources := []source{{Title: "All", Slug: "all", URL: "/openapi.json"}}
 	for _, s := range surfaces {
-		one, err := Document(s.Title, version, s)
-		if err != nil {
-			return nil, err
-		}
-		f := File{Path: "/openapi/" + s.Name + ".json", Type: web.JSON, Body: one}
+		f := described("/openapi/"+s.Name+".json", s.Title, version, s)
 		files, sources = append(files, f), append(sources, source{Title: s.Title, Slug: s.Name, URL: f.Path})
 	}
-	return append(files, pageFiles(sources)...), nil
+	return append(files, pageFiles(sources)...)
+}
+
+func described(path, title, version string, surfaces ...web.Surface) File {
+	return File{Path: path, Type: web.JSON, Body: func() ([]byte, error) { return Document(title, version, surfaces...) }}
 }
 
 const allTitle = "All APIs"
@@ -54,7 +51,10 @@ type source struct {
 
 func pageFiles(sources []source) []File {
 	list, _ := json.Marshal(sources) // Texts can be said.
-	script := bytes.Replace(pagePart("page.js"), []byte("/* sources */ []"), list, 1)
+	script := func() ([]byte, error) {
+		text, err := pagePart("page.js")()
+		return bytes.Replace(text, []byte("/* sources */ []"), list, 1), err
+	}
 	return []File{
 		{Path: "/docs", Type: "text/html; charset=utf-8", Header: http.Header{"Content-Security-Policy": {policy}}, Body: pagePart("page.html")},
 		{Path: "/docs/page.css", Type: "text/css; charset=utf-8", Body: pagePart("page.css")},
@@ -66,10 +66,6 @@ func pageFiles(sources []source) []File {
 	}
 }
 
-func pagePart(name string) []byte {
-	text, err := page.ReadFile("page/" + name)
-	if err != nil {
-		panic(err) // It is part of the binary.
-	}
-	return text
+func pagePart(name string) func() ([]byte, error) {
+	return func() ([]byte, error) { return page.ReadFile("page/" + name) }
 }

@@ -32,12 +32,8 @@ func (s surface) refusal(r web.Route, status int) (out openapi31.ResponseOrRefer
 	if err != nil {
 		return out, err
 	}
-	problem, err := s.shown.of(web.Problem{})
-	if err != nil {
-		return out, err
-	}
 	examples := s.answers(r, status, how.contentType)
-	content := map[string]openapi31.MediaType{web.ProblemJSON: {Schema: problem, Examples: s.answers(r, status, web.ProblemJSON)}}
+	content := map[string]openapi31.MediaType{web.ProblemJSON: {Schema: s.problem, Examples: s.answers(r, status, web.ProblemJSON)}}
 	content[how.contentType] = openapi31.MediaType{Schema: how.schema, Examples: examples}
 	response := openapi31.Response{Description: http.StatusText(status), Headers: s.headersOf(r, status), Content: content}
 	if meaning := meanings[status]; meaning != "" {

@@ -70,18 +70,8 @@ func showStats(s projections.CustomerStats) customerStats {
 	}
 }
 
-// overview is what an overview is made of.
-type overview struct {
-	stats projections.CustomerStats
-	month projections.CustomerMonth // the present one
-}
-
-func (a api) overview(ctx context.Context) (o overview, err error) {
-	if o.stats, err = a.Customers.Stats(ctx); err != nil {
-		return o, err
-	}
-	o.month, err = a.Customers.Month(ctx, time.Now())
-	return o, err
+func (a api) overview(ctx context.Context) (projections.CustomerOverview, error) {
+	return a.Customers.Overview(ctx, time.Now())
 }
 
 // customerOverview says how customers come and go.
@@ -96,10 +86,10 @@ type customerOverview struct {
 	ThisMonth customerMonth `json:"this_month"`
 }
 
-func showOverview(o overview) customerOverview {
+func showOverview(o projections.CustomerOverview) customerOverview {
 	return customerOverview{
-		Total: o.stats.Total, ByStatus: showStatuses(o.stats.ByStatus), ConversionRate: o.stats.ConversionRate(), ChurnRate: o.stats.ChurnRate(),
-		ThisMonth: showMonth(o.month),
+		Total: o.Total, ByStatus: showStatuses(o.ByStatus), ConversionRate: o.ConversionRate(), ChurnRate: o.ChurnRate(),
+		ThisMonth: showMonth(o.Month),
 	}
 }
 

@@ -30,6 +30,7 @@ func TestTheExchangesOfReferenceData(t *testing.T) {
 	client.Say(t, "a currency that is not in use any more", read("/currencies/BGN"))
 	client.Say(t, "no currency", read("/currencies/XXX"))
 	client.Say(t, "currencies that may be in use", read("/currencies?is_active=1"))
+	client.Say(t, "currencies that are in use nowhere", read("/currencies?is_active=false"))
 	client.Say(t, "a language", read("/languages/UK"))
 	client.Say(t, "a language from the right", read("/languages/ar"))
 	client.Say(t, "no language", read("/languages/xx"))

@@ -20,6 +20,7 @@ type Handler struct {
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
 
 	Revised bool   // what is shown is single, and of a revision
+	Told    bool   // what is shown is no thing, but says what was done
 	shape   uint32 // of what is shown
 }
 
@@ -172,8 +173,10 @@ func Do[In any](reading Reading[In], act func(context.Context, In) error) Handle
 
 // Tell makes a handler of an act that leaves nothing to show but that it was done.
 func Tell[In, Shown any](reading Reading[In], act func(context.Context, In) error, told Shown) Handler {
-	return Make(reading,
+	h := Make(reading,
 		func(ctx context.Context, in In) (Shown, error) { return told, act(ctx, in) },
 		func(context.Context, In, commands.Made) (Shown, error) { return told, nil },
 		func(s Shown) Shown { return s })
+	h.Told = true
+	return h
 }

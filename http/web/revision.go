@@ -75,7 +75,7 @@ const weak = "W/"
 func (r *Request) tagOf(a Answer, receipt *commands.Receipt) (string, error) {
 	rev, known := r.revision(a, receipt)
 	switch {
-	case a.Shown == nil:
+	case a.Shown == nil || r.route.Handler.Told:
 		return "", nil
 	case known && r.isKept():
 		return weak + r.tag(rev), nil
