@@ -12,6 +12,7 @@ import (
 // ContactCreation asks for one more contact of the caller's.
 type ContactCreation struct {
 	By              identity.Caller
+	Contact         identity.ContactID // zero for a new id; an id that is taken is refused with ErrExists
 	Type            identity.ContactType
 	Details         identity.ContactDetails
 	Primary, Public bool
@@ -20,7 +21,10 @@ type ContactCreation struct {
 // CreateContact refuses more contacts than identity.MaxContacts with identity.ErrManyContacts; those who ask at the
 // same time may come to a few more. A primary one takes the place of the one there is.
 func (i *Identity) CreateContact(ctx context.Context, c ContactCreation) (made identity.Contact, err error) {
-	contact := identity.ContactID{ID: id.New(i.Executor.Now())}
+	contact := c.Contact
+	if contact.IsZero() {
+		contact.ID = id.New(i.Executor.Now())
+	}
 	err = i.takePrimary(ctx, func(w *Work) error {
 		all, err := w.holders(identity.ContactScope(c.By.User))
 		if err != nil {

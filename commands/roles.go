@@ -16,6 +16,7 @@ var ErrEscalation = &domain.Fault{
 
 // NewRole asks for a role, which holds no permission yet.
 type NewRole struct {
+	Role                     identity.RoleID // zero for a new id; an id that is taken is refused with ErrExists
 	Realm                    identity.Realm
 	Name                     identity.Role
 	DisplayName, Description string
@@ -23,7 +24,10 @@ type NewRole struct {
 
 // CreateRole makes a role. It refuses a name that another one has with identity.ErrRoleExists.
 func (i *Identity) CreateRole(ctx context.Context, n NewRole) (d identity.RoleDefinition, err error) {
-	role := identity.RoleID{ID: id.New(i.Executor.Now())}
+	role := n.Role
+	if role.IsZero() {
+		role.ID = id.New(i.Executor.Now())
+	}
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
 		d, err = Begin(w, identity.CreateRole{
 			Role: role, Realm: n.Realm.Name, Name: n.Name, DisplayName: n.DisplayName, Description: n.Description,

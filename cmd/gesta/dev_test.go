@@ -134,7 +134,9 @@ func (d dev) checkCommands(t *testing.T, env []string) {
 	refuses(t, env, "pattern", "events", "tail", "--type", "[")
 	refuses(t, env, "parked", "projections", "retry", "identity.user/"+demoUserID(demoUsers[0].email).String())
 	d.expect(200, "PUT", "/users/"+demoUserID(demoUsers[0].email).UUID(), login.field("access_token"), map[string]bool{"is_active": false})
-	says(t, env, "no demo login", "seed")
+	if out := mustGesta(t, env, "seed"); strings.Contains(out, "accounts") {
+		t.Errorf("a login that does not work is said: %s", out)
+	}
 	refuses(t, env, "another gesta runs", "dev", "--listen", "localhost:0", "--nats-listen", "127.0.0.1:0")
 	if _, err := gesta(t, env, "short\n", "admin", "create", "--realm", "accounts", "--role", "BO",
 		"--email", "x@example.com", "--password-stdin"); err == nil {

@@ -44,7 +44,8 @@ type Realm struct {
 	SignUp        SignUp
 	FailedSignIns FailureRule
 	Lockout       Lockout
-	Newcomer      Role // whoever registers in public; "" where anybody says what he is
+	Newcomer      Role                         // whoever registers in public; "" where anybody says what he is
+	ParseName     func(string) (string, error) // nil where users have no names
 
 	SystemRoles []SystemRole // what the realm's roles may do; none where only the words count
 	Permissions []Permission // that rows ask for
