@@ -103,6 +103,8 @@ func (h *hand) reach(ctx context.Context, w commands.ContactCreation) error {
 }
 
 func (h *hand) verify(ctx context.Context, w commands.ContactCreation) error {
-	_, err := h.identity.VerifyContact(ctx, commands.OwnContact{By: w.By, Contact: w.Contact})
+	_, err := h.identity.VerifyContact(ctx, commands.ContactVerification{
+		OwnContact: commands.OwnContact{By: w.By, Contact: w.Contact}, Realm: h.realm,
+	})
 	return err
 }
