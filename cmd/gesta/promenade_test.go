@@ -26,7 +26,7 @@ func (a answer) inside(path string) string {
 // superadmin makes one by the command line, and signs in.
 func (i installation) superadmin(t *testing.T, c client, email string) (token string) {
 	t.Helper()
-	out, err := gesta(t, i.env, "Secret-pass-1\n", "admin", "create", "--realm", "promenade", "--role", "superadmin", "--email", email, "--password-stdin")
+	out, err := gesta(t, i.env, "Secret-pass-1\n", "admin", "create", "--realm", "promenade", "--role", "superadmin", "--email", email, "--name", "Boss", "--password-stdin")
 	if err != nil {
 		t.Fatal(out, err)
 	}
