@@ -199,6 +199,14 @@ func TestWords(t *testing.T) {
 		if _, err := crm.ParseTag(bad); err == nil {
 			t.Errorf("%q is a tag", bad)
 		}
+		if _, err := crm.ParseSource(bad); (err == nil) != (strings.TrimSpace(bad) == "") {
+			t.Errorf("source %q: %v", bad, err)
+		}
+	}
+	for given, want := range map[string]string{" Website ": "website", "trade_fair-2": "trade_fair-2", "": "", " ": ""} {
+		if got, err := crm.ParseSource(given); err != nil || got != want {
+			t.Errorf("source %q: %q, %v", given, got, err)
+		}
 	}
 	for _, bad := range []string{"", "Lead", "active"} {
 		if _, err := crm.ParseStatus(bad); err == nil {

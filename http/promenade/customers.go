@@ -178,7 +178,7 @@ type customerBody struct {
 	Status string `json:"status" enum:"lead,prospect,customer"`
 	// Free if it is left out.
 	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of, in at most 50 characters.
+	// A word for where the customer was heard of: 1 to 50 of a-z, 0-9, _ and -, in any case; may be left out.
 	Source string `json:"source"`
 	// At most 50, each of 1 to 50 of a-z, 0-9, _ and -.
 	Tags []string `json:"tags"`
@@ -234,7 +234,7 @@ type b2bCustomerBody struct {
 	Status string `json:"status" enum:"lead,prospect,customer"`
 	// Free if it is left out.
 	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of, in at most 50 characters.
+	// A word for where the customer was heard of: 1 to 50 of a-z, 0-9, _ and -, in any case; may be left out.
 	Source string `json:"source"`
 	// At most 50, each of 1 to 50 of a-z, 0-9, _ and -.
 	Tags []string `json:"tags"`
@@ -281,7 +281,7 @@ type customerChangeBody struct {
 	Email *string `json:"email" format:"email"`
 	// With its country code, such as +441234567890; empty for none.
 	Phone *string `json:"phone"`
-	// Where the customer was heard of, in at most 50 characters.
+	// A word for where the customer was heard of: 1 to 50 of a-z, 0-9, _ and -, in any case; empty for none.
 	Source *string `json:"source"`
 	// All that the customer is to have: at most 50, each of 1 to 50 of a-z, 0-9, _ and -.
 	Tags *[]string `json:"tags"`
@@ -394,7 +394,7 @@ type customer struct {
 	Phone  *string `json:"phone"`
 	Status string  `json:"status" enum:"lead,prospect,customer,churned"`
 	Tier   string  `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of; empty where nobody said.
+	// The word for where the customer was heard of; empty where nobody said.
 	Source string `json:"source"`
 	// The user who looks after the customer.
 	AssignedTo *string `json:"assigned_to" format:"ulid"`

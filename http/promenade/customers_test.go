@@ -109,7 +109,7 @@ func TestTheExchangesOfCreatingCustomers(t *testing.T) {
 	d.say("nothing", "POST", customerPath, map[string]string{})
 	d.say("everything wrong", "POST", customerPath, map[string]any{
 		"name": strings.Repeat("x", 256), "email": "x", "phone": "\n", "status": "active", "tier": "gold",
-		"source": strings.Repeat("x", 51), "tags": []string{"a b"}, "assigned_to": "nobody",
+		"source": "John's neighbour", "tags": []string{"a b"}, "assigned_to": "nobody",
 	})
 	d.say("somebody who has churned", "POST", customerPath, john(map[string]any{"email": "c@example.com", "status": "churned"}))
 	d.say("nobody's", "POST", customerPath, john(map[string]any{"email": "d@example.com", "assigned_to": id.Named("nobody").String()}))
@@ -151,7 +151,7 @@ func TestTheExchangesOfChangingCustomers(t *testing.T) {
 	d := atDesk(t)
 	path := d.create(john(nil))
 	d.say("all that can be changed", "PUT", path, map[string]any{
-		"name": "J. Doe", "phone": "+15550100", "source": "fair", "tags": []string{}, "email": "JOHN@example.com", "status": "churned", "tier": "pro",
+		"name": "J. Doe", "phone": "+15550100", "source": "Fair", "tags": []string{}, "email": "JOHN@example.com", "status": "churned", "tier": "pro",
 	})
 	d.say("nothing", "PUT", path, map[string]any{})
 	d.say("no telephone any more", "PUT", path, map[string]any{"phone": ""})
