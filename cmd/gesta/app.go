@@ -154,7 +154,7 @@ func (a *app) openSurfaces() (err error) {
 			Identity: a.identity, Users: projections.Users{DB: reads, Realm: first.Name},
 		}, first),
 		promenade.New(promenade.App{
-			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Identity: a.identity, Realm: second.Name},
+			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Realm: second.Name},
 			Users: projections.Users{DB: reads, Realm: second.Name}, Roles: projections.Roles{DB: reads, Realm: second.Name},
 			Profiles: projections.Profiles{DB: reads, Realm: second.Name}, Contacts: projections.Contacts{DB: reads},
 			Customers: projections.Customers{DB: reads},

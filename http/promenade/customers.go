@@ -56,8 +56,8 @@ func (a api) customerRoutes() []web.Route {
 		act("reactivate", "Take a churned customer back", a.moves(func(c crm.CustomerID) command { return crm.ReactivateCustomer{Customer: c} })),
 		act("upgrade/:tier", "Lift a customer to a higher tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.UpgradeCustomer{Customer: c, To: to} })),
 		act("downgrade/:tier", "Lower a customer to a lesser tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.DowngradeCustomer{Customer: c, To: to} })),
-		act("assign", "Have a user look after a customer", web.Make(web.Takes(representative), a.CRM.Assign, a.CRM.Asked, showCustomerNow)),
-		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Asked, showCustomerNow)),
+		act("assign", "Have a user look after a customer", web.Make(web.Takes(representative), a.CRM.Assign, a.CRM.Assigned, showCustomerNow)),
+		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Linked, showCustomerNow)),
 		act("tags", "Tag a customer", web.Make(web.Takes(tagging), a.CRM.Ask, a.CRM.Asked, showCustomerNow)),
 		web.Delete(customers+"/:id/tags/:tag", update, web.Handle(web.Reads(untagging), a.CRM.Ask, showCustomerNow)).
 			Does("Take a tag from a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
@@ -325,10 +325,12 @@ func churning(r *web.Request, in churnBody) (command, error) {
 }
 
 // about reads a customer of the path and one field of the body.
-func about[T any](r *web.Request, name, given string, parse func(string) (T, error), to func(crm.CustomerID, T) command) (command, error) {
+func about[T, Asks any](
+	r *web.Request, name, given string, parse func(string) (T, error), to func(crm.CustomerID, T) Asks,
+) (asks Asks, err error) {
 	c, err := customerID(r)
 	if err != nil {
-		return nil, err
+		return asks, err
 	}
 	var f web.Fields
 	v := web.Field(&f, name, given, parse)
@@ -341,20 +343,20 @@ type assignBody struct {
 	AssignedTo string `json:"assigned_to" required:"true"`
 }
 
-func representative(r *web.Request, in assignBody) (command, error) {
-	return about(r, "assigned_to", in.AssignedTo, parseUserID, func(c crm.CustomerID, to crm.UserID) command {
+func representative(r *web.Request, in assignBody) (crm.AssignCustomer, error) {
+	return about(r, "assigned_to", in.AssignedTo, parseUserID, func(c crm.CustomerID, to crm.UserID) crm.AssignCustomer {
 		return crm.AssignCustomer{Customer: c, To: to}
 	})
 }
 
 // linkBody says which user a customer is.
 type linkBody struct {
-	// The id of a user who is no other customer.
+	// The id of an active user who is no other customer.
 	UserID string `json:"user_id" required:"true"`
 }
 
-func link(r *web.Request, in linkBody) (command, error) {
-	return about(r, "user_id", in.UserID, parseUserID, func(c crm.CustomerID, u crm.UserID) command {
+func link(r *web.Request, in linkBody) (crm.LinkCustomer, error) {
+	return about(r, "user_id", in.UserID, parseUserID, func(c crm.CustomerID, u crm.UserID) crm.LinkCustomer {
 		return crm.LinkCustomer{Customer: c, User: u}
 	})
 }
