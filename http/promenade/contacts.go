@@ -109,11 +109,9 @@ func contactCreation(r *web.Request, in newContact) (commands.ContactCreation, e
 	}
 	label := web.Field(&f, "label", in.Label, parseLabel)
 	c.Details.Label = &label
-	for t, given := range map[identity.ContactType]bool{
-		identity.EmailContact: in.Email != nil, identity.PhoneContact: in.Phone != nil, identity.AddressContact: in.Address != nil,
-	} {
-		if t == c.Type && !given {
-			f.Refuse(string(t), value.ErrRequired.Error())
+	if c.Type != "" {
+		for _, wrong := range c.Details.Misfits(c.Type) {
+			f.Refuse(wrong.Name, wrong.Text)
 		}
 	}
 	return c, f.Err()
