@@ -44,6 +44,16 @@ func ParseContactType(s string) (ContactType, error) {
 	return ContactType(s), nil
 }
 
+// What is said of a contact, and of a place.
+var (
+	ParseLabel      = value.Line(1, 50)
+	ParseStreet     = value.Line(1, 255)
+	ParseApartment  = value.Line(0, 50)
+	ParseCity       = value.Line(1, 100)
+	ParseState      = value.Line(0, 100)
+	ParsePostalCode = value.Line(0, 20)
+)
+
 // ContactDetails are how somebody can be reached: by one of address, number and place, as the type says. What is nil is
 // not said.
 type ContactDetails struct {

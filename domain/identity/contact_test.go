@@ -165,3 +165,10 @@ func TestContactTypes(t *testing.T) {
 		t.Errorf("it is taken as %q", got)
 	}
 }
+
+func TestWhatIsSaidOfAContact(t *testing.T) {
+	takes(t, map[string]length{
+		"label": {identity.ParseLabel, 1, 50}, "street": {identity.ParseStreet, 1, 255}, "apartment": {identity.ParseApartment, 0, 50},
+		"city": {identity.ParseCity, 1, 100}, "state": {identity.ParseState, 0, 100}, "postal code": {identity.ParsePostalCode, 0, 20},
+	})
+}

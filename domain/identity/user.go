@@ -176,6 +176,9 @@ func (u User) Enter() error {
 	return ErrInactive
 }
 
+// ParseName reads what a user wants to be called.
+var ParseName = value.Line(1, 100)
+
 // UserStream is where a user's facts are.
 func UserStream(u UserID) domain.Stream { return domain.Stream{Kind: "identity.user", ID: u.ID} }
 

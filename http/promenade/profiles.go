@@ -97,21 +97,14 @@ type details struct {
 	links
 }
 
-// What is read of a profile.
-var (
-	parseDisplayName = value.Line(2, 100)
-	parseFirstName   = value.Line(0, 50)
-	parseBio         = value.Lines(0, 500)
-)
-
 func (d details) read(f *web.Fields) identity.ProfileDetails {
 	link := func(name string, given *string) *value.URL { return takeable(f, name, given, value.ParseURL) }
 	return identity.ProfileDetails{
-		DisplayName: web.Optional(f, "display_name", d.DisplayName, parseDisplayName),
-		FirstName:   web.Optional(f, "first_name", d.FirstName, parseFirstName),
-		MiddleName:  web.Optional(f, "middle_name", d.MiddleName, parseFirstName),
-		LastName:    web.Optional(f, "last_name", d.LastName, parseFirstName),
-		Bio:         web.Optional(f, "bio", d.Bio, parseBio),
+		DisplayName: web.Optional(f, "display_name", d.DisplayName, identity.ParseDisplayName),
+		FirstName:   web.Optional(f, "first_name", d.FirstName, identity.ParsePersonName),
+		MiddleName:  web.Optional(f, "middle_name", d.MiddleName, identity.ParsePersonName),
+		LastName:    web.Optional(f, "last_name", d.LastName, identity.ParsePersonName),
+		Bio:         web.Optional(f, "bio", d.Bio, identity.ParseBio),
 		Avatar:      link("avatar_url", d.Avatar),
 		Gender:      takeable(f, "gender", d.Gender, identity.ParseGender),
 		BirthDate:   takeable(f, "date_of_birth", d.BirthDate, identity.ParseBirthDate),

@@ -72,15 +72,12 @@ type registration struct {
 	Password string `json:"password" required:"true"`
 }
 
-// parseName reads what somebody wants to be called.
-var parseName = value.Line(1, 100)
-
 func (a api) registration(_ *web.Request, in registration) (commands.Registration, error) {
 	var f web.Fields
 	return commands.Registration{
 		Realm: a.realm, Role: User,
 		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
-		Name:     web.Field(&f, "name", in.Name, parseName),
+		Name:     web.Field(&f, "name", in.Name, identity.ParseName),
 		Password: web.Field(&f, "password", in.Password, a.realm.ParsePassword),
 	}, f.Err()
 }
@@ -209,7 +206,7 @@ func (a api) change(r *web.Request, in change) (commands.Change, error) {
 	var f web.Fields
 	return commands.Change{
 		Realm: a.realm, By: r.Caller, User: r.Caller.User,
-		Name:  web.Optional(&f, "name", in.Name, parseName),
+		Name:  web.Optional(&f, "name", in.Name, identity.ParseName),
 		Email: web.Optional(&f, "email", in.Email, value.ParseEmail),
 	}, f.Err()
 }
