@@ -2,13 +2,11 @@ package promenade
 
 import (
 	"cmp"
-	"errors"
 	"strings"
 	"time"
 
 	"gesta/domain"
 	"gesta/domain/crm"
-	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
 	"gesta/http/web"
@@ -37,8 +35,8 @@ func (a api) customerRoutes() []web.Route {
 	}
 	return append([]web.Route{
 		list("", "List customers", customersBy(byCustomerStatus, byTier, byRepresentative, byTags, bySearch)),
-		list("/status/:status", "List the customers of a status", customersBy(byTier, byRepresentative, byTags, bySearch).And(in("status", crm.ParseStatus))),
-		list("/tier/:tier", "List the customers of a tier", customersBy(byCustomerStatus, byRepresentative, byTags, bySearch).And(in("tier", crm.ParseTier))),
+		list("/status/:status", "List the customers of a status", customersBy(byTier, byRepresentative, byTags, bySearch).And(web.InPath("status", crm.ParseStatus))),
+		list("/tier/:tier", "List the customers of a tier", customersBy(byCustomerStatus, byRepresentative, byTags, bySearch).And(web.InPath("tier", crm.ParseTier))),
 		makes("", "Create a customer", web.Make(web.Takes(newCustomer), a.CRM.Create, a.CRM.Created, showCustomerNow)),
 		makes("/b2b", "Create a customer who stands for a company", web.Make(web.Takes(newB2BCustomer), a.CRM.Create, a.CRM.Created, showCustomerNow)),
 		web.Get(customers+"/by-email", read, web.Handle(web.Reads(customerAddress).Asks(ofCustomer), a.Customers.ByEmail, showCustomer)).
@@ -82,7 +80,7 @@ func (a api) tiers(to func(crm.CustomerID, crm.Tier) command) web.Handler {
 		if err != nil {
 			return nil, err
 		}
-		tier, err := fromPath(r, "tier", crm.ParseTier)
+		tier, err := web.FromPath(r, "tier", crm.ParseTier)
 		return to(c, tier), err
 	}), a.CRM.Ask, a.CRM.Asked, showCustomerNow)
 }
@@ -90,10 +88,10 @@ func (a api) tiers(to func(crm.CustomerID, crm.Tier) command) web.Handler {
 // What customers are filtered by.
 var (
 	byCustomerStatus = web.Filter{Column: "status", Param: web.Param{
-		Name: "status", Text: "Only customers of this status.", Enum: []string{"lead", "prospect", "customer", "churned"},
+		Name: "status", Text: "Only customers of this status.", Enum: web.Words(crm.Statuses),
 	}}
 	byTier = web.Filter{Column: "tier", Param: web.Param{
-		Name: "tier", Text: "Only customers of this tier.", Enum: []string{"free", "basic", "pro", "enterprise"},
+		Name: "tier", Text: "Only customers of this tier.", Enum: web.Words(crm.Tiers),
 	}}
 	byRepresentative = web.Filter{Column: "assigned_to", Param: web.Param{
 		Name: "assigned_to", Text: "Only customers whom the user with this id looks after.", Format: web.ULID.Format,
@@ -130,27 +128,6 @@ func tagNames(text string) (names []string, err error) {
 	}
 	return names, err
 }
-
-// in filters by a word of the path.
-func in[W ~string](name string, parse func(string) (W, error)) func(*web.Request, projections.Query) (projections.Query, error) {
-	return func(r *web.Request, q projections.Query) (projections.Query, error) {
-		word, err := fromPath(r, name, parse)
-		q.Filters = append(q.Filters, projections.Filter{Column: name, Value: string(word)})
-		return q, err
-	}
-}
-
-// fromPath parses a word of the path.
-func fromPath[T any](r *web.Request, name string, parse func(string) (T, error)) (T, error) {
-	v, err := parse(r.Param(name))
-	if err != nil {
-		return v, errPath.In(web.Wrong(name, err))
-	}
-	return v, nil
-}
-
-// errPath refuses a word of the path.
-var errPath = &domain.Fault{Kind: domain.Invalid, Code: "invalid_path", Text: "invalid path"}
 
 func customerID(r *web.Request) (crm.CustomerID, error) {
 	i, err := web.ULID.ID(r, "id", crm.ErrCustomerNotFound)
@@ -195,23 +172,12 @@ func (in customerBody) asks(f *web.Fields) crm.CreateCustomer {
 	return crm.CreateCustomer{
 		Name:       web.Field(f, "name", in.Name, crm.ParseName),
 		Email:      web.Field(f, "email", in.Email, value.ParseEmail),
-		Phone:      web.Field(f, "phone", in.Phone, orNone(value.ParseE164)),
+		Phone:      web.Field(f, "phone", in.Phone, web.OrNone(value.ParseE164)),
 		Status:     web.Field(f, "status", cmp.Or(in.Status, string(crm.Lead)), crm.ParseFirstStatus),
 		Tier:       web.Field(f, "tier", cmp.Or(in.Tier, string(crm.Free)), crm.ParseTier),
 		Source:     web.Field(f, "source", in.Source, crm.ParseSource),
 		Tags:       tagsIn(f, in.Tags),
-		AssignedTo: web.Field(f, "assigned_to", in.AssignedTo, orNone(parseUserID)),
-	}
-}
-
-// orNone parses what may be empty, and is zero then.
-func orNone[T any](parse func(string) (T, error)) func(string) (T, error) {
-	return func(s string) (T, error) {
-		if s == "" {
-			var none T
-			return none, nil
-		}
-		return parse(s)
+		AssignedTo: web.Field(f, "assigned_to", in.AssignedTo, web.OrNone(parseUserID)),
 	}
 }
 
@@ -225,21 +191,7 @@ func tagsIn(f *web.Fields, given []string) []crm.Tag {
 
 // b2bCustomerBody says who a customer is, and for which company.
 type b2bCustomerBody struct {
-	// 1 to 255 characters.
-	Name  string `json:"name" required:"true"`
-	Email string `json:"email" format:"email" required:"true"`
-	// With its country code, such as +441234567890; may be left out.
-	Phone string `json:"phone"`
-	// A lead if it is left out. Who has churned was a customer before.
-	Status string `json:"status" enum:"lead,prospect,customer"`
-	// Free if it is left out.
-	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
-	// A word for where the customer was heard of: 1 to 50 of a-z, 0-9, _ and -, in any case; may be left out.
-	Source string `json:"source"`
-	// At most 50, each of 1 to 50 of a-z, 0-9, _ and -.
-	Tags []string `json:"tags"`
-	// The id of the active user who looks after the customer; may be left out.
-	AssignedTo string `json:"assigned_to"`
+	customerBody
 	// The id of the company.
 	CompanyID string `json:"company_id" required:"true"`
 }
@@ -247,30 +199,19 @@ type b2bCustomerBody struct {
 // newB2BCustomer takes any id for a company's: nobody here keeps companies.
 func newB2BCustomer(_ *web.Request, in b2bCustomerBody) (crm.CreateCustomer, error) {
 	var f web.Fields
-	c := customerBody{in.Name, in.Email, in.Phone, in.Status, in.Tier, in.Source, in.Tags, in.AssignedTo}.asks(&f)
+	c := in.asks(&f)
 	c.Company = web.Field(&f, "company_id", in.CompanyID, parseCompanyID)
 	return c, f.Err()
 }
 
 func parseUserID(s string) (crm.UserID, error) {
-	i, err := parseID(s)
+	i, err := web.ULID.Parse(s)
 	return crm.UserID{ID: i}, err
 }
 
 func parseCompanyID(s string) (crm.CompanyID, error) {
-	i, err := parseID(s)
+	i, err := web.ULID.Parse(s)
 	return crm.CompanyID{ID: i}, err
-}
-
-// errID refuses what is no id.
-var errID = errors.New("must be an id")
-
-func parseID(s string) (id.ID, error) {
-	i, err := web.ULID.Read(s)
-	if err != nil || i.IsZero() {
-		return i, errID
-	}
-	return i, nil
 }
 
 // customerChangeBody says what is to change about a customer; what is left out stays.
@@ -297,7 +238,7 @@ func customerChange(r *web.Request, in customerChangeBody) (command, error) {
 		Customer: c,
 		Name:     web.Optional(&f, "name", in.Name, crm.ParseName),
 		Email:    web.Optional(&f, "email", in.Email, value.ParseEmail),
-		Phone:    web.Optional(&f, "phone", in.Phone, orNone(value.ParseE164)),
+		Phone:    web.Optional(&f, "phone", in.Phone, web.OrNone(value.ParseE164)),
 		Source:   web.Optional(&f, "source", in.Source, crm.ParseSource),
 	}
 	if in.Tags != nil {
@@ -378,7 +319,7 @@ func untagging(r *web.Request) (command, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := fromPath(r, "tag", crm.ParseTag)
+	t, err := web.FromPath(r, "tag", crm.ParseTag)
 	return crm.UntagCustomer{Customer: c, Tag: t}, err
 }
 
@@ -425,9 +366,9 @@ func showCustomerNow(c crm.Customer) customer { return showCustomer(projections.
 func showCustomer(c projections.Customer) customer {
 	status := crm.Status(c.Status)
 	return customer{
-		ID: web.ULID.Write(c.ID), UserID: spelled(c.UserID), CompanyID: spelled(c.CompanyID), Name: c.Name, Email: c.Email, Phone: c.Phone,
-		Status: c.Status, Tier: c.Tier, Source: c.Source, AssignedTo: spelled(c.AssignedTo), Tags: c.Tags,
-		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), ConvertedAt: inUTC(c.ConvertedAt), ChurnedAt: inUTC(c.ChurnedAt), ChurnReason: c.Reason,
+		ID: web.ULID.Write(c.ID), UserID: web.ULID.Optional(c.UserID), CompanyID: web.ULID.Optional(c.CompanyID), Name: c.Name, Email: c.Email, Phone: c.Phone,
+		Status: c.Status, Tier: c.Tier, Source: c.Source, AssignedTo: web.ULID.Optional(c.AssignedTo), Tags: c.Tags,
+		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), ConvertedAt: web.InUTC(c.ConvertedAt), ChurnedAt: web.InUTC(c.ChurnedAt), ChurnReason: c.Reason,
 		IsLead: status == crm.Lead, IsProspect: status == crm.Prospect, IsActiveCustomer: status == crm.Active, IsChurned: status == crm.Churned,
 		IsB2B: c.CompanyID != nil, HasAccount: c.UserID != nil,
 	}
@@ -435,20 +376,4 @@ func showCustomer(c projections.Customer) customer {
 
 func showCustomers(p projections.Paged[projections.Customer]) web.List[customer] {
 	return web.ListOf(p, showCustomer)
-}
-
-func spelled(i *id.ID) *string {
-	if i == nil {
-		return nil
-	}
-	text := web.ULID.Write(*i)
-	return &text
-}
-
-func inUTC(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	utc := t.UTC()
-	return &utc
 }

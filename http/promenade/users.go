@@ -157,11 +157,8 @@ func (a api) userAsked(r *web.Request) (asked, error) {
 }
 
 func (a api) byAddress(r *web.Request) (asked, error) {
-	email, err := value.ParseEmail(r.Param("email"))
-	if err != nil {
-		return asked{}, web.ErrQuery.In(web.Wrong("email", err))
-	}
-	return asked{email: email, by: r.Caller}, nil
+	email, err := web.FromPath(r, "email", value.ParseEmail)
+	return asked{email: email, by: r.Caller}, err
 }
 
 func (a api) find(ctx context.Context, q asked) (projections.User, error) {
