@@ -43,7 +43,7 @@ func (a api) customerRoutes() []web.Route {
 			Does("Find a customer by e-mail").Refuses(400, 401, 403, 404),
 		web.Get(customers+"/:id", read, web.Handle(web.Reads(customerID), a.Customers.Find, showCustomer)).
 			Does("Find a customer").Refuses(400, 401, 403, 404).Of(kind),
-		web.Put(customers+"/:id", update, web.Make(web.Takes(customerChange), a.CRM.Ask, a.CRM.Asked, showCustomerNow)).
+		web.Put(customers+"/:id", update, web.Handle(web.Takes(customerChange), a.CRM.Ask, showCustomerNow)).
 			Does("Change a customer").Refuses(400, 401, 403, 404, 409).Of(kind),
 		web.Delete(customers+"/:id", web.May(deleteCustomers), web.Tell(web.Reads(customerDeletion), a.CRM.Delete, said{"Customer deleted successfully"})).
 			Does("Delete a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
