@@ -265,7 +265,7 @@ type user struct {
 	Email string `json:"email"`
 	// As it was given, or [forgotten].
 	Name string `json:"name"`
-	// Who was forgotten is deactivated.
+	// Who was active when he was forgotten is deactivated.
 	Status string `json:"status" enum:"active,suspended,banned,deactivated"`
 	// Whether the address is known to be the user's.
 	IsEmailVerified bool      `json:"is_email_verified"`
