@@ -18,14 +18,17 @@ type ContactCreation struct {
 	Primary, Public bool
 }
 
-// CreateContact refuses more contacts than identity.MaxContacts with identity.ErrManyContacts; those who ask at the
-// same time may come to a few more. A primary one takes the place of the one there is.
+// CreateContact refuses more contacts than identity.MaxContacts with identity.ErrManyContacts; those who ask other
+// processes at the same time may come to a few more. A primary one takes the place of the one there is.
 func (i *Identity) CreateContact(ctx context.Context, c ContactCreation) (made identity.Contact, err error) {
 	contact := c.Contact
 	if contact.IsZero() {
 		contact.ID = id.New(i.Executor.Now())
 	}
 	err = i.takePrimary(ctx, func(w *Work) error {
+		if err := w.Hold(identity.UserStream(c.By.User)); err != nil { // Those who ask here at once wait for each other.
+			return err
+		}
 		all, err := w.holders(identity.ContactScope(c.By.User))
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"errors"
 
 	"gesta/domain"
 	"gesta/domain/crm"
@@ -14,7 +13,6 @@ import (
 // one realm.
 type CRM struct {
 	Executor *Executor
-	Identity *Identity
 	Realm    string
 }
 
@@ -30,11 +28,13 @@ func (c *CRM) Create(ctx context.Context, cmd crm.CreateCustomer) (is crm.Custom
 	if cmd.Customer.IsZero() {
 		cmd.Customer.ID = id.New(c.Executor.Now())
 	}
-	if err := c.represents(ctx, cmd.AssignedTo); err != nil {
-		return is, err
-	}
 	err = c.Executor.Do(ctx, func(w *Work) (err error) {
-		is, err = Begin(w, cmd)
+		if !cmd.AssignedTo.IsZero() {
+			err = c.isActive(w, cmd.AssignedTo, ErrNoRepresentative)
+		}
+		if err == nil {
+			is, err = Begin(w, cmd)
+		}
 		return err
 	})
 	return is, err
@@ -62,27 +62,40 @@ func (c *CRM) Asked(ctx context.Context, cmd domain.Command[crm.Customer], made 
 	return is, err
 }
 
-// Assign hands a customer to a user. It refuses with ErrNoRepresentative.
-func (c *CRM) Assign(ctx context.Context, cmd domain.Command[crm.Customer]) (is crm.Customer, err error) {
-	if to, assigns := cmd.(crm.AssignCustomer); assigns {
-		err = c.represents(ctx, to.To)
-	}
-	if err != nil {
-		return is, err
-	}
-	return c.Ask(ctx, cmd)
+// Assign hands a customer to an active user. It refuses with ErrNoRepresentative.
+func (c *CRM) Assign(ctx context.Context, cmd crm.AssignCustomer) (is crm.Customer, err error) {
+	return c.give(ctx, cmd, cmd.To, ErrNoRepresentative)
 }
 
-// Link says which user a customer is. It refuses with identity.ErrUserNotFound, with crm.ErrLinked and with
+// Assigned is Asked for what was assigned.
+func (c *CRM) Assigned(ctx context.Context, cmd crm.AssignCustomer, made Made) (crm.Customer, error) {
+	return c.Asked(ctx, cmd, made)
+}
+
+// Link says which active user a customer is. It refuses with identity.ErrUserNotFound, with crm.ErrLinked and with
 // crm.ErrUserLinked.
-func (c *CRM) Link(ctx context.Context, cmd domain.Command[crm.Customer]) (is crm.Customer, err error) {
-	if to, links := cmd.(crm.LinkCustomer); links {
-		_, err = c.Identity.Get(remembering(ctx), c.Realm, to.User)
-	}
-	if err != nil {
-		return is, err
-	}
-	return c.Ask(ctx, cmd)
+func (c *CRM) Link(ctx context.Context, cmd crm.LinkCustomer) (is crm.Customer, err error) {
+	return c.give(ctx, cmd, cmd.User, identity.ErrUserNotFound)
+}
+
+// Linked is Asked for what was linked.
+func (c *CRM) Linked(ctx context.Context, cmd crm.LinkCustomer, made Made) (crm.Customer, error) {
+	return c.Asked(ctx, cmd, made)
+}
+
+// give decides what has to do with a user, who must be active.
+func (c *CRM) give(ctx context.Context, cmd domain.Command[crm.Customer], to crm.UserID, otherwise error) (is crm.Customer, err error) {
+	err = c.Executor.Do(ctx, func(w *Work) error {
+		if err := w.Hold(cmd.Target(), identity.UserStream(to)); err != nil {
+			return err
+		}
+		if err := c.isActive(w, to, otherwise); err != nil {
+			return err
+		}
+		is, err = Decide(w, cmd)
+		return err
+	})
+	return is, err
 }
 
 // Delete takes a customer out of sight.
@@ -91,14 +104,22 @@ func (c *CRM) Delete(ctx context.Context, cmd crm.DeleteCustomer) error {
 	return err
 }
 
-// represents refuses who can't look after customers; nobody may be asked for.
-func (c *CRM) represents(ctx context.Context, u crm.UserID) error {
-	if u.IsZero() {
-		return nil
+// Leave deletes a customer who is going to be forgotten.
+func (c *CRM) Leave(w *Work, subject id.ID) (realm string, err error) {
+	customer := crm.CustomerID{ID: subject}
+	is, err := Look[crm.Customer](w, crm.CustomerStream(customer))
+	if err != nil || is.ID.IsZero() || is.Deleted {
+		return "", err
 	}
-	who, err := c.Identity.Get(remembering(ctx), c.Realm, u)
-	if errors.Is(err, identity.ErrUserNotFound) || err == nil && who.Enter() != nil {
-		return ErrNoRepresentative
+	_, err = Decide(w, crm.DeleteCustomer{Customer: customer})
+	return c.Realm, err
+}
+
+// isActive refuses who is no active user of the realm. That he is one is part of what is appended.
+func (c *CRM) isActive(w *Work, u crm.UserID, otherwise error) error {
+	who, err := Look[identity.User](w, identity.UserStream(u))
+	if err == nil && (who.Realm != c.Realm || who.Enter() != nil) {
+		err = otherwise
 	}
 	return err
 }

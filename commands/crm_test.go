@@ -19,7 +19,7 @@ import (
 )
 
 func (p *population) crm() *commands.CRM {
-	return &commands.CRM{Executor: p.Executor, Identity: p.Identity, Realm: realm.Name}
+	return &commands.CRM{Executor: p.Executor, Realm: realm.Name}
 }
 
 func newCustomer(email string) crm.CreateCustomer {
@@ -91,6 +91,9 @@ func TestWhoLooksAfterCustomers(t *testing.T) {
 			if _, err := c.crm.Create(t.Context(), create); !errors.Is(err, commands.ErrNoRepresentative) {
 				t.Errorf("at once, %s: %v", name, err)
 			}
+			if _, err := c.crm.Link(t.Context(), crm.LinkCustomer{Customer: is.ID, User: c.to}); !errors.Is(err, identity.ErrUserNotFound) {
+				t.Errorf("as an account, %s: %v", name, err)
+			}
 		}
 	})
 }
@@ -115,6 +118,74 @@ func TestOneCustomerPerUser(t *testing.T) {
 	})
 }
 
+// Whoever is put out while customers are handed to him, has none handed to him afterwards.
+func TestNobodyIsGivenCustomersAfterHeIsPutOut(t *testing.T) {
+	t.Parallel()
+	stores(t, func(t *testing.T, s eventstore.Store, one, two *population) {
+		var wg sync.WaitGroup
+		for i := range 10 {
+			john, jane := one.customer(fmt.Sprintf("john%d@example.com", i)), one.customer(fmt.Sprintf("jane%d@example.com", i))
+			who := two.member(fmt.Sprintf("rep%d@example.com", i))
+			create := newCustomer(fmt.Sprintf("jim%d@example.com", i))
+			create.AssignedTo = who
+			for _, f := range []func() error{
+				func() error { return two.deactivate(who) },
+				func() error {
+					_, err := one.crm().Assign(t.Context(), crm.AssignCustomer{Customer: john, To: who})
+					return err
+				},
+				func() error {
+					_, err := one.crm().Link(t.Context(), crm.LinkCustomer{Customer: jane, User: who})
+					return err
+				},
+				func() error { _, err := one.crm().Create(t.Context(), create); return err },
+			} {
+				wg.Go(func() {
+					if err := f(); err != nil && !errors.Is(err, commands.ErrNoRepresentative) && !errors.Is(err, identity.ErrUserNotFound) {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		out := map[crm.UserID]bool{}
+		given := func(u crm.UserID) {
+			if out[u] {
+				t.Errorf("%s is given a customer, and was put out", u)
+			}
+		}
+		for _, e := range one.said(s) {
+			switch e := e.(type) {
+			case identity.UserDeactivated:
+				out[e.UserID] = true
+			case crm.CustomerAssigned:
+				given(e.To)
+			case crm.CustomerLinked:
+				given(e.UserID)
+			case crm.CustomerCreated:
+				given(e.AssignedTo)
+			}
+		}
+		if len(out) != 10 {
+			t.Errorf("%d are put out", len(out))
+		}
+	})
+}
+
+// said is all that has happened.
+func (p *population) said(s eventstore.Store) (all []domain.Event) {
+	p.t.Helper()
+	recorded, err := s.Read(p.t.Context(), 0, 1000)
+	must(p.t, err)
+	opened, err := p.Executor.Vault.Decode(p.t.Context(), recorded...)
+	must(p.t, err)
+	for _, o := range opened {
+		must(p.t, o.Err)
+		all = append(all, o.Event)
+	}
+	return all
+}
+
 // What was asked for under a key is shown as it was then, also where there was nothing to decide.
 func TestACustomerAsARequestHasLeftHim(t *testing.T) {
 	t.Parallel()
@@ -134,7 +205,7 @@ func TestACustomerAsARequestHasLeftHim(t *testing.T) {
 		_, err := one.crm().Ask(t.Context(), crm.QualifyCustomer{Customer: c})
 		must(t, err)
 		for key, want := range map[string]crm.Status{"1": crm.Lead, "2": crm.Prospect} {
-			is, err := one.crm().Asked(t.Context(), assign, do(key))
+			is, err := one.crm().Assigned(t.Context(), assign, do(key))
 			if err != nil || is.Status != want || is.AssignedTo != rep {
 				t.Errorf("%s: %+v, %v", key, is, err)
 			}
@@ -160,11 +231,11 @@ func TestACustomerIsForgotten(t *testing.T) {
 		for name, p := range map[string]*population{"here": one, "elsewhere": two, "anew": populate(t, s)} {
 			c, err := commands.State[crm.Customer](t.Context(), p.Executor, crm.CustomerStream(john))
 			must(t, err)
-			if said := fmt.Sprintf("%+v", c); strings.Contains(strings.ToLower(said), "john") || c.Status != crm.Churned || c.User != user {
+			if said := fmt.Sprintf("%+v", c); strings.Contains(strings.ToLower(said), "john") || c.Status != crm.Churned || !c.Deleted {
 				t.Errorf("%s he is %s", name, said)
 			}
 		}
-		if _, err := one.crm().Ask(t.Context(), crm.ReactivateCustomer{Customer: john}); !errors.Is(err, domain.ErrForgotten) {
+		if _, err := one.crm().Ask(t.Context(), crm.ReactivateCustomer{Customer: john}); !errors.Is(err, crm.ErrCustomerNotFound) {
 			t.Errorf("he comes back: %v", err)
 		}
 		again := two.customer("john@example.com")

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -77,6 +78,9 @@ func (i *Identity) register(ctx context.Context, r Registration, then func(*Work
 	ctx = domain.ActingAs(ctx, identity.Actor(user), r.Realm.Name)
 	return i.Executor.Do(ctx, func(w *Work) error {
 		made, err := register(w, r, user, hash)
+		if err == nil {
+			err = i.unlock(w, r.Realm, made)
+		}
 		if err != nil {
 			return err
 		}
@@ -198,15 +202,26 @@ func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
 	if err != nil {
 		return h, err
 	}
+	if err := i.tryable(ctx, c.Realm, u.Email); err != nil {
+		return h, err
+	}
 	ok, err := i.Passwords.Match(ctx, u.PasswordHash, c.Password.Current)
 	if err != nil {
 		return h, err
 	}
 	if !ok {
-		return h, ErrWrongPassword
+		return h, i.wrongPassword(ctx, c.Realm, u)
 	}
 	next, err := i.Passwords.Hash(ctx, c.Password.New)
 	return hashes{proven: u.PasswordHash, next: next}, err
+}
+
+// wrongPassword counts one that was to be changed as one that was tried at a sign-in, where those lock.
+func (i *Identity) wrongPassword(ctx context.Context, realm identity.Realm, u identity.User) error {
+	if realm.Lockout.IsOff() {
+		return ErrWrongPassword
+	}
+	return cmp.Or(i.failSignIn(ctx, realm, u.Email, u.ID), error(ErrWrongPassword))
 }
 
 func (c Change) decide(w *Work, h hashes) error {

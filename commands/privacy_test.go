@@ -26,7 +26,7 @@ import (
 
 func (p *population) privacy() *commands.Privacy {
 	return &commands.Privacy{
-		Executor: p.Executor, Leave: []commands.Leaving{p.Leave}, Follow: []func(domain.Event) []domain.Stream{p.Follow},
+		Executor: p.Executor, Leave: []commands.Leaving{p.Leave, p.crm().Leave}, Follow: []func(domain.Event) []domain.Stream{p.Follow},
 		Aggregates: domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, teamAggregates),
 	}
 }

@@ -45,6 +45,7 @@ func (i *Identity) CreatedRole(ctx context.Context, _ NewRole, made Made) (ident
 // RoleChange asks for a role to be shown otherwise; what is nil stays.
 type RoleChange struct {
 	Realm                    identity.Realm
+	By                       identity.Caller
 	Role                     identity.RoleID
 	DisplayName, Description *string
 }
@@ -52,7 +53,10 @@ type RoleChange struct {
 // ChangeRole changes how a role is shown.
 func (i *Identity) ChangeRole(ctx context.Context, c RoleChange) (d identity.RoleDefinition, err error) {
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if _, err = roleIn(w, c.Realm, c.Role); err == nil {
+		if d, err = roleIn(w, c.Realm, c.Role); err == nil {
+			err = mayMove(w, c.Realm, c.By, d)
+		}
+		if err == nil {
 			d, err = Decide(w, identity.ChangeRole{Role: c.Role, DisplayName: c.DisplayName, Description: c.Description})
 		}
 		return err
@@ -282,6 +286,7 @@ func (i *Identity) CreatedPermission(ctx context.Context, _ NewPermission, made 
 // PermissionChange asks for a permission to be described otherwise; nil leaves it as it is.
 type PermissionChange struct {
 	Realm       identity.Realm
+	By          identity.Caller
 	Permission  identity.PermissionID
 	Description *string
 }
@@ -289,7 +294,14 @@ type PermissionChange struct {
 // DescribePermission changes what is said about a permission.
 func (i *Identity) DescribePermission(ctx context.Context, c PermissionChange) (d identity.PermissionDefinition, err error) {
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if d, err = permissionIn(w, c.Realm, c.Permission); err == nil && c.Description != nil {
+		if d, err = permissionIn(w, c.Realm, c.Permission); err != nil || c.Description == nil {
+			return err
+		}
+		a, err := authorityOf(w, c.Realm, c.By)
+		if err == nil && !a.holds(d.Name()) {
+			err = ErrEscalation
+		}
+		if err == nil {
 			d, err = Decide(w, identity.DescribePermission{Permission: c.Permission, Description: *c.Description})
 		}
 		return err

@@ -43,24 +43,24 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := i.tryable(ctx, c); err != nil {
+	if err := i.tryable(ctx, c.Realm, c.Email); err != nil {
 		return Grant{}, err
 	}
 	g, err := i.signIn(ctx, known, c)
 	if errors.Is(err, ErrCredentials) {
-		if unrecorded := i.failSignIn(ctx, c, known.ID); unrecorded != nil {
-			return Grant{}, unrecorded
+		if instead := i.failSignIn(ctx, c.Realm, c.Email, known.ID); instead != nil {
+			return Grant{}, instead
 		}
 	}
 	return g, err
 }
 
 // tryable refuses to try a password at all where too many were wrong.
-func (i *Identity) tryable(ctx context.Context, c Credentials) error {
-	if c.Realm.Lockout.IsOff() {
+func (i *Identity) tryable(ctx context.Context, realm identity.Realm, e value.Email) error {
+	if realm.Lockout.IsOff() {
 		return nil
 	}
-	s, err := State[identity.SignIns](ctx, i.Executor, identity.SignInStream(i.signIns(c.Realm.Name, c.Email)))
+	s, err := State[identity.SignIns](ctx, i.Executor, identity.SignInStream(i.signIns(realm.Name, e)))
 	if err != nil {
 		return err
 	}
@@ -88,18 +88,23 @@ func (i *Identity) signIn(ctx context.Context, known identity.User, c Credential
 }
 
 // failSignIn asks the store as often for an address that nobody has, and leaves nothing in the answer:
-// neither may tell whether the address is known.
-func (i *Identity) failSignIn(ctx context.Context, c Credentials, known identity.UserID) error {
-	if c.Realm.FailedSignIns.IsOff() && c.Realm.Lockout.IsOff() {
+// neither may tell whether the address is known. Where passwords are not tried any more by now it refuses as if this one
+// had not been either: nobody hears which of many at once was the right one.
+func (i *Identity) failSignIn(ctx context.Context, realm identity.Realm, e value.Email, known identity.UserID) error {
+	if realm.FailedSignIns.IsOff() && realm.Lockout.IsOff() {
 		return nil
 	}
-	s := i.signIns(c.Realm.Name, c.Email)
-	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", c.Realm.Name)), func(w *Work) error {
-		if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
-			return err // Only now is it this attempt's turn, and the time to be told.
+	s := i.signIns(realm.Name, e)
+	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", realm.Name)), func(w *Work) error {
+		is, err := Look[identity.SignIns](w, identity.SignInStream(s)) // Only now is it this attempt's turn, and the time to be told.
+		if err == nil {
+			err = is.Try(w.At())
 		}
-		_, err := Decide(w, identity.FailSignIn{
-			SignIn: s, Realm: c.Realm.Name, User: known, At: w.At(), Rule: c.Realm.FailedSignIns, Lockout: c.Realm.Lockout,
+		if err != nil {
+			return err
+		}
+		_, err = Decide(w, identity.FailSignIn{
+			SignIn: s, Realm: realm.Name, User: known, At: w.At(), Rule: realm.FailedSignIns, Lockout: realm.Lockout,
 		})
 		return err
 	})

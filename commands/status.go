@@ -20,7 +20,7 @@ type StatusChange struct {
 // who may do more than himself. The last active administrator can't go.
 func (i *Identity) SetStatus(ctx context.Context, c StatusChange) (u identity.User, err error) {
 	if c.By.User == c.User {
-		return u, identity.ErrForbidden
+		return u, ErrOneself
 	}
 	ctx = remembering(ctx)
 	if err := i.surveyUser(ctx, c.Realm, c.User); err != nil {
@@ -47,13 +47,17 @@ func (i *Identity) SetStatus(ctx context.Context, c StatusChange) (u identity.Us
 	return u, err
 }
 
-// ErrOutranked refuses to put out, or to let in again, who may do more than the caller.
-var ErrOutranked = &domain.Fault{
-	Kind: domain.Forbidden, Code: "outranked", Text: "this user may do more than you",
-}
+// Refusals of changes of status.
+var (
+	ErrOneself   = &domain.Fault{Kind: domain.Forbidden, Code: "oneself", Text: "nobody puts himself out, or lets himself in again"}
+	ErrOutranked = &domain.Fault{Kind: domain.Forbidden, Code: "outranked", Text: "this user may do more than you"}
+)
 
 // maySwitch compares what the two hold at the moment.
 func maySwitch(w *Work, c StatusChange, u identity.User) error {
+	if u.IsForgotten() {
+		return domain.ErrForgotten
+	}
 	roles, err := rolesOf(w, u)
 	if err != nil {
 		return err
@@ -119,12 +123,25 @@ func (i *Identity) Unlock(ctx context.Context, c Unlocking) (u identity.User, er
 		if u, err = userIn(w, c.Realm, c.User); err != nil {
 			return err
 		}
-		_, err = Decide(w, identity.UnlockSignIn{
-			SignIn: i.signIns(c.Realm.Name, u.Email), Realm: c.Realm.Name, User: c.User, At: w.At(),
-		})
-		return err
+		if u.IsForgotten() {
+			return domain.ErrForgotten
+		}
+		return i.unlock(w, c.Realm, u)
 	})
 	return u, err
+}
+
+// unlock lets passwords be tried again on a user's address.
+func (i *Identity) unlock(w *Work, realm identity.Realm, u identity.User) error {
+	if realm.Lockout.IsOff() {
+		return nil
+	}
+	s := i.signIns(realm.Name, u.Email)
+	if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
+		return err // Only now is the time told.
+	}
+	_, err := Decide(w, identity.UnlockSignIn{SignIn: s, Realm: realm.Name, User: u.ID, At: w.At()})
+	return err
 }
 
 // Unlocked answers the user as a request has left him.

@@ -20,7 +20,7 @@ type Paged[T any] struct {
 }
 
 // pageOf asks for a page in one statement, so that the total and the rows are of one moment. The total is read from a
-// counter where nothing or one counted column is filtered by, and counted otherwise.
+// counter where what is filtered by, one column or a pair of them, is counted there, or nothing is; and counted otherwise.
 func pageOf[T any](ctx context.Context, db *postgres.Lookups, l *List, q Query) (Paged[T], error) {
 	p := Paged[T]{Rows: []T{}, Page: q.Page}
 	sql, args, err := l.sql(q)

@@ -45,6 +45,7 @@ type app struct {
 	reads       *pgxpool.Pool
 	executor    *commands.Executor
 	identity    *commands.Identity
+	crm         *commands.CRM
 	privacy     *commands.Privacy
 	realms      map[string]identity.Realm
 	surfaces    []web.Surface
@@ -108,8 +109,9 @@ func (a *app) openExecutor(ctx context.Context) error {
 		return err
 	}
 	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms, Mail: sender}
+	a.crm = &commands.CRM{Executor: a.executor, Realm: promenade.Realm().Name}
 	a.privacy = &commands.Privacy{
-		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
+		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave, a.crm.Leave},
 		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
 	}
 	return nil
@@ -193,7 +195,7 @@ func (a *app) accounts(reads *postgres.Lookups) web.Surface {
 func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 	realm := a.realms["promenade"]
 	s := promenade.New(promenade.App{
-		Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Identity: a.identity, Realm: realm.Name},
+		Identity: a.identity, CRM: a.crm,
 		Users: projections.Users{DB: reads, Realm: realm.Name}, Roles: projections.Roles{DB: reads, Realm: realm.Name},
 		Profiles: projections.Profiles{DB: reads, Realm: realm.Name}, Contacts: projections.Contacts{DB: reads},
 		Customers: projections.Customers{DB: reads},

@@ -49,7 +49,7 @@ type (
 		Email      value.Email `json:"email" privacy:"personal:customer_id"`
 		Phone      value.Phone `json:"phone,omitempty" privacy:"personal:customer_id"`
 		Tier       Tier        `json:"tier" privacy:"public"`
-		// Where he was heard of.
+		// A word for where he was heard of, in lower case.
 		Source string `json:"source,omitempty" privacy:"public"`
 		// Sorted, each once.
 		Tags []Tag `json:"tags,omitempty" privacy:"public"`
@@ -71,8 +71,9 @@ type (
 	// CustomerSourceChanged says that the customer was heard of elsewhere.
 	CustomerSourceChanged struct {
 		CustomerID CustomerID `json:"customer_id" privacy:"public"`
-		From       string     `json:"from,omitempty" privacy:"public"`
-		To         string     `json:"to,omitempty" privacy:"public"`
+		// Words; none where they are empty.
+		From string `json:"from,omitempty" privacy:"public"`
+		To   string `json:"to,omitempty" privacy:"public"`
 	}
 	// CustomerQualified says that a lead is a prospect from now on.
 	CustomerQualified struct {
@@ -193,7 +194,7 @@ type Customer struct {
 	Phone                  value.Phone // "" for none
 	Status                 Status
 	Tier                   Tier
-	Source                 string
+	Source                 string    // a word; "" for none
 	Tags                   []Tag     // sorted, each once
 	AssignedTo             UserID    // zero for nobody
 	User                   UserID    // zero for none

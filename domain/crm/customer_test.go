@@ -195,9 +195,17 @@ func TestWords(t *testing.T) {
 	if tags, err := crm.ParseTags([]string{" VIP ", "a_b-1", "vip"}); err != nil || !slices.Equal(tags, []crm.Tag{"a_b-1", "vip"}) {
 		t.Errorf("%v, %v", tags, err)
 	}
-	for _, bad := range []string{"", " ", "a b", "ä", "-a", "a\x00", strings.Repeat("a", 51)} {
+	for _, bad := range []string{"", " ", "a b", "ä b", "-a", "a\x00", strings.Repeat("a", 51)} {
 		if _, err := crm.ParseTag(bad); err == nil {
 			t.Errorf("%q is a tag", bad)
+		}
+		if _, err := crm.ParseSource(bad); (err == nil) != (strings.TrimSpace(bad) == "") {
+			t.Errorf("source %q: %v", bad, err)
+		}
+	}
+	for given, want := range map[string]string{" Website ": "website", "trade_fair-2": "trade_fair-2", "": "", " ": ""} {
+		if got, err := crm.ParseSource(given); err != nil || got != want {
+			t.Errorf("source %q: %q, %v", given, got, err)
 		}
 	}
 	for _, bad := range []string{"", "Lead", "active"} {

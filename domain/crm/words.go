@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"gesta/domain/value"
 )
 
@@ -80,21 +82,27 @@ type Tag string
 // MaxTags is how many tags a customer has at most.
 const MaxTags = 50
 
-var tag = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,49}$`)
+// word is what tags and sources are made of.
+var word = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]{0,49}$`)
 
-// Refusals of tags.
+// Refusals of words.
 var (
-	ErrTag         = errors.New("must be 1 to 50 of a-z, 0-9, _ and -, beginning with a letter or a digit")
+	ErrWord        = errors.New("must be a word of at most 50 letters, digits, _ and -, beginning with a letter or a digit")
 	ErrTooManyTags = fmt.Errorf("must be at most %d tags", MaxTags)
 )
 
 // ParseTag reads a tag, in any case.
 func ParseTag(s string) (Tag, error) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if !tag.MatchString(s) {
-		return "", ErrTag
+	s, err := parseWord(s)
+	return Tag(s), err
+}
+
+func parseWord(s string) (string, error) {
+	s = norm.NFC.String(strings.ToLower(strings.TrimSpace(s)))
+	if !word.MatchString(s) {
+		return "", ErrWord
 	}
-	return Tag(s), nil
+	return s, nil
 }
 
 // ParseTags reads tags, each of which counts once, and sorts them.
@@ -115,9 +123,17 @@ func ParseTags(all []string) ([]Tag, error) {
 	return tags, nil
 }
 
+// ParseSource reads a word, in any case, for where somebody was heard of; empty for none. It is counted by, and so no
+// text that could tell of anybody.
+func ParseSource(s string) (string, error) {
+	if strings.TrimSpace(s) == "" {
+		return "", nil
+	}
+	return parseWord(s)
+}
+
 // What is said of customers.
 var (
 	ParseName   = value.Line(1, 255)
-	ParseSource = value.Line(0, 50) // where somebody was heard of
 	ParseReason = value.Lines(1, 500)
 )

@@ -20,7 +20,7 @@ var (
 	ErrContactExists   = &domain.Fault{Kind: domain.Conflict, Code: "contact_exists", Text: "contact already exists"}
 	ErrPrimaryTaken    = &domain.Fault{Kind: domain.Conflict, Code: "primary_taken", Text: "another contact is the primary one"}
 	ErrManyContacts    = &domain.Fault{Kind: domain.Conflict, Code: "many_contacts", Text: "there can't be more than 50 contacts"}
-	ErrContactType     = &domain.Fault{Kind: domain.Invalid, Code: "contact_type", Text: "a contact keeps its type, and has nothing of another one"}
+	ErrContactType     = &domain.Fault{Kind: domain.Invalid, Code: "contact_type", Text: "invalid request body"}
 )
 
 // MaxContacts are as many as one user has.
@@ -43,6 +43,16 @@ func ParseContactType(s string) (ContactType, error) {
 	}
 	return ContactType(s), nil
 }
+
+// What is said of a contact, and of a place.
+var (
+	ParseLabel      = value.Line(1, 50)
+	ParseStreet     = value.Line(1, 255)
+	ParseApartment  = value.Line(0, 50)
+	ParseCity       = value.Line(1, 100)
+	ParseState      = value.Line(0, 100)
+	ParsePostalCode = value.Line(0, 20)
+)
 
 // ContactDetails are how somebody can be reached: by one of address, number and place, as the type says. What is nil is
 // not said.
@@ -265,9 +275,34 @@ func (d ContactDetails) reaches() bool {
 	return d != (ContactDetails{})
 }
 
-// fits tells whether details are those of a type, or of none.
-func (d ContactDetails) fits(t ContactType) bool {
-	return (d.Email == nil || t == EmailContact) && (d.Phone == nil || t == PhoneContact) && (d.Address == nil || t == AddressContact)
+// Misfits are the fields of another type, and the one of this type if it is not said.
+func (d ContactDetails) Misfits(t ContactType) (all []domain.Field) {
+	for _, one := range d.ways() {
+		if one.of == t && !one.said {
+			all = append(all, domain.Field{Name: string(t), Text: value.ErrRequired.Error()})
+		}
+	}
+	return append(all, d.strange(t)...)
+}
+
+// strange are the fields of another type.
+func (d ContactDetails) strange(t ContactType) (all []domain.Field) {
+	for _, one := range d.ways() {
+		if one.of != t && one.said {
+			all = append(all, domain.Field{Name: string(one.of), Text: "is not for a contact of type " + string(t)})
+		}
+	}
+	return all
+}
+
+// way is a field that contacts of a type have, and is called as the type is.
+type way struct {
+	of   ContactType
+	said bool
+}
+
+func (d ContactDetails) ways() [3]way {
+	return [...]way{{EmailContact, d.Email != nil}, {PhoneContact, d.Phone != nil}, {AddressContact, d.Address != nil}}
 }
 
 // Commands.
@@ -316,11 +351,11 @@ func (c DeleteContact) Target() domain.Stream   { return ContactStream(c.Contact
 
 // Decide creates a contact once.
 func (c CreateContact) Decide(was Contact) ([]domain.Event, error) {
-	switch {
-	case !was.ID.IsZero():
+	if !was.ID.IsZero() {
 		return nil, ErrContactExists
-	case !c.Details.fits(c.Type) || !c.Details.reaches():
-		return nil, ErrContactType
+	}
+	if wrong := c.Details.Misfits(c.Type); len(wrong) > 0 {
+		return nil, ErrContactType.In(wrong...)
 	}
 	events := []domain.Event{ContactCreated{c.Contact, c.User, c.Type, c.Details}}
 	if c.Primary {
@@ -334,11 +369,15 @@ func (c CreateContact) Decide(was Contact) ([]domain.Event, error) {
 
 // Decide changes what is other than before. What can be reached in another way is not verified any more.
 func (c ChangeContact) Decide(is Contact) (events []domain.Event, err error) {
-	switch {
-	case is.ID.IsZero():
+	if is.ID.IsZero() {
 		return nil, ErrContactNotFound
-	case c.Type != nil && *c.Type != is.Type, !c.Details.fits(is.Type):
-		return nil, ErrContactType
+	}
+	wrong := c.Details.strange(is.Type)
+	if c.Type != nil && *c.Type != is.Type {
+		wrong = append(wrong, domain.Field{Name: "type", Text: "can't be changed"})
+	}
+	if len(wrong) > 0 {
+		return nil, ErrContactType.In(wrong...)
 	}
 	if said := is.Details.news(c.Details); said != (ContactDetails{}) {
 		events = append(events, ContactChanged{is.ID, is.User, said})

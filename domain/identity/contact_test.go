@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"errors"
 	"testing"
 
 	"gesta/domain"
@@ -51,25 +52,36 @@ func TestAPrimaryContactIsTheOnlyOneOfItsType(t *testing.T) {
 	}
 }
 
+// The refusal names the fields that are not as the type is.
 func TestAContactIsOfOneType(t *testing.T) {
 	phone := value.Phone("+441234567890")
-	for _, d := range []identity.ContactDetails{
-		{Label: said("Work")},
-		{Label: said("Work"), Phone: &phone},
-		{Label: said("Work"), Email: workCreated.Details.Email, Phone: &phone},
-		{Label: said("Work"), Email: workCreated.Details.Email, Address: &identity.ContactAddress{}},
+	wrong := func(why string, cmd domain.Command[identity.Contact], is identity.Contact) {
+		t.Helper()
+		if _, err := cmd.Decide(is); !errors.Is(err, identity.ErrContactType) || err.Error() != "invalid request body: "+why {
+			t.Errorf("%v, want %s", err, why)
+		}
+	}
+	mail := workCreated.Details.Email
+	for _, c := range []struct {
+		why string
+		of  identity.ContactDetails
+	}{
+		{"email is required", identity.ContactDetails{Label: said("Work")}},
+		{"email is required", identity.ContactDetails{Label: said("Work"), Phone: &phone}},
+		{"phone is not for a contact of type email", identity.ContactDetails{Label: said("Work"), Email: mail, Phone: &phone}},
+		{"address is not for a contact of type email", identity.ContactDetails{Email: mail, Address: &identity.ContactAddress{}}},
 	} {
 		create := createWork
-		create.Details = d
-		spec.Given[identity.Contact]().When(create).Refused(t, identity.ErrContactType)
+		create.Details = c.of
+		wrong(c.why, create, identity.Contact{})
 	}
-	given := spec.Given[identity.Contact](workCreated)
-	given.When(changeWork(identity.ContactDetails{Phone: &phone})).Refused(t, identity.ErrContactType)
+	work := identity.Contact{}.Evolve(workCreated, spec.At)
+	wrong("phone is not for a contact of type email", changeWork(identity.ContactDetails{Phone: &phone}), work)
 	change := changeWork(identity.ContactDetails{})
 	change.Type = said(identity.PhoneContact)
-	given.When(change).Refused(t, identity.ErrContactType)
+	wrong("type can't be changed", change, work)
 	change.Type = said(identity.EmailContact)
-	given.When(change).Nothing(t)
+	spec.Given[identity.Contact](workCreated).When(change).Nothing(t)
 }
 
 func TestOnlyWhatIsGivenAndNewChangesAContact(t *testing.T) {
@@ -152,4 +164,11 @@ func TestContactTypes(t *testing.T) {
 	if got, err := identity.ParseContactType("fax"); err == nil {
 		t.Errorf("it is taken as %q", got)
 	}
+}
+
+func TestWhatIsSaidOfAContact(t *testing.T) {
+	takes(t, map[string]length{
+		"label": {identity.ParseLabel, 1, 50}, "street": {identity.ParseStreet, 1, 255}, "apartment": {identity.ParseApartment, 0, 50},
+		"city": {identity.ParseCity, 1, 100}, "state": {identity.ParseState, 0, 100}, "postal code": {identity.ParsePostalCode, 0, 20},
+	})
 }

@@ -52,6 +52,12 @@ type ProfileDetails struct {
 	Instagram   *value.URL      `json:"instagram,omitempty" privacy:"personal:user_id"`
 }
 
+// What is said in a profile, beside the name that is shown (ParseDisplayName): one of somebody's names, and who he is.
+var (
+	ParsePersonName = value.Line(0, 50)
+	ParseBio        = value.Lines(0, 500)
+)
+
 // Gender is one of a few words.
 type Gender string
 

@@ -174,3 +174,12 @@ func TestBirthDatesAndGenders(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+func TestWhatIsSaidInAProfile(t *testing.T) {
+	takes(t, map[string]length{
+		"display name": {identity.ParseDisplayName, 2, 100}, "first name": {identity.ParsePersonName, 0, 50}, "bio": {identity.ParseBio, 0, 500},
+	})
+	if got, err := identity.ParseBio("one\ntwo"); err != nil || got != "one\ntwo" {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -1,5 +1,5 @@
-// Package identity holds the rules of who somebody is: users, their sessions, and the roster of those
-// who run a realm.
+// Package identity holds the rules of who somebody is: users and their sessions, the roles and permissions of a realm
+// with the roster of those who run it, and the profiles and contacts that users have.
 package identity
 
 import (

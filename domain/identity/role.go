@@ -273,7 +273,7 @@ func ParseRoleName(s string) (Role, error) {
 	return Role(s), nil
 }
 
-// ParseDisplayName reads what people call a role; ParseDescription what there is to say about a role or a permission,
+// ParseDisplayName reads what people call a role, or somebody with a profile; ParseDescription what there is to say about a role or a permission,
 // which may be nothing.
 var (
 	ParseDisplayName = value.Line(2, 100)

@@ -41,7 +41,8 @@ type (
 		Failures int       `json:"failures" privacy:"public"`         // in a row
 		Until    time.Time `json:"until" privacy:"public"`
 	}
-	// SignInUnlocked says that an administrator lets passwords be tried again, and what was wrong counts no more.
+	// SignInUnlocked says that passwords may be tried again, and what was wrong counts no more: an administrator has said
+	// so, or somebody has registered with the address.
 	SignInUnlocked struct {
 		Realm  string `json:"realm" privacy:"public"`
 		UserID UserID `json:"user_id" privacy:"public"`
@@ -125,7 +126,11 @@ func (s SignIns) Try(at time.Time) error {
 		return nil
 	}
 	locked := *ErrLocked
-	locked.Text += fmt.Sprintf("; try again in %d minutes", int(math.Ceil(s.locked.Sub(at).Minutes())))
+	minutes := "1 minute"
+	if n := int(math.Ceil(s.locked.Sub(at).Minutes())); n > 1 {
+		minutes = fmt.Sprintf("%d minutes", n)
+	}
+	locked.Text += "; try again in " + minutes
 	return &locked
 }
 

@@ -207,6 +207,12 @@ func (u User) Enter() error {
 	return ErrInactive
 }
 
+// ParseName reads what a user wants to be called.
+var ParseName = value.Line(1, 100)
+
+// IsForgotten tells who was registered and has no address any more.
+func (u User) IsForgotten() bool { return !u.ID.IsZero() && u.Email == "" }
+
 // UserStream is where a user's facts are.
 func UserStream(u UserID) domain.Stream { return domain.Stream{Kind: "identity.user", ID: u.ID} }
 

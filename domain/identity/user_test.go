@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"strings"
 	"testing"
 
 	"gesta/domain/id"
@@ -132,4 +133,29 @@ func TestSuspendingAndBanning(t *testing.T) {
 	is = spec.Given[identity.User](annRegistered, annDeactivated)
 	is.When(suspend).Nothing(t)
 	is.When(ban).Nothing(t)
+}
+
+func TestNamesOfUsers(t *testing.T) {
+	takes(t, map[string]length{"name": {identity.ParseName, 1, 100}})
+}
+
+// length is what a parser of one line takes, in characters.
+type length struct {
+	parse       func(string) (string, error)
+	least, most int
+}
+
+func takes(t *testing.T, all map[string]length) {
+	t.Helper()
+	for name, l := range all {
+		for n, ok := range map[int]bool{l.least - 1: l.least < 1, l.least: true, l.most: true, l.most + 1: false} {
+			text := strings.Repeat("é", max(n, 0))
+			if got, err := l.parse(" " + text + " "); (err == nil) != ok || ok && got != text {
+				t.Errorf("%s of %d characters: %q, %v", name, n, got, err)
+			}
+		}
+		if got, err := l.parse("a\x00"); err == nil {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }

@@ -53,7 +53,7 @@ func TestCountriesAreThoseOfISO(t *testing.T) {
 		if _, err := reference.ParseCurrency(string(c.CurrencyCode)); err != nil && c.Code != "AQ" {
 			t.Errorf("%s pays with %q", c.Code, c.CurrencyCode)
 		}
-		if c.PhoneCode == "" != slices.Contains([]value.Country{"AQ", "BV", "GS", "HM", "PN", "TF", "UM"}, c.Code) {
+		if c.PhoneCode == "" != slices.Contains([]value.Country{"BV", "HM"}, c.Code) {
 			t.Errorf("%s is called by %q", c.Code, c.PhoneCode)
 		}
 	}
@@ -70,7 +70,7 @@ func TestCountriesThatAreOftenWrong(t *testing.T) {
 		"BG": {"BG", "BGR", "100", "Bulgaria", "Болгарія", "Europe", "+359", "EUR", true},
 		"LS": {"LS", "LSO", "426", "Lesotho", "Лесото", "Africa", "+266", "LSL", true},
 		"CW": {"CW", "CUW", "531", "Curaçao", "Кюрасао", "Americas", "+599", "XCG", true},
-		"AQ": {"AQ", "ATA", "010", "Antarctica", "Антарктика", "Antarctica", "", "", true},
+		"AQ": {"AQ", "ATA", "010", "Antarctica", "Антарктика", "Antarctica", "+672", "", true},
 	} {
 		if got, err := reference.FindCountry(code); err != nil || got != want {
 			t.Errorf("%+v, %v", got, err)

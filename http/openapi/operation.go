@@ -57,7 +57,7 @@ func template(path string) string {
 func (s surface) security(a web.Access) []map[string][]string {
 	nobody, bearer := map[string][]string{}, map[string][]string{s.Name: {}}
 	switch {
-	case s.Authenticate == nil:
+	case s.Authenticate == nil, a.Unasked:
 		return []map[string][]string{nobody}
 	case a.Public:
 		return []map[string][]string{nobody, bearer}

@@ -59,16 +59,6 @@ type address struct {
 	Country string `json:"country" required:"true"`
 }
 
-// What is read of a contact.
-var (
-	parseLabel      = value.Line(1, 50)
-	parseStreet     = value.Line(1, 255)
-	parseCity       = value.Line(1, 100)
-	parseState      = value.Line(0, 100)
-	parsePostalCode = value.Line(0, 20)
-	parseApartment  = value.Line(0, 50)
-)
-
 func (in reach) read(f *web.Fields) identity.ContactDetails {
 	return identity.ContactDetails{
 		Email:   web.Optional(f, "email", in.Email, value.ParseEmail),
@@ -82,11 +72,11 @@ func (in *address) read(f *web.Fields) *identity.ContactAddress {
 		return nil
 	}
 	return &identity.ContactAddress{
-		Street:     web.Field(f, "address.street", in.Street, parseStreet),
-		Apartment:  web.Field(f, "address.apartment", in.Apartment, parseApartment),
-		City:       web.Field(f, "address.city", in.City, parseCity),
-		State:      web.Field(f, "address.state", in.State, parseState),
-		PostalCode: web.Field(f, "address.postal_code", in.PostalCode, parsePostalCode),
+		Street:     web.Field(f, "address.street", in.Street, identity.ParseStreet),
+		Apartment:  web.Field(f, "address.apartment", in.Apartment, identity.ParseApartment),
+		City:       web.Field(f, "address.city", in.City, identity.ParseCity),
+		State:      web.Field(f, "address.state", in.State, identity.ParseState),
+		PostalCode: web.Field(f, "address.postal_code", in.PostalCode, identity.ParsePostalCode),
 		Country:    web.Field(f, "address.country", in.Country, reference.ParseCountry),
 	}
 }
@@ -108,13 +98,11 @@ func contactCreation(r *web.Request, in newContact) (commands.ContactCreation, e
 		By: r.Caller, Type: web.Field(&f, "type", in.Type, identity.ParseContactType), Details: in.read(&f),
 		Primary: value.Or(in.IsPrimary), Public: value.Or(in.IsPublic),
 	}
-	label := web.Field(&f, "label", in.Label, parseLabel)
+	label := web.Field(&f, "label", in.Label, identity.ParseLabel)
 	c.Details.Label = &label
-	for t, given := range map[identity.ContactType]bool{
-		identity.EmailContact: in.Email != nil, identity.PhoneContact: in.Phone != nil, identity.AddressContact: in.Address != nil,
-	} {
-		if t == c.Type && !given {
-			f.Refuse(string(t), value.ErrRequired.Error())
+	if c.Type != "" {
+		for _, wrong := range c.Details.Misfits(c.Type) {
+			f.Refuse(wrong.Name, wrong.Text)
 		}
 	}
 	return c, f.Err()
@@ -138,7 +126,7 @@ func contactChanges(r *web.Request, in contactChange) (c commands.ContactChange,
 	var f web.Fields
 	c.Type = web.Optional(&f, "type", in.Type, identity.ParseContactType)
 	c.Details = in.read(&f)
-	c.Details.Label = web.Optional(&f, "label", in.Label, parseLabel)
+	c.Details.Label = web.Optional(&f, "label", in.Label, identity.ParseLabel)
 	c.Primary, c.Public = in.IsPrimary, in.IsPublic
 	return c, f.Err()
 }

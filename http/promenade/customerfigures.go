@@ -71,7 +71,7 @@ func showStats(s projections.CustomerStats) customerStats {
 }
 
 func (a api) overview(ctx context.Context) (projections.CustomerOverview, error) {
-	return a.Customers.Overview(ctx, time.Now())
+	return a.Customers.Overview(ctx, a.CRM.Executor.Now())
 }
 
 // customerOverview says how customers come and go.

@@ -2,13 +2,11 @@ package promenade
 
 import (
 	"cmp"
-	"errors"
 	"strings"
 	"time"
 
 	"gesta/domain"
 	"gesta/domain/crm"
-	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
 	"gesta/http/web"
@@ -37,15 +35,15 @@ func (a api) customerRoutes() []web.Route {
 	}
 	return append([]web.Route{
 		list("", "List customers", customersBy(byCustomerStatus, byTier, byRepresentative, byTags, bySearch)),
-		list("/status/:status", "List the customers of a status", customersBy(byTier, byRepresentative, byTags, bySearch).And(in("status", crm.ParseStatus))),
-		list("/tier/:tier", "List the customers of a tier", customersBy(byCustomerStatus, byRepresentative, byTags, bySearch).And(in("tier", crm.ParseTier))),
+		list("/status/:status", "List the customers of a status", customersBy(byTier, byRepresentative, byTags, bySearch).And(web.InPath("status", crm.ParseStatus))),
+		list("/tier/:tier", "List the customers of a tier", customersBy(byCustomerStatus, byRepresentative, byTags, bySearch).And(web.InPath("tier", crm.ParseTier))),
 		makes("", "Create a customer", web.Make(web.Takes(newCustomer), a.CRM.Create, a.CRM.Created, showCustomerNow)),
 		makes("/b2b", "Create a customer who stands for a company", web.Make(web.Takes(newB2BCustomer), a.CRM.Create, a.CRM.Created, showCustomerNow)),
 		web.Get(customers+"/by-email", read, web.Handle(web.Reads(customerAddress).Asks(ofCustomer), a.Customers.ByEmail, showCustomer)).
 			Does("Find a customer by e-mail").Refuses(400, 401, 403, 404),
 		web.Get(customers+"/:id", read, web.Handle(web.Reads(customerID), a.Customers.Find, showCustomer)).
 			Does("Find a customer").Refuses(400, 401, 403, 404).Of(kind),
-		web.Put(customers+"/:id", update, web.Make(web.Takes(customerChange), a.CRM.Ask, a.CRM.Asked, showCustomerNow)).
+		web.Put(customers+"/:id", update, web.Handle(web.Takes(customerChange), a.CRM.Ask, showCustomerNow)).
 			Does("Change a customer").Refuses(400, 401, 403, 404, 409).Of(kind),
 		web.Delete(customers+"/:id", web.May(deleteCustomers), web.Tell(web.Reads(customerDeletion), a.CRM.Delete, said{"Customer deleted successfully"})).
 			Does("Delete a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
@@ -56,8 +54,8 @@ func (a api) customerRoutes() []web.Route {
 		act("reactivate", "Take a churned customer back", a.moves(func(c crm.CustomerID) command { return crm.ReactivateCustomer{Customer: c} })),
 		act("upgrade/:tier", "Lift a customer to a higher tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.UpgradeCustomer{Customer: c, To: to} })),
 		act("downgrade/:tier", "Lower a customer to a lesser tier", a.tiers(func(c crm.CustomerID, to crm.Tier) command { return crm.DowngradeCustomer{Customer: c, To: to} })),
-		act("assign", "Have a user look after a customer", web.Make(web.Takes(representative), a.CRM.Assign, a.CRM.Asked, showCustomerNow)),
-		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Asked, showCustomerNow)),
+		act("assign", "Have a user look after a customer", web.Make(web.Takes(representative), a.CRM.Assign, a.CRM.Assigned, showCustomerNow)),
+		act("link-user", "Say which user a customer is, once", web.Make(web.Takes(link), a.CRM.Link, a.CRM.Linked, showCustomerNow)),
 		act("tags", "Tag a customer", web.Make(web.Takes(tagging), a.CRM.Ask, a.CRM.Asked, showCustomerNow)),
 		web.Delete(customers+"/:id/tags/:tag", update, web.Handle(web.Reads(untagging), a.CRM.Ask, showCustomerNow)).
 			Does("Take a tag from a customer").Answers(200).Refuses(400, 401, 403, 404, 409).Of(kind),
@@ -82,7 +80,7 @@ func (a api) tiers(to func(crm.CustomerID, crm.Tier) command) web.Handler {
 		if err != nil {
 			return nil, err
 		}
-		tier, err := fromPath(r, "tier", crm.ParseTier)
+		tier, err := web.FromPath(r, "tier", crm.ParseTier)
 		return to(c, tier), err
 	}), a.CRM.Ask, a.CRM.Asked, showCustomerNow)
 }
@@ -90,16 +88,16 @@ func (a api) tiers(to func(crm.CustomerID, crm.Tier) command) web.Handler {
 // What customers are filtered by.
 var (
 	byCustomerStatus = web.Filter{Column: "status", Param: web.Param{
-		Name: "status", Text: "Only customers of this status.", Enum: []string{"lead", "prospect", "customer", "churned"},
+		Name: "status", Text: "Only customers of this status.", Enum: web.Words(crm.Statuses),
 	}}
 	byTier = web.Filter{Column: "tier", Param: web.Param{
-		Name: "tier", Text: "Only customers of this tier.", Enum: []string{"free", "basic", "pro", "enterprise"},
+		Name: "tier", Text: "Only customers of this tier.", Enum: web.Words(crm.Tiers),
 	}}
 	byRepresentative = web.Filter{Column: "assigned_to", Param: web.Param{
 		Name: "assigned_to", Text: "Only customers whom the user with this id looks after.", Format: web.ULID.Format,
 	}, Read: userIDs}
 	byTags = web.Filter{Column: "tag", Param: web.Param{
-		Name: "tags", Text: "Only customers who have all of these tags, with commas between them.",
+		Name: "tags", Text: "Only customers who have all of these tags, with commas between them.", Many: true,
 	}, Read: tagNames}
 	bySearch = web.Filter{Column: "word", Param: web.Param{
 		Name: "search", Text: "Only customers with words in their names or addresses that begin with all of these words, in any case. " +
@@ -124,33 +122,12 @@ func userIDs(text string) ([]string, error) {
 }
 
 func tagNames(text string) (names []string, err error) {
-	tags, err := crm.ParseTags(strings.Split(text, ","))
+	tags, err := crm.ParseTags(strings.FieldsFunc(text, func(r rune) bool { return r == ',' }))
 	for _, t := range tags {
 		names = append(names, string(t))
 	}
 	return names, err
 }
-
-// in filters by a word of the path.
-func in[W ~string](name string, parse func(string) (W, error)) func(*web.Request, projections.Query) (projections.Query, error) {
-	return func(r *web.Request, q projections.Query) (projections.Query, error) {
-		word, err := fromPath(r, name, parse)
-		q.Filters = append(q.Filters, projections.Filter{Column: name, Value: string(word)})
-		return q, err
-	}
-}
-
-// fromPath parses a word of the path.
-func fromPath[T any](r *web.Request, name string, parse func(string) (T, error)) (T, error) {
-	v, err := parse(r.Param(name))
-	if err != nil {
-		return v, errPath.In(web.Wrong(name, err))
-	}
-	return v, nil
-}
-
-// errPath refuses a word of the path.
-var errPath = &domain.Fault{Kind: domain.Invalid, Code: "invalid_path", Text: "invalid path"}
 
 func customerID(r *web.Request) (crm.CustomerID, error) {
 	i, err := web.ULID.ID(r, "id", crm.ErrCustomerNotFound)
@@ -178,9 +155,9 @@ type customerBody struct {
 	Status string `json:"status" enum:"lead,prospect,customer"`
 	// Free if it is left out.
 	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of, in at most 50 characters.
+	// A word for where the customer was heard of: 1 to 50 letters, digits, _ and -, in any case; may be left out.
 	Source string `json:"source"`
-	// At most 50, each of 1 to 50 of a-z, 0-9, _ and -.
+	// At most 50, each of 1 to 50 letters, digits, _ and -.
 	Tags []string `json:"tags"`
 	// The id of the active user who looks after the customer; may be left out.
 	AssignedTo string `json:"assigned_to"`
@@ -195,23 +172,12 @@ func (in customerBody) asks(f *web.Fields) crm.CreateCustomer {
 	return crm.CreateCustomer{
 		Name:       web.Field(f, "name", in.Name, crm.ParseName),
 		Email:      web.Field(f, "email", in.Email, value.ParseEmail),
-		Phone:      web.Field(f, "phone", in.Phone, orNone(value.ParseE164)),
+		Phone:      web.Field(f, "phone", in.Phone, web.OrNone(value.ParseE164)),
 		Status:     web.Field(f, "status", cmp.Or(in.Status, string(crm.Lead)), crm.ParseFirstStatus),
 		Tier:       web.Field(f, "tier", cmp.Or(in.Tier, string(crm.Free)), crm.ParseTier),
 		Source:     web.Field(f, "source", in.Source, crm.ParseSource),
 		Tags:       tagsIn(f, in.Tags),
-		AssignedTo: web.Field(f, "assigned_to", in.AssignedTo, orNone(parseUserID)),
-	}
-}
-
-// orNone parses what may be empty, and is zero then.
-func orNone[T any](parse func(string) (T, error)) func(string) (T, error) {
-	return func(s string) (T, error) {
-		if s == "" {
-			var none T
-			return none, nil
-		}
-		return parse(s)
+		AssignedTo: web.Field(f, "assigned_to", in.AssignedTo, web.OrNone(parseUserID)),
 	}
 }
 
@@ -225,21 +191,7 @@ func tagsIn(f *web.Fields, given []string) []crm.Tag {
 
 // b2bCustomerBody says who a customer is, and for which company.
 type b2bCustomerBody struct {
-	// 1 to 255 characters.
-	Name  string `json:"name" required:"true"`
-	Email string `json:"email" format:"email" required:"true"`
-	// With its country code, such as +441234567890; may be left out.
-	Phone string `json:"phone"`
-	// A lead if it is left out. Who has churned was a customer before.
-	Status string `json:"status" enum:"lead,prospect,customer"`
-	// Free if it is left out.
-	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of, in at most 50 characters.
-	Source string `json:"source"`
-	// At most 50, each of 1 to 50 of a-z, 0-9, _ and -.
-	Tags []string `json:"tags"`
-	// The id of the active user who looks after the customer; may be left out.
-	AssignedTo string `json:"assigned_to"`
+	customerBody
 	// The id of the company.
 	CompanyID string `json:"company_id" required:"true"`
 }
@@ -247,30 +199,19 @@ type b2bCustomerBody struct {
 // newB2BCustomer takes any id for a company's: nobody here keeps companies.
 func newB2BCustomer(_ *web.Request, in b2bCustomerBody) (crm.CreateCustomer, error) {
 	var f web.Fields
-	c := customerBody{in.Name, in.Email, in.Phone, in.Status, in.Tier, in.Source, in.Tags, in.AssignedTo}.asks(&f)
+	c := in.asks(&f)
 	c.Company = web.Field(&f, "company_id", in.CompanyID, parseCompanyID)
 	return c, f.Err()
 }
 
 func parseUserID(s string) (crm.UserID, error) {
-	i, err := parseID(s)
+	i, err := web.ULID.Parse(s)
 	return crm.UserID{ID: i}, err
 }
 
 func parseCompanyID(s string) (crm.CompanyID, error) {
-	i, err := parseID(s)
+	i, err := web.ULID.Parse(s)
 	return crm.CompanyID{ID: i}, err
-}
-
-// errID refuses what is no id.
-var errID = errors.New("must be an id")
-
-func parseID(s string) (id.ID, error) {
-	i, err := web.ULID.Read(s)
-	if err != nil || i.IsZero() {
-		return i, errID
-	}
-	return i, nil
 }
 
 // customerChangeBody says what is to change about a customer; what is left out stays.
@@ -281,9 +222,9 @@ type customerChangeBody struct {
 	Email *string `json:"email" format:"email"`
 	// With its country code, such as +441234567890; empty for none.
 	Phone *string `json:"phone"`
-	// Where the customer was heard of, in at most 50 characters.
+	// A word for where the customer was heard of: 1 to 50 letters, digits, _ and -, in any case; empty for none.
 	Source *string `json:"source"`
-	// All that the customer is to have: at most 50, each of 1 to 50 of a-z, 0-9, _ and -.
+	// All that the customer is to have: at most 50, each of 1 to 50 letters, digits, _ and -.
 	Tags *[]string `json:"tags"`
 }
 
@@ -297,7 +238,7 @@ func customerChange(r *web.Request, in customerChangeBody) (command, error) {
 		Customer: c,
 		Name:     web.Optional(&f, "name", in.Name, crm.ParseName),
 		Email:    web.Optional(&f, "email", in.Email, value.ParseEmail),
-		Phone:    web.Optional(&f, "phone", in.Phone, orNone(value.ParseE164)),
+		Phone:    web.Optional(&f, "phone", in.Phone, web.OrNone(value.ParseE164)),
 		Source:   web.Optional(&f, "source", in.Source, crm.ParseSource),
 	}
 	if in.Tags != nil {
@@ -325,10 +266,12 @@ func churning(r *web.Request, in churnBody) (command, error) {
 }
 
 // about reads a customer of the path and one field of the body.
-func about[T any](r *web.Request, name, given string, parse func(string) (T, error), to func(crm.CustomerID, T) command) (command, error) {
+func about[T, Asks any](
+	r *web.Request, name, given string, parse func(string) (T, error), to func(crm.CustomerID, T) Asks,
+) (asks Asks, err error) {
 	c, err := customerID(r)
 	if err != nil {
-		return nil, err
+		return asks, err
 	}
 	var f web.Fields
 	v := web.Field(&f, name, given, parse)
@@ -341,27 +284,27 @@ type assignBody struct {
 	AssignedTo string `json:"assigned_to" required:"true"`
 }
 
-func representative(r *web.Request, in assignBody) (command, error) {
-	return about(r, "assigned_to", in.AssignedTo, parseUserID, func(c crm.CustomerID, to crm.UserID) command {
+func representative(r *web.Request, in assignBody) (crm.AssignCustomer, error) {
+	return about(r, "assigned_to", in.AssignedTo, parseUserID, func(c crm.CustomerID, to crm.UserID) crm.AssignCustomer {
 		return crm.AssignCustomer{Customer: c, To: to}
 	})
 }
 
 // linkBody says which user a customer is.
 type linkBody struct {
-	// The id of a user who is no other customer.
+	// The id of an active user who is no other customer.
 	UserID string `json:"user_id" required:"true"`
 }
 
-func link(r *web.Request, in linkBody) (command, error) {
-	return about(r, "user_id", in.UserID, parseUserID, func(c crm.CustomerID, u crm.UserID) command {
+func link(r *web.Request, in linkBody) (crm.LinkCustomer, error) {
+	return about(r, "user_id", in.UserID, parseUserID, func(c crm.CustomerID, u crm.UserID) crm.LinkCustomer {
 		return crm.LinkCustomer{Customer: c, User: u}
 	})
 }
 
 // tagBody is a tag.
 type tagBody struct {
-	// 1 to 50 of a-z, 0-9, _ and -, in any case.
+	// 1 to 50 letters, digits, _ and -, in any case.
 	Tag string `json:"tag" required:"true"`
 }
 
@@ -376,7 +319,7 @@ func untagging(r *web.Request) (command, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := fromPath(r, "tag", crm.ParseTag)
+	t, err := web.FromPath(r, "tag", crm.ParseTag)
 	return crm.UntagCustomer{Customer: c, Tag: t}, err
 }
 
@@ -394,7 +337,7 @@ type customer struct {
 	Phone  *string `json:"phone"`
 	Status string  `json:"status" enum:"lead,prospect,customer,churned"`
 	Tier   string  `json:"tier" enum:"free,basic,pro,enterprise"`
-	// Where the customer was heard of; empty where nobody said.
+	// The word for where the customer was heard of; empty where nobody said.
 	Source string `json:"source"`
 	// The user who looks after the customer.
 	AssignedTo *string `json:"assigned_to" format:"ulid"`
@@ -423,9 +366,9 @@ func showCustomerNow(c crm.Customer) customer { return showCustomer(projections.
 func showCustomer(c projections.Customer) customer {
 	status := crm.Status(c.Status)
 	return customer{
-		ID: web.ULID.Write(c.ID), UserID: spelled(c.UserID), CompanyID: spelled(c.CompanyID), Name: c.Name, Email: c.Email, Phone: c.Phone,
-		Status: c.Status, Tier: c.Tier, Source: c.Source, AssignedTo: spelled(c.AssignedTo), Tags: c.Tags,
-		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), ConvertedAt: inUTC(c.ConvertedAt), ChurnedAt: inUTC(c.ChurnedAt), ChurnReason: c.Reason,
+		ID: web.ULID.Write(c.ID), UserID: web.ULID.Optional(c.UserID), CompanyID: web.ULID.Optional(c.CompanyID), Name: c.Name, Email: c.Email, Phone: c.Phone,
+		Status: c.Status, Tier: c.Tier, Source: c.Source, AssignedTo: web.ULID.Optional(c.AssignedTo), Tags: c.Tags,
+		CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(), ConvertedAt: web.InUTC(c.ConvertedAt), ChurnedAt: web.InUTC(c.ChurnedAt), ChurnReason: c.Reason,
 		IsLead: status == crm.Lead, IsProspect: status == crm.Prospect, IsActiveCustomer: status == crm.Active, IsChurned: status == crm.Churned,
 		IsB2B: c.CompanyID != nil, HasAccount: c.UserID != nil,
 	}
@@ -433,20 +376,4 @@ func showCustomer(c projections.Customer) customer {
 
 func showCustomers(p projections.Paged[projections.Customer]) web.List[customer] {
 	return web.ListOf(p, showCustomer)
-}
-
-func spelled(i *id.ID) *string {
-	if i == nil {
-		return nil
-	}
-	text := web.ULID.Write(*i)
-	return &text
-}
-
-func inUTC(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	utc := t.UTC()
-	return &utc
 }

@@ -63,7 +63,7 @@ func (a api) permissionChange(r *web.Request, in permissionChange) (commands.Per
 	}
 	var f web.Fields
 	return commands.PermissionChange{
-		Realm: a.realm, Permission: p, Description: web.Optional(&f, "description", in.Description, identity.ParseDescription),
+		Realm: a.realm, By: r.Caller, Permission: p, Description: web.Optional(&f, "description", in.Description, identity.ParseDescription),
 	}, f.Err()
 }
 

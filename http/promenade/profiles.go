@@ -2,7 +2,6 @@ package promenade
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"gesta/commands"
@@ -97,50 +96,28 @@ type details struct {
 	links
 }
 
-// What is read of a profile.
-var (
-	parseDisplayName = value.Line(2, 100)
-	parseFirstName   = value.Line(0, 50)
-	parseBio         = value.Lines(0, 500)
-)
-
 func (d details) read(f *web.Fields) identity.ProfileDetails {
-	link := func(name string, given *string) *value.URL { return takeable(f, name, given, value.ParseURL) }
+	link := func(name string, given *string) *value.URL {
+		return web.Optional(f, name, given, web.OrNone(value.ParseURL))
+	}
 	return identity.ProfileDetails{
-		DisplayName: web.Optional(f, "display_name", d.DisplayName, parseDisplayName),
-		FirstName:   web.Optional(f, "first_name", d.FirstName, parseFirstName),
-		MiddleName:  web.Optional(f, "middle_name", d.MiddleName, parseFirstName),
-		LastName:    web.Optional(f, "last_name", d.LastName, parseFirstName),
-		Bio:         web.Optional(f, "bio", d.Bio, parseBio),
+		DisplayName: web.Optional(f, "display_name", d.DisplayName, identity.ParseDisplayName),
+		FirstName:   web.Optional(f, "first_name", d.FirstName, identity.ParsePersonName),
+		MiddleName:  web.Optional(f, "middle_name", d.MiddleName, identity.ParsePersonName),
+		LastName:    web.Optional(f, "last_name", d.LastName, identity.ParsePersonName),
+		Bio:         web.Optional(f, "bio", d.Bio, identity.ParseBio),
 		Avatar:      link("avatar_url", d.Avatar),
-		Gender:      takeable(f, "gender", d.Gender, identity.ParseGender),
-		BirthDate:   takeable(f, "date_of_birth", d.BirthDate, identity.ParseBirthDate),
-		TimeZone:    takeable(f, "timezone", d.TimeZone, reference.ParseTimeZone),
-		Language:    takeable(f, "language", d.Language, reference.ParseLanguage),
-		Country:     takeable(f, "country", d.Country, reference.ParseCountry),
+		Gender:      web.Optional(f, "gender", d.Gender, web.OrNone(identity.ParseGender)),
+		BirthDate:   web.Optional(f, "date_of_birth", d.BirthDate, web.OrNone(identity.ParseBirthDate)),
+		TimeZone:    web.Optional(f, "timezone", d.TimeZone, web.OrNone(reference.ParseTimeZone)),
+		Language:    web.Optional(f, "language", d.Language, web.OrNone(reference.ParseLanguage)),
+		Country:     web.Optional(f, "country", d.Country, web.OrNone(reference.ParseCountry)),
 		Website:     link("website", d.Website),
 		LinkedIn:    link("linkedin", d.LinkedIn),
 		Twitter:     link("twitter", d.Twitter),
 		GitHub:      link("github", d.GitHub),
 		Facebook:    link("facebook", d.Facebook),
 		Instagram:   link("instagram", d.Instagram),
-	}
-}
-
-// takeable parses a field that may be left out, and is taken back where it is empty.
-func takeable[T ~string](f *web.Fields, name string, given *string, parse func(string) (T, error)) *T {
-	return web.Optional(f, name, given, func(s string) (T, error) {
-		if strings.TrimSpace(s) == "" {
-			return "", nil
-		}
-		return parse(s)
-	})
-}
-
-// needed refuses to do without a field.
-func needed(f *web.Fields, name string, given *string) {
-	if given == nil {
-		f.Refuse(name, value.ErrRequired.Error())
 	}
 }
 
@@ -152,7 +129,7 @@ type newProfile struct {
 
 func profileCreation(r *web.Request, in newProfile) (commands.ProfileCreation, error) {
 	var f web.Fields
-	needed(&f, "display_name", in.DisplayName)
+	f.Need("display_name", in.DisplayName)
 	return commands.ProfileCreation{By: r.Caller, Details: in.read(&f), Public: value.Or(in.IsPublic)}, f.Err()
 }
 
@@ -177,21 +154,20 @@ func ownProfile(r *web.Request) (commands.OwnProfile, error) {
 	return commands.OwnProfile{By: r.Caller, Profile: identity.ProfileID{ID: i}}, err
 }
 
-// partOf is a change of some details, of which the needed ones must be given.
-func partOf(r *web.Request, d details, needs ...func(*web.Fields)) (c commands.ProfileChange, err error) {
+// partOf is a change of some details.
+func partOf(r *web.Request, f *web.Fields, d details) (c commands.ProfileChange, err error) {
 	if c.OwnProfile, err = ownProfile(r); err != nil {
 		return c, err
 	}
-	var f web.Fields
-	for _, need := range needs {
-		need(&f)
-	}
-	c.Details = d.read(&f)
+	c.Details = d.read(f)
 	return c, f.Err()
 }
 
-func oneNeeded(name string, given *string) func(*web.Fields) {
-	return func(f *web.Fields) { needed(f, name, given) }
+// oneOf is a change of a detail that must be given, though it may be empty.
+func oneOf(r *web.Request, name string, given *string, d details) (commands.ProfileChange, error) {
+	var f web.Fields
+	f.Need(name, given)
+	return partOf(r, &f, d)
 }
 
 // displayName is what others call somebody.
@@ -201,7 +177,7 @@ type displayName struct {
 }
 
 func displayNameChange(r *web.Request, in displayName) (commands.ProfileChange, error) {
-	return partOf(r, details{DisplayName: in.DisplayName}, oneNeeded("display_name", in.DisplayName))
+	return oneOf(r, "display_name", in.DisplayName, details{DisplayName: in.DisplayName})
 }
 
 // bio is what somebody says about himself; empty to say nothing.
@@ -211,7 +187,7 @@ type bio struct {
 }
 
 func bioChange(r *web.Request, in bio) (commands.ProfileChange, error) {
-	return partOf(r, details{Bio: in.Bio}, oneNeeded("bio", in.Bio))
+	return oneOf(r, "bio", in.Bio, details{Bio: in.Bio})
 }
 
 // avatar is where a picture of somebody is; empty for none.
@@ -221,11 +197,11 @@ type avatar struct {
 }
 
 func avatarChange(r *web.Request, in avatar) (commands.ProfileChange, error) {
-	return partOf(r, details{Avatar: in.Avatar}, oneNeeded("avatar_url", in.Avatar))
+	return oneOf(r, "avatar_url", in.Avatar, details{Avatar: in.Avatar})
 }
 
 func namesChange(r *web.Request, in names) (commands.ProfileChange, error) {
-	return partOf(r, details{names: in})
+	return partOf(r, &web.Fields{}, details{names: in})
 }
 
 // gender is a word for it; empty to say nothing.
@@ -235,7 +211,7 @@ type gender struct {
 }
 
 func genderChange(r *web.Request, in gender) (commands.ProfileChange, error) {
-	return partOf(r, details{Gender: in.Gender}, oneNeeded("gender", in.Gender))
+	return oneOf(r, "gender", in.Gender, details{Gender: in.Gender})
 }
 
 // birthDate is the day somebody was born; empty to say nothing.
@@ -245,15 +221,15 @@ type birthDate struct {
 }
 
 func birthDateChange(r *web.Request, in birthDate) (commands.ProfileChange, error) {
-	return partOf(r, details{BirthDate: in.BirthDate}, oneNeeded("date_of_birth", in.BirthDate))
+	return oneOf(r, "date_of_birth", in.BirthDate, details{BirthDate: in.BirthDate})
 }
 
 func localizationChange(r *web.Request, in localization) (commands.ProfileChange, error) {
-	return partOf(r, details{localization: in})
+	return partOf(r, &web.Fields{}, details{localization: in})
 }
 
 func linksChange(r *web.Request, in links) (commands.ProfileChange, error) {
-	return partOf(r, details{links: in})
+	return partOf(r, &web.Fields{}, details{links: in})
 }
 
 func visibility(public bool) func(*web.Request) (commands.ProfileChange, error) {

@@ -46,7 +46,7 @@ func New(app App, realm identity.Realm) web.Surface {
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: dialect, Exchanges: exchanges,
 		Routes: slices.Concat(
-			[]web.Route{web.Get(prefix, web.Anyone, web.Handle(web.Reads(nothing), greet, greeting)).Does("Say what this is").Cacheable(dayLong)},
+			[]web.Route{web.Get(prefix, web.Unasked, web.Handle(web.Reads(nothing), greet, greeting)).Does("Say what this is").Cacheable(dayLong)},
 			a.userRoutes(), a.roleRoutes(), a.profileRoutes(), a.contactRoutes(), a.referenceRoutes(), a.customerRoutes(),
 		),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {

@@ -36,7 +36,7 @@ func startAs(t testing.TB, realm identity.Realm) (*webtest.Stack, *webtest.Clien
 	}
 	reads := &postgres.Lookups{Pool: stack.Reads}
 	surface := promenade.New(promenade.App{
-		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor, Identity: stack.Identity, Realm: realm.Name},
+		Identity: stack.Identity, CRM: &commands.CRM{Executor: stack.Identity.Executor, Realm: realm.Name},
 		Users: projections.Users{DB: reads, Realm: realm.Name}, Roles: projections.Roles{DB: reads, Realm: realm.Name},
 		Profiles: projections.Profiles{DB: reads, Realm: realm.Name}, Contacts: projections.Contacts{DB: reads},
 		Customers: projections.Customers{DB: reads},

@@ -19,7 +19,7 @@ const (
 func Realm() identity.Realm {
 	return identity.Realm{
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
-		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed, ParseName: parseName,
+		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed, ParseName: identity.ParseName,
 		SystemRoles: systemRoles, Permissions: permissions,
 		FailedSignIns: identity.FailureRule{Failures: 5, Within: time.Minute}, Lockout: identity.Lockout{Failures: 5, For: 30 * time.Minute},
 	}

@@ -2,13 +2,11 @@ package promenade
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"gesta/domain/reference"
 	"gesta/http/web"
-	"gesta/projections"
 )
 
 // dayLong is for how long reference data may be kept: it changes with the release only.
@@ -16,94 +14,48 @@ const dayLong = 24 * time.Hour
 
 func (a api) referenceRoutes() []web.Route {
 	const shared = prefix + "/shared"
-	countries := choice[country]{shownOf(reference.Countries(), showCountry), []trait[country]{
-		{active, func(c country) any { return c.IsActive }},
-		{filter("region", "Only countries of this region, such as Europe."), func(c country) any { return c.Region }},
+	countries := web.Whole[country]{All: shownOf(reference.Countries(), showCountry), Traits: []web.Trait[country]{
+		active(func(c country) bool { return c.IsActive }),
+		{Param: region("countries"), Of: func(c country) string { return c.Region }},
 	}}
-	currencies := choice[currency]{shownOf(reference.Currencies(), showCurrency), []trait[currency]{
-		{active, func(c currency) any { return c.IsActive }},
+	currencies := web.Whole[currency]{All: shownOf(reference.Currencies(), showCurrency), Traits: []web.Trait[currency]{
+		active(func(c currency) bool { return c.IsActive }),
 	}}
-	languages := choice[language]{shownOf(reference.Languages(), showLanguage), []trait[language]{
-		{active, func(l language) any { return l.IsActive }},
+	languages := web.Whole[language]{All: shownOf(reference.Languages(), showLanguage), Traits: []web.Trait[language]{
+		active(func(l language) bool { return l.IsActive }),
 	}}
-	zones := choice[timeZone]{shownOf(reference.TimeZones(), showTimeZone), []trait[timeZone]{
-		{active, func(z timeZone) any { return z.IsActive }},
-		{filter("region", "Only time zones of this region, such as Europe."), func(z timeZone) any { return z.Region }},
-		{filter("country", "Only time zones of the country with this code."), func(z timeZone) any { return z.CountryCode }},
+	zones := web.Whole[timeZone]{All: shownOf(reference.TimeZones(), showTimeZone), Traits: []web.Trait[timeZone]{
+		active(func(z timeZone) bool { return z.IsActive }),
+		{Param: region("time zones"), Of: func(z timeZone) string { return z.Region }},
+		{Param: web.Param{Name: "country", Text: "Only time zones of the country with this code."}, Of: func(z timeZone) string { return z.CountryCode }},
 	}}
 	return []web.Route{
-		kept(shared+"/countries", countries.list()).Does("List countries").Refuses(400),
+		kept(shared+"/countries", countries.List()).Does("List countries").Refuses(400),
 		kept(shared+"/countries/:code", one("code", reference.FindCountry, showCountry)).Does("Find a country").Refuses(404),
-		kept(shared+"/countries/region/:region", countries.listOf("region")).Does("List the countries of a region").Refuses(400),
-		kept(shared+"/currencies", currencies.list()).Does("List currencies").Refuses(400),
+		kept(shared+"/countries/region/:region", countries.ListOf("region")).Does("List the countries of a region").Refuses(400),
+		kept(shared+"/currencies", currencies.List()).Does("List currencies").Refuses(400),
 		kept(shared+"/currencies/:code", one("code", reference.FindCurrency, showCurrency)).Does("Find a currency").Refuses(404),
-		kept(shared+"/languages", languages.list()).Does("List languages").Refuses(400),
+		kept(shared+"/languages", languages.List()).Does("List languages").Refuses(400),
 		kept(shared+"/languages/:code", one("code", reference.FindLanguage, showLanguage)).Does("Find a language").Refuses(404),
-		kept(shared+"/timezones", zones.list()).Does("List time zones").Refuses(400),
-		kept(shared+"/timezones/region/:region", zones.listOf("region")).Does("List the time zones of a region").Refuses(400),
+		kept(shared+"/timezones", zones.List()).Does("List time zones").Refuses(400),
+		kept(shared+"/timezones/region/:region", zones.ListOf("region")).Does("List the time zones of a region").Refuses(400),
 		kept(shared+"/timezones/*", one("*", reference.FindTimeZone, showTimeZone)).Does("Find a time zone by its name").Refuses(404),
 	}
 }
 
 func kept(path string, h web.Handler) web.Route {
-	return web.Get(path, web.Anyone, h).Cacheable(dayLong)
+	return web.Get(path, web.Unasked, h).Cacheable(dayLong)
 }
 
-// choice is a list that is shown whole, or what is left of it by what its items are.
-type choice[T any] struct {
-	all    []T
-	traits []trait[T]
-}
-
-// trait is what a list is filtered by.
-type trait[T any] struct {
-	web.Filter
-	of func(T) any // text or whether
-}
-
-var active = web.Filter{Column: "is_active", Param: web.Param{Name: "is_active", Text: "Only what is in use, or is not.", Boolean: true}}
-
-func filter(name, text string) web.Filter {
-	return web.Filter{Column: name, Param: web.Param{Name: name, Text: text}}
-}
-
-// list is for the query alone. What nothing is like leaves an empty list, and is not refused: releases bring other
-// regions.
-func (c choice[T]) list() web.Handler { return c.listOf("") }
-
-// listOf takes one of the traits from the path.
-func (c choice[T]) listOf(param string) web.Handler {
-	var filters []web.Filter
-	var params []web.Param
-	for _, t := range c.traits {
-		if t.Name != param {
-			filters, params = append(filters, t.Filter), append(params, t.Param)
-		}
+func active[T any](is func(T) bool) web.Trait[T] {
+	return web.Trait[T]{
+		Param: web.Param{Name: "is_active", Text: "Only what is in use, or is not.", Boolean: true},
+		Of:    func(one T) string { return strconv.FormatBool(is(one)) },
 	}
-	read := func(r *web.Request) ([]projections.Filter, error) {
-		asked, err := r.Filters(filters...)
-		if param != "" {
-			asked = append(asked, projections.Filter{Column: param, Value: r.Param(param)})
-		}
-		return asked, err
-	}
-	return web.Handle(web.Reads(read).Asks(params...), c.find, func(found []T) []T { return found })
 }
 
-func (c choice[T]) find(_ context.Context, asked []projections.Filter) ([]T, error) {
-	return slices.DeleteFunc(slices.Clone(c.all), func(one T) bool {
-		return slices.ContainsFunc(asked, func(f projections.Filter) bool { return !c.is(one, f) })
-	}), nil
-}
-
-func (c choice[T]) is(one T, asked projections.Filter) bool {
-	t := c.traits[slices.IndexFunc(c.traits, func(t trait[T]) bool { return t.Column == asked.Column })]
-	has := t.of(one)
-	text, isText := has.(string)
-	if !isText {
-		return has == asked.Value
-	}
-	return strings.EqualFold(text, asked.Value.(string))
+func region(of string) web.Param {
+	return web.Param{Name: "region", Text: "Only " + of + " of this region, such as Europe."}
 }
 
 // one shows what a part of the path names.

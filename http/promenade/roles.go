@@ -81,7 +81,7 @@ func (a api) roleChange(r *web.Request, in roleChange) (commands.RoleChange, err
 	}
 	var f web.Fields
 	return commands.RoleChange{
-		Realm: a.realm, Role: role,
+		Realm: a.realm, By: r.Caller, Role: role,
 		DisplayName: web.Optional(&f, "display_name", in.DisplayName, identity.ParseDisplayName),
 		Description: web.Optional(&f, "description", in.Description, identity.ParseDescription),
 	}, f.Err()
@@ -133,10 +133,7 @@ type granting struct {
 // maxGranted bounds what is granted at once.
 const maxGranted = 100
 
-var (
-	errGranted = errors.New("must be 1 to 100 ids of permissions")
-	errRoleID  = errors.New("must be the id of a role")
-)
+var errGranted = errors.New("must be 1 to 100 ids of permissions")
 
 func (a api) granting(r *web.Request, in granting) (commands.Granting, error) {
 	role, err := roleNamed("id")(r)
@@ -148,8 +145,8 @@ func (a api) granting(r *web.Request, in granting) (commands.Granting, error) {
 		return g, web.ErrBody.In(web.Wrong("permission_ids", errGranted))
 	}
 	for _, text := range in.PermissionIDs {
-		i, err := web.ULID.Read(text)
-		if err != nil || i.IsZero() {
+		i, err := web.ULID.Parse(text)
+		if err != nil {
 			return g, web.ErrBody.In(web.Wrong("permission_ids", errGranted))
 		}
 		g.Permissions = append(g.Permissions, identity.PermissionID{ID: i})
@@ -175,11 +172,9 @@ func (a api) assignment(r *web.Request, in assignment) (commands.Assignment, err
 	if err != nil {
 		return commands.Assignment{}, err
 	}
-	i, err := web.ULID.Read(in.RoleID)
-	if err != nil || i.IsZero() {
-		return commands.Assignment{}, web.ErrBody.In(web.Wrong("role_id", errRoleID))
-	}
-	return commands.Assignment{Realm: a.realm, By: r.Caller, User: u, Role: identity.RoleID{ID: i}}, nil
+	var f web.Fields
+	role := identity.RoleID{ID: web.Field(&f, "role_id", in.RoleID, web.ULID.Parse)}
+	return commands.Assignment{Realm: a.realm, By: r.Caller, User: u, Role: role}, f.Err()
 }
 
 func (a api) unassignment(r *web.Request) (commands.Assignment, error) {

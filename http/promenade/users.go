@@ -20,11 +20,11 @@ func (a api) userRoutes() []web.Route {
 	}
 	verifying := web.MayTake(a.emailVerification).Names(func(c commands.EmailVerification) string { return who(c.User, c.Code) })
 	return []web.Route{
-		web.Post(users+"/register", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.SignUp, a.Identity.SignedUp, showSignIn)).
+		web.Post(users+"/register", web.Unasked, web.Make(web.Takes(a.registration), a.Identity.SignUp, a.Identity.SignedUp, showSignIn)).
 			Does("Register, and sign in").Refuses(400, 409, 429).TakesCredential().SaysSecrets().Limited(3, time.Minute).Of(user),
-		web.Post(users+"/login", web.Anyone, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
+		web.Post(users+"/login", web.Unasked, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401, 429).GivesTokens().Limited(5, time.Minute),
-		web.Post(auth+"/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
+		web.Post(auth+"/refresh", web.Unasked, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
 		web.Post(auth+"/revoke", web.SignedIn, web.Tell(web.Takes(revocation), a.Identity.Revoke, said{"Token revoked successfully"})).
 			Does("End the session of a token, with all its tokens").Answers(200).Refuses(400, 401).OfSession(),
@@ -73,15 +73,12 @@ type registration struct {
 	Password string `json:"password" required:"true"`
 }
 
-// parseName reads what somebody wants to be called.
-var parseName = value.Line(1, 100)
-
 func (a api) registration(_ *web.Request, in registration) (commands.Registration, error) {
 	var f web.Fields
 	return commands.Registration{
 		Realm: a.realm, Role: User,
 		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
-		Name:     web.Field(&f, "name", in.Name, parseName),
+		Name:     web.Field(&f, "name", in.Name, identity.ParseName),
 		Password: web.Field(&f, "password", in.Password, a.realm.ParsePassword),
 	}, f.Err()
 }
@@ -163,11 +160,8 @@ func (a api) userAsked(r *web.Request) (asked, error) {
 }
 
 func (a api) byAddress(r *web.Request) (asked, error) {
-	email, err := value.ParseEmail(r.Param("email"))
-	if err != nil {
-		return asked{}, web.ErrQuery.In(web.Wrong("email", err))
-	}
-	return asked{email: email, by: r.Caller}, nil
+	email, err := web.FromPath(r, "email", value.ParseEmail)
+	return asked{email: email, by: r.Caller}, err
 }
 
 func (a api) find(ctx context.Context, q asked) (projections.User, error) {
@@ -213,7 +207,7 @@ func (a api) change(r *web.Request, in change) (commands.Change, error) {
 	var f web.Fields
 	return commands.Change{
 		Realm: a.realm, By: r.Caller, User: r.Caller.User,
-		Name:  web.Optional(&f, "name", in.Name, parseName),
+		Name:  web.Optional(&f, "name", in.Name, identity.ParseName),
 		Email: web.Optional(&f, "email", in.Email, value.ParseEmail),
 	}, f.Err()
 }
@@ -279,7 +273,7 @@ type user struct {
 	Email string `json:"email"`
 	// As it was given, or [forgotten].
 	Name string `json:"name"`
-	// Who was forgotten is deactivated.
+	// Who was active when he was forgotten is deactivated.
 	Status string `json:"status" enum:"active,suspended,banned,deactivated"`
 	// Whether the address is known to be the user's.
 	IsEmailVerified bool      `json:"is_email_verified"`

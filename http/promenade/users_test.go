@@ -459,3 +459,108 @@ func TestAnAddressIsNotTriedOut(t *testing.T) {
 		t.Errorf("%d %s after %d round trips, and %d %s after %d", taken.Status, taken.Text, taken.RoundTrips, free.Status, free.Text, free.RoundTrips)
 	}
 }
+
+// Who has no good token any more gets another one, and what is public, whatever the client sends along.
+func TestAnExpiredTokenIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	john := join(t, client, "john")
+	for _, call := range []webtest.Call{
+		post(auth+"/refresh", map[string]string{"refresh_token": john.refresh}), login(john.email, password),
+		post(users+"/register", map[string]string{"email": "jane@example.com", "name": "Jane", "password": password}),
+		{Method: "GET", Path: "/api/v1/shared/countries/UA"},
+		{Method: "GET", Path: "/api/v1"},
+	} {
+		call.Token = "eyJhbGciOiJub25lIn0.e30."
+		if a := client.Do(t, call); a.Status >= 300 {
+			t.Errorf("%s: %d %s", call.Path, a.Status, a.Text)
+		}
+	}
+}
+
+// Of many passwords that are tried at once, none is told from the right one once the address is locked.
+func TestNoGuessIsToldFromTheRightPassword(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	john := join(t, client, "john")
+	var crowd sync.WaitGroup
+	var mu sync.Mutex
+	said := map[string]int{}
+	for n := range 30 {
+		crowd.Go(func() {
+			a := client.Do(t, login(john.email, fmt.Sprint("wrong", n)))
+			mu.Lock()
+			defer mu.Unlock()
+			said[a.Field(t, "error.message")]++
+		})
+	}
+	crowd.Wait()
+	if said["Invalid e-mail or password"] != 5 || len(said) != 2 {
+		t.Errorf("said was %v", said)
+	}
+}
+
+// A wrong current password counts as one at a sign-in.
+func TestAPasswordIsNotGuessedByChangingIt(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	john := join(t, client, "john")
+	change := func(old string) webtest.Answer {
+		return client.Do(t, john.as("PUT", users+"/me/password", map[string]string{"old_password": old, "new_password": "SecurePass456"}))
+	}
+	for range 5 {
+		if a := change("wrong"); a.Status != 400 {
+			t.Errorf("%d %s", a.Status, a.Text)
+		}
+	}
+	if a := change(password); a.Status != 401 || !strings.HasPrefix(a.Field(t, "error.message"), "Account is locked") {
+		t.Errorf("%d %s", a.Status, a.Text)
+	}
+}
+
+// Nobody locks an address in advance: who registers with it begins anew.
+func TestWhoRegistersIsNotLockedOut(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	for range 5 {
+		client.Do(t, login("john@example.com", "wrong"))
+	}
+	john := join(t, client, "john")
+	if a := client.Do(t, login(john.email, password)); a.Status != 200 {
+		t.Errorf("%d %s", a.Status, a.Text)
+	}
+}
+
+// What a role is called tells people whom to trust: it is for those to say who hold what it gives.
+func TestNobodyRenamesWhatIsBeyondHim(t *testing.T) {
+	t.Parallel()
+	stack, client, _ := start(t)
+	boss, helper := appoint(t, stack, promenade.SuperAdmin, "boss"), join(t, client, "helper")
+	role := newRole(t, client, boss, "roles", "roles:read", "roles:update", "permissions:read", "permissions:update")
+	client.Do(t, boss.as("POST", users+"/"+helper.id+"/roles", map[string]string{"role_id": role}))
+	find := func(path string) string {
+		return client.Do(t, boss.as("GET", "/api/v1/identity"+path)).Field(t, "data.id")
+	}
+	for path, status := range map[string]int{
+		"/roles/" + find("/roles/name/superadmin"): 403, "/roles/" + find("/roles/name/user"): 200, "/roles/" + role: 200,
+		"/permissions/" + find("/permissions/name/users:ban"): 403, "/permissions/" + find("/permissions/name/roles:read"): 200,
+	} {
+		if a := client.Do(t, helper.as("PUT", "/api/v1/identity"+path, map[string]string{"description": "Ours"})); a.Status != status {
+			t.Errorf("%s: %d %s", path, a.Status, a.Text)
+		}
+	}
+}
+
+// A parameter of which only one could count is given once.
+func TestParametersAreGivenOnce(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	john := join(t, client, "john")
+	for path, status := range map[string]int{
+		"?page=1&page=2": 400, "?status=lead&status=churned": 400, "?tags=a&tags=b": 200, "?tags=a,,b,": 200, "?tags=важливий": 200, "?tags=a%20b": 400,
+	} {
+		if a := client.Do(t, john.as("GET", "/api/v1/customer-mgmt/customers"+path)); a.Status != status {
+			t.Errorf("%s: %d %s", path, a.Status, a.Text)
+		}
+	}
+}

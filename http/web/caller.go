@@ -12,9 +12,9 @@ import (
 )
 
 // identify finds out who asks and whether the row is for them. Proof that is sent must be good, on
-// public rows too: a client with a broken token wants to know.
+// public rows too, but for those that do not look: a client with a broken token wants to know.
 func (r *Request) identify() (err error) {
-	if authenticate := r.surface.Authenticate; authenticate != nil {
+	if authenticate := r.surface.Authenticate; authenticate != nil && !r.route.Access.Unasked {
 		if r.Caller, err = authenticate(r.echo.Request().WithContext(r.ctx)); err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func (h Host) act(r *Request) (Answer, error) {
 	if err := h.awaitPosition(r); err != nil {
 		return Answer{}, err
 	}
-	if err := r.provide(); err != nil {
+	if err := errors.Join(r.single(), r.provide()); err != nil {
 		return Answer{}, err
 	}
 	return h.Limits.try(r, h.once)

@@ -1,6 +1,11 @@
 package web
 
-import "gesta/domain"
+import (
+	"strings"
+
+	"gesta/domain"
+	"gesta/domain/value"
+)
 
 // Fields gathers what is wrong with the fields of a body, so that a caller hears of all of it at once.
 type Fields struct{ wrong []domain.Field }
@@ -21,6 +26,23 @@ func Optional[T any](f *Fields, name string, given *string, parse func(string) (
 	}
 	v := Field(f, name, *given, parse)
 	return &v
+}
+
+// OrNone parses what may be empty, and is the zero value then.
+func OrNone[T any](parse func(string) (T, error)) func(string) (T, error) {
+	return func(s string) (none T, err error) {
+		if strings.TrimSpace(s) == "" {
+			return none, nil
+		}
+		return parse(s)
+	}
+}
+
+// Need refuses to do without a field that may be empty.
+func (f *Fields) Need(name string, given *string) {
+	if given == nil {
+		f.Refuse(name, value.ErrRequired.Error())
+	}
 }
 
 // Refuse notes what is wrong with a field.

@@ -68,6 +68,7 @@ type Param struct {
 	Format     string   // such as "email"; "" for any text
 	Enum       []string // the words that there are; nil for any
 	Boolean    bool     // true or false
+	Many       bool     // may be given again and again, which is as good as with commas between
 	Least      int      // of a number, which it is if there is a greatest one
 	Most       int
 	Default    int

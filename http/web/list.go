@@ -74,6 +74,24 @@ func (one Filter) filters(f *Fields, text string) (all []projections.Filter) {
 	return all
 }
 
+// InPath leaves those rows of a list that have a word of the path in the column of that name.
+func InPath[W ~string](name string, parse func(string) (W, error)) func(*Request, projections.Query) (projections.Query, error) {
+	return func(r *Request, q projections.Query) (projections.Query, error) {
+		word, err := FromPath(r, name, parse)
+		q.Filters = append(q.Filters, projections.Filter{Column: name, Value: string(word)})
+		return q, err
+	}
+}
+
+// Words are what a parameter may say.
+func Words[W ~string](all []W) []string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return words
+}
+
 // sort is the order that is asked for.
 func (r *Request) sort(f *Fields, orders []Order) projections.Sort {
 	if len(orders) == 0 {
@@ -87,13 +105,6 @@ func (r *Request) sort(f *Fields, orders []Order) projections.Sort {
 		return projections.Sort{}
 	}
 	return orders[i].Sort
-}
-
-// Filters reads those that are asked for, of a list that is shown whole.
-func (r *Request) Filters(filters ...Filter) ([]projections.Filter, error) {
-	var f Fields
-	asked := r.filters(&f, filters)
-	return asked, f.in(ErrQuery)
 }
 
 func (r *Request) filters(f *Fields, filters []Filter) (asked []projections.Filter) {

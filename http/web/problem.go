@@ -66,7 +66,7 @@ func problemErrors(f *domain.Fault) []ProblemError {
 	var all []ProblemError
 	for _, field := range f.Fields {
 		e := ProblemError{Detail: field.Text, Pointer: pointer(field.Name)}
-		if errors.Is(f, ErrQuery) {
+		if errors.Is(f, ErrQuery) || errors.Is(f, ErrPath) {
 			e = ProblemError{Detail: field.Text, Parameter: field.Name}
 		}
 		all = append(all, e)

@@ -53,6 +53,7 @@ var (
 	ErrBody     = &domain.Fault{Kind: domain.Invalid, Code: "invalid_request", Text: "invalid request body"}
 	ErrQuery    = &domain.Fault{Kind: domain.Invalid, Code: "invalid_query", Text: "invalid query"}
 	ErrTooLarge = &domain.Fault{Kind: domain.TooLarge, Code: "too_large", Text: "request body is too large"}
+	ErrPath     = &domain.Fault{Kind: domain.Invalid, Code: "invalid_path", Text: "invalid path"}
 	ErrNotJSON  = &domain.Fault{Kind: domain.Unsupported, Code: "unsupported_type", Text: "content type must be application/json"}
 )
 
@@ -197,5 +198,27 @@ func (r *Request) Param(name string) string {
 	return s
 }
 
+// FromPath parses a part of the path, and refuses with ErrPath what is wrong.
+func FromPath[T any](r *Request, name string, parse func(string) (T, error)) (T, error) {
+	v, err := parse(r.Param(name))
+	if err != nil {
+		err = ErrPath.In(Wrong(name, err))
+	}
+	return v, err
+}
+
 // Query answers a parameter of the query; "" when it is not given.
-func (r *Request) Query(name string) string { return r.echo.QueryParam(name) }
+func (r *Request) Query(name string) string {
+	return strings.Join(r.echo.QueryParams()[name], ",") // There are several only of one that may be given so.
+}
+
+// single refuses a parameter that is given twice, of which only one could count.
+func (r *Request) single() error {
+	var f Fields
+	for _, p := range r.route.Handler.Query {
+		if !p.Many && len(r.echo.QueryParams()[p.Name]) > 1 {
+			f.Refuse(p.Name, "must be given once")
+		}
+	}
+	return f.in(ErrQuery)
+}

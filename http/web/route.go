@@ -49,6 +49,7 @@ type Route struct {
 // Access says who may use a row.
 type Access struct {
 	Public     bool
+	Unasked    bool                // what proof a request brings is not looked at: it need not be good
 	Roles      []identity.Role     // empty for every role
 	Permission identity.Permission // that the caller must hold; "" for none
 }
@@ -59,6 +60,7 @@ func (a Access) IsRestricted() bool { return len(a.Roles) > 0 || a.Permission !=
 // Who may use a row.
 var (
 	Anyone   = Access{Public: true}
+	Unasked  = Access{Public: true, Unasked: true}
 	SignedIn = Access{}
 )
 

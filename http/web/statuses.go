@@ -13,7 +13,7 @@ import (
 var refusable = map[domain.Kind]func(Surface, Route) bool{
 	domain.Internal:        func(Surface, Route) bool { return true },
 	domain.Invalid:         func(Surface, Route) bool { return true },
-	domain.Unauthenticated: func(s Surface, _ Route) bool { return s.Authenticate != nil }, // On public rows too.
+	domain.Unauthenticated: func(s Surface, r Route) bool { return s.Authenticate != nil && !r.Access.Unasked }, // On public rows too.
 	domain.Forbidden:       func(_ Surface, r Route) bool { return r.Access.IsRestricted() },
 	domain.NotFound:        func(_ Surface, r Route) bool { return strings.ContainsAny(r.Path, ":*") },
 	domain.Conflict:        func(_ Surface, r Route) bool { return r.Keyed() },

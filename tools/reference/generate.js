@@ -47,6 +47,14 @@ const tender = country => (money.region[country] ?? [])
 	.filter(([, use]) => use._tender !== 'false' && !use._to)
 	.map(([currency]) => currency);
 
+// Places without a numbering plan of their own, which libphonenumber therefore does not know, are reached by the plan that
+// serves them (ITU, E.164). Bouvet, Heard and McDonald have nobody to call.
+const servedBy = {AQ: '672', GS: '500', PN: '64', TF: '262', UM: '1'};
+const callingCode = code => {
+	const calling = phones.countries[code]?.[0] ?? servedBy[code];
+	return calling ? '+' + calling : '';
+};
+
 const countries = Object.keys(regionOf).filter(isCountry).map(code => ({
 	code,
 	code3: codes[code]._alpha3,
@@ -54,7 +62,7 @@ const countries = Object.keys(regionOf).filter(isCountry).map(code => ({
 	name: territories.en[code],
 	name_uk: territories.uk[code],
 	region: regionOf[code],
-	phone_code: code in phones.countries ? '+' + phones.countries[code][0] : '',
+	phone_code: callingCode(code),
 	currency_code: tender(code).find(c => c.startsWith(code)) ?? tender(code)[0] ?? '', // A country's own comes first.
 	is_active: true,
 })).sort(byCode);

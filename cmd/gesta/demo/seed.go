@@ -46,7 +46,7 @@ func New(executor func() *commands.Executor, like *commands.Identity, in identit
 		x, h := executor(), &hand{realm: in}
 		x.Now = h.now
 		h.identity = &commands.Identity{Executor: x, Passwords: like.Passwords, Tokens: like.Tokens, Realms: like.Realms}
-		h.crm = &commands.CRM{Executor: x, Identity: h.identity, Realm: in.Name}
+		h.crm = &commands.CRM{Executor: x, Realm: in.Name}
 		d.hands = append(d.hands, h)
 	}
 	return d

@@ -57,6 +57,9 @@ func (w Walk) noToken(t *testing.T, r web.Route) {
 }
 
 func (w Walk) wrongToken(t *testing.T, r web.Route) {
+	if r.Access.Unasked {
+		t.Skip("the row does not look at tokens")
+	}
 	w.refused(t, r, Call{Path: path(r), Token: "eyJhbGciOiJub25lIn0.e30."}, http.StatusUnauthorized)
 	w.refused(t, r, Call{Path: path(r), Header: map[string]string{"Authorization": "Basic eDp5"}}, http.StatusUnauthorized)
 }
