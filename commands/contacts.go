@@ -12,6 +12,7 @@ import (
 // ContactCreation asks for one more contact of the caller's.
 type ContactCreation struct {
 	By              identity.Caller
+	Contact         identity.ContactID // zero for a new id; an id that is taken is refused with ErrExists
 	Type            identity.ContactType
 	Details         identity.ContactDetails
 	Primary, Public bool
@@ -20,7 +21,10 @@ type ContactCreation struct {
 // CreateContact refuses more contacts than identity.MaxContacts with identity.ErrManyContacts; those who ask at the
 // same time may come to a few more. A primary one takes the place of the one there is.
 func (i *Identity) CreateContact(ctx context.Context, c ContactCreation) (made identity.Contact, err error) {
-	contact := identity.ContactID{ID: id.New(i.Executor.Now())}
+	contact := c.Contact
+	if contact.IsZero() {
+		contact.ID = id.New(i.Executor.Now())
+	}
 	err = i.takePrimary(ctx, func(w *Work) error {
 		all, err := w.holders(identity.ContactScope(c.By.User))
 		if err != nil {
@@ -81,30 +85,6 @@ func (i *Identity) ChangeContact(ctx context.Context, c ContactChange) (is ident
 func (i *Identity) MakePrimary(ctx context.Context, o OwnContact) (identity.Contact, error) {
 	primary := true
 	return i.ChangeContact(ctx, ContactChange{OwnContact: o, Primary: &primary})
-}
-
-// VerifyContact takes the caller's word for it that he can be reached so.
-func (i *Identity) VerifyContact(ctx context.Context, o OwnContact) (is identity.Contact, err error) {
-	err = i.Executor.Do(ctx, func(w *Work) error {
-		if _, err := contactIn(w, o); err != nil {
-			return err
-		}
-		is, err = Decide(w, identity.VerifyContact{Contact: o.Contact})
-		return err
-	})
-	return is, err
-}
-
-// ContactVerified answers a contact as a request has left it; as it is where there was nothing to verify.
-func (i *Identity) ContactVerified(ctx context.Context, o OwnContact, made Made) (identity.Contact, error) {
-	if at := made.Of("identity.contact"); at != (Revision{}) {
-		return StateAt[identity.Contact](ctx, i.Executor, at)
-	}
-	is, err := State[identity.Contact](ctx, i.Executor, identity.ContactStream(o.Contact))
-	if err == nil && is.User != o.By.User {
-		err = identity.ErrContactNotFound
-	}
-	return is, err
 }
 
 // DeleteContact deletes one of the caller's contacts; no other becomes the primary one.

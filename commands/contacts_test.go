@@ -161,8 +161,8 @@ func TestNobodyChangesAnothersContact(t *testing.T) {
 	ann, bob := p.member("ann@example.com"), p.member("bob@example.com")
 	own := commands.OwnContact{By: caller(bob), Contact: p.contact(ann, "ann@example.com", false)}
 	_, changed := p.ChangeContact(t.Context(), commands.ContactChange{OwnContact: own})
-	_, verified := p.VerifyContact(t.Context(), own)
-	_, shown := p.ContactVerified(t.Context(), own, commands.Made{})
+	_, verified := p.VerifyContact(t.Context(), commands.ContactVerification{OwnContact: own})
+	_, shown := p.ContactVerified(t.Context(), commands.ContactVerification{OwnContact: own}, commands.Made{})
 	_, first := p.MakePrimary(t.Context(), own)
 	for _, err := range []error{changed, verified, shown, first, p.DeleteContact(t.Context(), own)} {
 		if !errors.Is(err, identity.ErrContactNotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"gesta/commands/gateway"
 	"gesta/domain"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -17,6 +18,7 @@ type Identity struct {
 	Passwords *Passwords
 	Tokens    *Tokens
 	Realms    map[string]identity.Realm // whose rules policies and permissions go by
+	Mail      gateway.Mail              // nil where nothing can be sent
 }
 
 // Registration asks for a new user.
@@ -29,6 +31,8 @@ type Registration struct {
 	Email    value.Email
 	Phone    value.Phone
 	Password string
+
+	PasswordHash string // of a password that was hashed before, in the place of one
 }
 
 // Register makes a user and answers him. It refuses a taken address with identity.ErrEmailTaken, and a
@@ -66,7 +70,7 @@ func (i *Identity) register(ctx context.Context, r Registration, then func(*Work
 	if err := i.mayRegister(ctx, r); err != nil {
 		return err
 	}
-	hash, err := i.Passwords.Hash(ctx, r.Password)
+	hash, err := i.hashOf(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -78,6 +82,13 @@ func (i *Identity) register(ctx context.Context, r Registration, then func(*Work
 		}
 		return then(w, made)
 	})
+}
+
+func (i *Identity) hashOf(ctx context.Context, r Registration) (string, error) {
+	if r.PasswordHash != "" {
+		return r.PasswordHash, nil
+	}
+	return i.Passwords.Hash(ctx, r.Password)
 }
 
 // Registered answers the user that a registration has made, as he was then: whoever knows what was asked for may hear

@@ -494,3 +494,45 @@ func TestWhatANewerProgramWroteIsNotDecidedUpon(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What is made under an id that is given is not made again, not even where it was deleted.
+func TestAnIDThatIsGivenIsTakenOnce(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	given := id.Named("given")
+	ann := identity.UserID{ID: given}
+	hash, err := p.Passwords.Hash(t.Context(), "password")
+	must(t, err)
+	register := func() error {
+		_, err := p.Register(t.Context(), commands.Registration{
+			User: ann, Realm: realm, Role: "member", Email: value.Email(id.New(time.Now()).String() + "@example.com"), PasswordHash: hash,
+		})
+		return err
+	}
+	profile := func() error {
+		_, err := p.CreateProfile(t.Context(), commands.ProfileCreation{By: caller(ann), Profile: identity.ProfileID{ID: given}, Details: named("Ann")})
+		return err
+	}
+	contact := func() error {
+		c := byMail(ann, "ann@example.com", true)
+		c.Contact.ID = given
+		_, err := p.CreateContact(t.Context(), c)
+		return err
+	}
+	role := func() error {
+		_, err := p.CreateRole(t.Context(), commands.NewRole{Role: identity.RoleID{ID: given}, Realm: realm, Name: "helper", DisplayName: "Helper"})
+		return err
+	}
+	for _, makes := range []func() error{register, profile, contact, role} {
+		must(t, makes())
+	}
+	u, err := p.Get(t.Context(), realm.Name, ann)
+	must(t, err)
+	p.signIn(string(u.Email)) // The password is the one that was hashed.
+	must(t, p.DeleteProfile(t.Context(), commands.OwnProfile{By: caller(ann)}))
+	must(t, p.DeleteContact(t.Context(), commands.OwnContact{By: caller(ann), Contact: identity.ContactID{ID: given}}))
+	for n, makes := range []func() error{register, profile, contact, role} {
+		if err := makes(); !errors.Is(err, commands.ErrExists) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}

@@ -111,6 +111,8 @@ func preparePermission(w *Work, realm identity.Realm, p identity.Permission) (d 
 	switch {
 	case err != nil:
 		return d, err
+	case held && other == identity.PermissionStream(own): // Another process was faster than what was read of it.
+		return d, w.restart(&rerun{need: slices.Clone(w.locked), conflict: true, reread: true})
 	case held:
 		return Look[identity.PermissionDefinition](w, other)
 	}
@@ -123,6 +125,9 @@ func prepareRole(w *Work, realm identity.Realm, r identity.SystemRole, all map[i
 	d, err := Look[identity.RoleDefinition](w, identity.RoleStream(role))
 	if err != nil || !d.ID.IsZero() {
 		return err
+	}
+	if _, taken, err := w.x.Holder(w.ctx, identity.RoleClaim(realm.Name, r.Name)); err != nil || taken {
+		return err // An administrator has made one of that name before the program knew it.
 	}
 	d, err = Decide(w, identity.CreateRole{
 		Role: role, Realm: realm.Name, Name: r.Name, DisplayName: r.DisplayName, Description: r.Description, System: true,

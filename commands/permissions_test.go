@@ -158,3 +158,15 @@ func TestAPermissionThatExistsIsTaken(t *testing.T) {
 		t.Errorf("%+v %v", d, err)
 	}
 }
+
+// A role that an administrator has made stays his, though a newer program would make one of that name.
+func TestARoleOfThatNameStays(t *testing.T) {
+	p := populate(t, &memory.Store{})
+	custom := identity.RoleID{ID: id.Named("custom")}
+	do(p, identity.CreateRole{Role: custom, Realm: "r", Name: "clerk", DisplayName: "Our clerk"})
+	p.prepare()
+	if holder, _, err := p.Executor.Holder(t.Context(), identity.RoleClaim("r", "clerk")); err != nil || holder.ID != custom.ID {
+		t.Errorf("%v %v", holder, err)
+	}
+	p.caller("boss", "boss")
+}

@@ -23,6 +23,12 @@ var Policies = []Policy{
 	At("end_suspicion", identity.SignInSuspected.Ends, func(ctx context.Context, c Contexts, r eventstore.Recorded, e identity.SignInSuspected) error {
 		return c.Identity.endSuspicion(ctx, r, e)
 	}),
+	When("send_contact_code", func(ctx context.Context, c Contexts, r eventstore.Recorded, e identity.ContactVerificationRequested) error {
+		return c.Identity.sendContactCode(ctx, r, e)
+	}),
+	When("send_email_code", func(ctx context.Context, c Contexts, r eventstore.Recorded, e identity.UserEmailVerificationRequested) error {
+		return c.Identity.sendEmailCode(ctx, r, e)
+	}),
 }
 
 // Policy is one reaction to one type of event. It is asked for at least once for each such event, and

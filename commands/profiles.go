@@ -11,13 +11,17 @@ import (
 // ProfileCreation asks for a profile of the caller's.
 type ProfileCreation struct {
 	By      identity.Caller
+	Profile identity.ProfileID // zero for a new id; an id that is taken is refused with ErrExists
 	Details identity.ProfileDetails
 	Public  bool
 }
 
 // CreateProfile refuses a second profile with identity.ErrProfileExists.
 func (i *Identity) CreateProfile(ctx context.Context, c ProfileCreation) (p identity.Profile, err error) {
-	profile := identity.ProfileID{ID: id.New(i.Executor.Now())}
+	profile := c.Profile
+	if profile.IsZero() {
+		profile.ID = id.New(i.Executor.Now())
+	}
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
 		p, err = Begin(w, identity.CreateProfile{
 			Profile: profile, User: c.By.User, Realm: c.By.Realm, Details: c.Details, Public: c.Public, At: w.At(),

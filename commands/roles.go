@@ -16,6 +16,7 @@ var ErrEscalation = &domain.Fault{
 
 // NewRole asks for a role, which holds no permission yet.
 type NewRole struct {
+	Role                     identity.RoleID // zero for a new id; an id that is taken is refused with ErrExists
 	Realm                    identity.Realm
 	Name                     identity.Role
 	DisplayName, Description string
@@ -23,7 +24,10 @@ type NewRole struct {
 
 // CreateRole makes a role. It refuses a name that another one has with identity.ErrRoleExists.
 func (i *Identity) CreateRole(ctx context.Context, n NewRole) (d identity.RoleDefinition, err error) {
-	role := identity.RoleID{ID: id.New(i.Executor.Now())}
+	role := n.Role
+	if role.IsZero() {
+		role.ID = id.New(i.Executor.Now())
+	}
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
 		d, err = Begin(w, identity.CreateRole{
 			Role: role, Realm: n.Realm.Name, Name: n.Name, DisplayName: n.DisplayName, Description: n.Description,
@@ -88,7 +92,14 @@ type Granting struct {
 
 // GrantPermissions grants a role all of the permissions or none.
 func (i *Identity) GrantPermissions(ctx context.Context, g Granting) (d identity.RoleDefinition, err error) {
+	ctx = remembering(ctx)
+	if err := i.Executor.survey(ctx, "", g.streams()...); err != nil {
+		return d, err
+	}
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
+		if err := w.Hold(g.streams()...); err != nil {
+			return err
+		}
 		if d, err = g.role(w); err != nil {
 			return err
 		}
@@ -139,6 +150,15 @@ func (i *Identity) WithdrawPermissions(ctx context.Context, g Granting) error {
 		}
 		return nil
 	})
+}
+
+// streams are those that a grant looks at, but for the caller's.
+func (g Granting) streams() []domain.Stream {
+	all := []domain.Stream{identity.RoleStream(g.Role)}
+	for _, p := range g.Permissions {
+		all = append(all, identity.PermissionStream(p))
+	}
+	return all
 }
 
 // role answers the role, whose permissions must not be fixed.
@@ -406,8 +426,8 @@ func mayMove(w *Work, realm identity.Realm, by identity.Caller, d identity.RoleD
 	if err != nil {
 		return err
 	}
-	beyond := func(g identity.Granted) bool { return !a.holds(g.Permission) }
-	if d.ID == realm.AdministratorID() && !a.administers() || d.Exists(realm.Name) && slices.ContainsFunc(d.Grants, beyond) {
+	beyond := func(g identity.Granted) bool { return realm.Allows(d, g.Permission) && !a.holds(g.Permission) }
+	if d.ID == realm.AdministratorID() && !a.administers() || slices.ContainsFunc(d.Grants, beyond) {
 		return ErrEscalation
 	}
 	return nil

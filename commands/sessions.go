@@ -248,16 +248,13 @@ type Revocation struct {
 // ErrForeignToken refuses to revoke what is no token of the caller's.
 var ErrForeignToken = &domain.Fault{Kind: domain.Invalid, Code: "foreign_token", Text: "this is no token of yours"}
 
-// Revoke ends the session with all its tokens. A token that is not good any more is as good as revoked.
+// Revoke ends the session with all its tokens, also where the one that is brought has expired.
 func (i *Identity) Revoke(ctx context.Context, r Revocation) error {
 	c, err := i.Tokens.Parse(RefreshToken, r.By.Realm, r.Token)
 	if err != nil {
 		c, err = i.Tokens.Parse(AccessToken, r.By.Realm, r.Token)
 	}
-	switch {
-	case errors.Is(err, ErrTokenExpired):
-		return nil
-	case err != nil || c.User != r.By.User:
+	if err != nil && !errors.Is(err, ErrTokenExpired) || c.User != r.By.User {
 		return ErrForeignToken
 	}
 	return i.SignOut(ctx, c)
@@ -269,7 +266,7 @@ func (i *Identity) Revoke(ctx context.Context, r Revocation) error {
 func (i *Identity) Authenticate(ctx context.Context, realm, token string) (identity.Caller, error) {
 	c, err := i.Tokens.Parse(AccessToken, realm, token)
 	if err != nil {
-		return c, err
+		return identity.Caller{}, err
 	}
 	lives := i.Executor.Claims.Hash(identity.SessionClaim(c.User, c.Session))
 	return c, unavailable(eventstore.Require(ctx, i.Executor.Store, lives, ErrTokenRevoked))

@@ -131,25 +131,3 @@ func (i *Identity) Unlock(ctx context.Context, c Unlocking) (u identity.User, er
 func (i *Identity) Unlocked(ctx context.Context, c Unlocking, made Made) (identity.User, error) {
 	return i.userAt(ctx, c.User, made)
 }
-
-// VerifyEmail takes a user's address for proven, and answers the user.
-func (i *Identity) VerifyEmail(ctx context.Context, c EmailVerification) (u identity.User, err error) {
-	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if _, err = userIn(w, c.Realm, c.User); err == nil {
-			u, err = Decide(w, identity.VerifyEmail{User: c.User})
-		}
-		return err
-	})
-	return u, err
-}
-
-// EmailVerification asks to take a user's address for proven.
-type EmailVerification struct {
-	Realm identity.Realm
-	User  identity.UserID
-}
-
-// EmailVerified answers the user as a request has left him.
-func (i *Identity) EmailVerified(ctx context.Context, c EmailVerification, made Made) (identity.User, error) {
-	return i.userAt(ctx, c.User, made)
-}

@@ -128,8 +128,8 @@ func (t *Tokens) of(realm string) Lifetimes {
 }
 
 // Parse answers who a token speaks for. It refuses, with ErrToken, whatever was not signed here as a
-// token of that kind and realm, and, with ErrTokenExpired, an access token of which only the time is over. When a
-// refresh token expires, and whether the session still lives, is for the session to say.
+// token of that kind and realm. An access token of which only the time is over comes with ErrTokenExpired beside who it
+// spoke for. When a refresh token expires, and whether the session still lives, is for the session to say.
 func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, error) {
 	if strings.ContainsAny(token, "\r\n") { // Base64 would pass them over, and the token's hash would be another.
 		return identity.Caller{}, ErrToken
@@ -140,15 +140,16 @@ func (t *Tokens) Parse(kind TokenKind, realm, token string) (identity.Caller, er
 		jwt.WithAudience(realm), jwt.WithExpirationRequired(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(beforeAll))
 	user, err1 := id.ParseUUID(c.Subject)
 	session, err2 := id.ParseUUID(c.Session)
+	var expired error
 	switch err := errors.Join(err, err1, err2); {
 	case err != nil || c.Kind != kind:
 		return identity.Caller{}, ErrToken
 	case kind == AccessToken && !t.now().Before(c.ExpiresAt.Time):
-		return identity.Caller{}, ErrTokenExpired
+		expired = ErrTokenExpired
 	}
 	return identity.Caller{
 		Realm: realm, User: identity.UserID{ID: user}, Session: identity.SessionID{ID: session}, Role: c.Role,
-	}, nil
+	}, expired
 }
 
 // beforeAll is a time at which no token has expired.

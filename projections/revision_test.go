@@ -20,7 +20,7 @@ var shownBy = map[string]struct {
 	"identity.role":       {projections.RolesProjection, never},
 	"identity.permission": {projections.RolesProjection, identity.PermissionDefinition{}.IsQuiet},
 	"identity.profile":    {projections.ProfilesProjection, never},
-	"identity.contact":    {projections.ContactsProjection, never},
+	"identity.contact":    {projections.ContactsProjection, identity.Contact{}.IsQuiet},
 }
 
 func never(domain.Event) bool { return false }

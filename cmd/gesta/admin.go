@@ -13,6 +13,7 @@ import (
 	"gesta/commands"
 	"gesta/domain/identity"
 	"gesta/domain/value"
+	"gesta/http/web"
 )
 
 // adminCmd makes administrators.
@@ -23,6 +24,7 @@ type adminCmd struct {
 type adminCreate struct {
 	Realm         string `required:"" help:"Realm, such as accounts."`
 	Role          string `required:"" help:"One of its roles, such as BO."`
+	Name          string `help:"What the user is called, in a realm where users have names."`
 	Email         string `required:"" help:"E-mail address."`
 	Phone         string `help:"Phone number."`
 	PasswordStdin bool   `required:"" help:"Read the password from standard input; it is never taken from the command line, which others can see."`
@@ -44,7 +46,7 @@ func (c *adminCreate) Run(ctx context.Context, s *Settings, std streams) error {
 		}
 		user, err := a.identity.Register(as(ctx, c.Realm, "cli"), r)
 		if err == nil {
-			fmt.Fprintln(std.out, user.ID.UUID())
+			fmt.Fprintln(std.out, a.spelling(c.Realm).Write(user.ID.ID))
 		}
 		return err
 	})
@@ -63,7 +65,27 @@ func (c *adminCreate) registration(a *app, password string) (commands.Registrati
 	if c.Phone != "" {
 		r.Phone, err4 = value.ParsePhone(c.Phone)
 	}
-	return r, errors.Join(about("role", err1), about("email", err2), about("password", err3), about("phone", err4))
+	var err5 error
+	r.Name, err5 = c.name(realm)
+	return r, errors.Join(about("role", err1), about("name", err5), about("email", err2), about("password", err3), about("phone", err4))
+}
+
+var errNameless = errors.New("is for realms whose users have names")
+
+func (c *adminCreate) name(r identity.Realm) (string, error) {
+	switch {
+	case r.ParseName != nil:
+		return r.ParseName(c.Name)
+	case c.Name != "":
+		return "", errNameless
+	}
+	return "", nil
+}
+
+// spelling is how a realm writes ids.
+func (a *app) spelling(realm string) web.Spelling {
+	of := slices.IndexFunc(a.surfaces, func(s web.Surface) bool { return s.Realm == realm })
+	return a.surfaces[of].IDs
 }
 
 // itself is the caller that a command line or the demo data acts as: it may do what an administrator may.

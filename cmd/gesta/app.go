@@ -103,7 +103,11 @@ func (a *app) openExecutor(ctx context.Context) error {
 	}
 	a.openRealms()
 	a.executor = commands.NewExecutor(a.store, a.vault, a.hasher)
-	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms}
+	sender, err := a.mail()
+	if err != nil {
+		return err
+	}
+	a.identity = &commands.Identity{Executor: a.executor, Realms: a.realms, Mail: sender}
 	a.privacy = &commands.Privacy{
 		Executor: a.executor, Aggregates: a.aggregates, Leave: []commands.Leaving{a.identity.Leave},
 		Follow: []func(domain.Event) []domain.Stream{a.identity.Follow},
@@ -112,14 +116,25 @@ func (a *app) openExecutor(ctx context.Context) error {
 }
 
 func (a *app) openRealms() {
-	first := accounts.Realm(a.signUp())
-	first.FailedSignIns = a.Accounts.FailedSignIns
-	second := promenade.Realm()
-	second.FailedSignIns, second.Lockout = a.Promenade.FailedSignIns, a.Promenade.Lockout
-	if a.hardened() {
-		second.StaffOnly = promenade.StaffOnly
+	a.realms = map[string]identity.Realm{}
+	for _, r := range []identity.Realm{a.accountsRealm(), a.promenadeRealm()} {
+		a.realms[r.Name] = r
 	}
-	a.realms = map[string]identity.Realm{first.Name: first, second.Name: second}
+}
+
+func (a *app) accountsRealm() identity.Realm {
+	r := accounts.Realm(a.signUp())
+	r.FailedSignIns = a.Accounts.FailedSignIns
+	return r
+}
+
+func (a *app) promenadeRealm() identity.Realm {
+	r := promenade.Realm()
+	r.FailedSignIns, r.Lockout = a.Promenade.FailedSignIns, a.Promenade.Lockout
+	if a.hardened() {
+		r.StaffOnly, r.ProvenContacts = promenade.StaffOnly, true
+	}
+	return r
 }
 
 // openCommands adds all that decides, and the surfaces on top of it.
@@ -138,34 +153,53 @@ func (a *app) openCommands(ctx context.Context) error {
 	}
 	passwords.Line = max(1, a.MaxRequests/2) // A flood of sign-ins leaves room for other requests.
 	a.identity.Passwords, a.identity.Tokens = passwords, tokens
-	for _, realm := range a.realms {
-		if err := a.identity.Prepare(as(ctx, realm.Name, ""), realm); err != nil {
-			return err
-		}
+	if err := a.prepare(ctx); err != nil {
+		return err
 	}
 	return a.openSurfaces()
 }
 
+// prepare makes the system roles of realms. What a newer program has written of them is left to it.
+func (a *app) prepare(ctx context.Context) error {
+	for _, realm := range a.realms {
+		err := a.identity.Prepare(as(ctx, realm.Name, ""), realm)
+		if errors.Is(err, domain.ErrUnknownType) {
+			a.log.Warn("the roles of a realm are a newer program's", "realm", realm.Name, "error", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (a *app) openSurfaces() (err error) {
 	reads := &postgres.Lookups{Pool: a.reads}
-	first, second := a.realms["accounts"], a.realms["promenade"]
-	a.surfaces = []web.Surface{
-		accounts.New(accounts.App{
-			Identity: a.identity, Users: projections.Users{DB: reads, Realm: first.Name},
-		}, first),
-		promenade.New(promenade.App{
-			Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Realm: second.Name},
-			Users: projections.Users{DB: reads, Realm: second.Name}, Roles: projections.Roles{DB: reads, Realm: second.Name},
-			Profiles: projections.Profiles{DB: reads, Realm: second.Name}, Contacts: projections.Contacts{DB: reads},
-			Customers: projections.Customers{DB: reads},
-		}, second),
-	}
-	a.surfaces[0].CORS.Origins = a.Accounts.CORSAllowOrigin
-	a.surfaces[1].CORS.Origins = a.Promenade.CORSAllowOrigin
+	a.surfaces = []web.Surface{a.accounts(reads), a.promenade(reads)}
 	for _, s := range a.surfaces {
 		err = errors.Join(err, s.CORS.Err())
 	}
 	return err
+}
+
+func (a *app) accounts(reads *postgres.Lookups) web.Surface {
+	realm := a.realms["accounts"]
+	s := accounts.New(accounts.App{Identity: a.identity, Users: projections.Users{DB: reads, Realm: realm.Name}}, realm)
+	s.CORS.Origins = a.Accounts.CORSAllowOrigin
+	return s
+}
+
+func (a *app) promenade(reads *postgres.Lookups) web.Surface {
+	realm := a.realms["promenade"]
+	s := promenade.New(promenade.App{
+		Identity: a.identity, CRM: &commands.CRM{Executor: a.executor, Realm: realm.Name},
+		Users: projections.Users{DB: reads, Realm: realm.Name}, Roles: projections.Roles{DB: reads, Realm: realm.Name},
+		Profiles: projections.Profiles{DB: reads, Realm: realm.Name}, Contacts: projections.Contacts{DB: reads},
+		Customers: projections.Customers{DB: reads},
+	}, realm)
+	s.CORS.Origins = a.Promenade.CORSAllowOrigin
+	return s
 }
 
 // close lets go of the databases; whatever ran on them must have ended.

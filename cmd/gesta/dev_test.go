@@ -134,7 +134,9 @@ func (d dev) checkCommands(t *testing.T, env []string) {
 	refuses(t, env, "pattern", "events", "tail", "--type", "[")
 	refuses(t, env, "parked", "projections", "retry", "identity.user/"+demoUserID(demoUsers[0].email).String())
 	d.expect(200, "PUT", "/users/"+demoUserID(demoUsers[0].email).UUID(), login.field("access_token"), map[string]bool{"is_active": false})
-	says(t, env, "no demo login", "seed")
+	if out := mustGesta(t, env, "seed"); strings.Contains(out, "accounts") {
+		t.Errorf("a login that does not work is said: %s", out)
+	}
 	refuses(t, env, "another gesta runs", "dev", "--listen", "localhost:0", "--nats-listen", "127.0.0.1:0")
 	if _, err := gesta(t, env, "short\n", "admin", "create", "--realm", "accounts", "--role", "BO",
 		"--email", "x@example.com", "--password-stdin"); err == nil {
@@ -298,6 +300,8 @@ func TestWrongSettings(t *testing.T) {
 		{[]string{database, secret, key, "GESTA_STREAM_REPLICAS=6"}, "GESTA_STREAM_REPLICAS"},
 		{[]string{database, secret, key, "ACCOUNTS_ACCESS_TTL=0s"}, "tokens of accounts"},
 		{[]string{database, secret, key, "GESTA_PROFILE=other"}, "profile"},
+		{[]string{database, secret, key, "GESTA_PROFILE=hardened", "GESTA_SMTP_FROM=a@example.com", "GESTA_SMTP_URL=smtp://user:hush@mail.example.com:x"}, "GESTA_SMTP_URL"},
+		{[]string{database, secret, key, "GESTA_SMTP_URL=smtps://user:hush@mail.example.com", "GESTA_SMTP_FROM=nobody"}, "GESTA_SMTP_FROM"},
 		{[]string{database, secret, key, "GESTA_MAX_REQUESTS=0"}, "GESTA_MAX_REQUESTS"},
 		{[]string{database, secret, key, "ACCOUNTS_FAILED_SIGN_INS=5"}, "failed-sign-ins"},
 		{[]string{"DATABASE_URL=postgres://nobody:a@hush@127.0.0.1:1/none", secret, key}, "%40"},

@@ -59,8 +59,11 @@ func (n *node) weaknesses() []string {
 	return weak
 }
 
-// warn says what is weak.
+// warn says what is weak, and what does not work for want of a setting.
 func (n *node) warn() {
+	if n.hardened() && n.has("api") && n.identity.Mail == nil {
+		n.log.Warn("no mail is configured, so that no address can be verified; set GESTA_SMTP_URL")
+	}
 	if weak := n.weaknesses(); len(weak) > 0 {
 		n.log.Warn("these settings are weak; GESTA_PROFILE=hardened is less so", "profile", n.Profile, "weak", weak)
 	}

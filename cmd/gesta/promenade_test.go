@@ -26,7 +26,7 @@ func (a answer) inside(path string) string {
 // superadmin makes one by the command line, and signs in.
 func (i installation) superadmin(t *testing.T, c client, email string) (token string) {
 	t.Helper()
-	out, err := gesta(t, i.env, "Secret-pass-1\n", "admin", "create", "--realm", "promenade", "--role", "superadmin", "--email", email, "--password-stdin")
+	out, err := gesta(t, i.env, "Secret-pass-1\n", "admin", "create", "--realm", "promenade", "--role", "superadmin", "--email", email, "--name", "Boss", "--password-stdin")
 	if err != nil {
 		t.Fatal(out, err)
 	}
@@ -101,10 +101,10 @@ func TestEveryProcessKnowsAtOnceWhoMayDoWhat(t *testing.T) {
 	})
 	token, id := john.inside("data.access_token"), john.inside("data.user.id")
 	two.expect(403, "GET", promenadeUsers, token, nil)
-	manager := one.expect(200, "GET", "/api/v1/identity/roles/name/manager", boss, nil).inside("data.id")
-	one.expect(200, "POST", promenadeUsers+"/"+id+"/roles", boss, map[string]string{"role_id": manager})
+	admin := one.expect(200, "GET", "/api/v1/identity/roles/name/admin", boss, nil).inside("data.id")
+	one.expect(200, "POST", promenadeUsers+"/"+id+"/roles", boss, map[string]string{"role_id": admin})
 	two.expect(200, "GET", promenadeUsers, token, nil)
-	one.expect(204, "DELETE", promenadeUsers+"/"+id+"/roles/"+manager, boss, nil)
+	one.expect(204, "DELETE", promenadeUsers+"/"+id+"/roles/"+admin, boss, nil)
 	two.expect(403, "GET", promenadeUsers, token, nil)
 
 	two.expect(200, "GET", promenadeUsers+"/me", token, nil)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -153,17 +154,23 @@ func TestTheHardenedProfile(t *testing.T) {
 	if hardened.signUp() != identity.SignUpClosed || len(hardened.weaknesses()) != 0 {
 		t.Errorf("hardened: %s %v", hardened.signUp(), hardened.weaknesses())
 	}
-	surfaces := []web.Surface{accounts.New(accounts.App{}, accounts.Realm(hardened.signUp()))}
+	surfaces, err := hardened.described()
+	if err != nil {
+		t.Fatal(err)
+	}
 	limits, err := hardened.limits(surfaces)
 	if err != nil || len(limits.Unlimited(surfaces)) != 0 {
 		t.Errorf("%v %v", limits, err)
 	}
-	for _, row := range []string{"accounts POST /users", "accounts POST /auth/login", "accounts POST /auth/refresh", "accounts PUT /users/:id"} {
+	for _, row := range []string{"accounts POST /users", "accounts POST /auth/login", "accounts POST /auth/refresh", "accounts PUT /users/:id", "promenade POST /api/v1/identity/auth/refresh"} {
 		if limits[row] != credentialLimit {
 			t.Errorf("%s is not limited", row)
 		}
 	}
-	for _, row := range []string{"accounts POST /auth/login", "accounts POST /auth/login#account"} {
+	if row := "promenade POST /api/v1/identity/users/login"; limits[row] != (web.Limit{Requests: 5, Per: time.Minute}) {
+		t.Errorf("%s is not limited as its document says", row)
+	}
+	for _, row := range []string{"accounts POST /auth/login", "accounts POST /auth/login#account", "promenade POST /api/v1/identity/users/login#account"} {
 		off, err := parse(t, "--profile", "hardened", "--rate-limits", row+"=off").limits(surfaces)
 		if got := off.Unlimited(surfaces); err != nil || len(got) != 1 || got[0] != row {
 			t.Errorf("switched off: %v %v", got, err)
@@ -197,9 +204,11 @@ func parse(t *testing.T, flags ...string) *Settings {
 func TestPagesOfTheOriginsSetMayReadASurface(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]web.Origins{"": nil, "*": {"*"}, "https://a.example, http://localhost:8090": {"https://a.example", "http://localhost:8090"}} {
-		a := &app{Settings: parse(t, "--accounts-cors-allow-origin", text)}
-		if err := a.openSurfaces(); err != nil || !slices.Equal(a.surfaces[0].CORS.Origins, want) {
-			t.Errorf("%q: %v %v", text, err, a.surfaces[0].CORS)
+		for n, flag := range []string{"--accounts-cors-allow-origin", "--promenade-cors-allow-origin"} {
+			a := &app{Settings: parse(t, flag, text)}
+			if err := a.openSurfaces(); err != nil || !slices.Equal(a.surfaces[n].CORS.Origins, want) || len(a.surfaces[1-n].CORS.Origins) > 0 {
+				t.Errorf("%s %q: %v %v", flag, text, err, a.surfaces[n].CORS)
+			}
 		}
 	}
 }

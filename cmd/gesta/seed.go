@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
+	"gesta/cmd/gesta/demo"
 	"gesta/commands"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -47,29 +49,62 @@ func (c seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		if err := a.openCommands(ctx); err != nil {
 			return err
 		}
-		if err := a.seed(ctx); err != nil {
-			return err
+		for _, put := range a.seeds() {
+			if err := put(ctx); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintln(std.out, a.demoLogin(ctx))
 		return nil
 	})
 }
 
-// demoLogin says how to sign in, if that still works.
-func (a *app) demoLogin(ctx context.Context) string {
-	if !a.hasDemoLogin(ctx) {
-		return "no demo login: the demo users were changed"
-	}
-	return fmt.Sprintf("demo login (accounts): %s / %s", demoUsers[0].email, demoPassword)
+// login is a demo user whose password is published.
+type login struct {
+	realm    string
+	user     identity.UserID
+	email    value.Email
+	password string
 }
 
-// hasDemoLogin tells whether anybody may sign in as the demo's administrator.
-func (a *app) hasDemoLogin(ctx context.Context) bool {
-	u, err := a.identity.Get(ctx, "accounts", demoUserID(demoUsers[0].email))
-	if err != nil || u.Status != identity.Active || u.Email != demoUsers[0].email {
+// demoLogins are the administrators of the demo data.
+var demoLogins = []login{
+	{"accounts", demoUserID(demoUsers[0].email), demoUsers[0].email, demoPassword},
+	{"promenade", demo.SuperAdmin.ID(), demo.SuperAdmin.Email, demo.Password},
+	{"promenade", demo.Admin.ID(), demo.Admin.Email, demo.Password},
+}
+
+// demoLogin says how to sign in, where that still works.
+func (a *app) demoLogin(ctx context.Context) string {
+	var lines []string
+	for _, l := range demoLogins {
+		if a.works(ctx, l) {
+			lines = append(lines, fmt.Sprintf("demo login (%s): %s / %s", l.realm, l.email, l.password))
+		}
+	}
+	if len(lines) == 0 {
+		return "no demo login: the demo users were changed"
+	}
+	return strings.Join(lines, "\n  ")
+}
+
+// published answers the demo's administrators that anybody may sign in as.
+func (a *app) published(ctx context.Context) (all []value.Email) {
+	for _, l := range demoLogins {
+		if a.works(ctx, l) {
+			all = append(all, l.email)
+		}
+	}
+	return all
+}
+
+// works tells whether anybody may sign in so.
+func (a *app) works(ctx context.Context, l login) bool {
+	u, err := a.identity.Get(ctx, l.realm, l.user)
+	if err != nil || u.Status != identity.Active || u.Email != l.email {
 		return false
 	}
-	is, err := a.identity.Passwords.Match(ctx, u.PasswordHash, demoPassword)
+	is, err := a.identity.Passwords.Match(ctx, u.PasswordHash, l.password)
 	return is && err == nil
 }
 
@@ -77,16 +112,21 @@ func demoUserID(e value.Email) identity.UserID {
 	return identity.UserID{ID: id.Named("demo/" + string(e))}
 }
 
-// seed makes the demo data through the same commands as everybody. Its users always have the same ids, so
-// that one who has changed since, his address included, is not made again.
-func (a *app) seed(ctx context.Context) error {
+// seeds make the demo data of each realm, through the same commands as everybody.
+func (a *app) seeds() []func(context.Context) error {
+	return []func(context.Context) error{a.seedAccounts, a.seedPromenade}
+}
+
+// seedAccounts makes a few users. They always have the same ids, so that one who has changed since, his address included,
+// is not made again.
+func (a *app) seedAccounts(ctx context.Context) error {
 	realm := a.realms["accounts"]
 	for _, u := range demoUsers {
 		user := demoUserID(u.email)
 		if _, err := a.identity.Get(ctx, realm.Name, user); err == nil {
 			continue
 		}
-		_, err := a.identity.Register(as(ctx, realm.Name, "seed"), commands.Registration{
+		_, err := a.identity.Register(as(ctx, realm.Name, demo.Surface), commands.Registration{
 			User:  user,
 			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
 		})
@@ -95,4 +135,14 @@ func (a *app) seed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// seedPromenade makes a company with a history. One process at a time does, so that nothing happens twice.
+func (a *app) seedPromenade(ctx context.Context) error {
+	executor := func() *commands.Executor { return commands.NewExecutor(a.store, a.vault, a.hasher) }
+	company := demo.New(executor, a.identity, a.realms["promenade"])
+	if whole, err := company.IsWhole(ctx); err != nil || whole {
+		return err
+	}
+	return a.leader("seed").Lead(ctx, company.Put)
 }

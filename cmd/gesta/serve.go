@@ -159,6 +159,7 @@ type plan struct {
 	listen  []string
 	wait    time.Duration // for a Postgres that is too busy to answer at once
 	drain   time.Duration
+	prepare func(context.Context, *app) error  // is called before any role runs; nil for nothing to do
 	started func(context.Context, *node) error // is called once the roles run
 }
 
@@ -176,8 +177,15 @@ func (s *Settings) serve(ctx context.Context, sys *system, log *slog.Logger, nc 
 	traces := otlp.Open(ctx, otlp.Options{Version: version, Log: log, Metrics: a.metrics})
 	defer traces.Close()
 	a.tracer = traces.Tracer
-	if decides(p.roles) && (s.hardened() || s.database() != "") && a.hasDemoLogin(ctx) {
-		log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", demoUsers[0].email)
+	if decides(p.roles) && (s.hardened() || s.database() != "") {
+		for _, email := range a.published(ctx) {
+			log.Warn("whoever knows gesta's demo data can sign in as an administrator", "email", email)
+		}
+	}
+	if p.prepare != nil {
+		if err := p.prepare(ctx, a); err != nil {
+			return err
+		}
 	}
 	n, err := newNode(a, nc, p)
 	if err != nil {

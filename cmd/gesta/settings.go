@@ -54,9 +54,16 @@ type Settings struct {
 	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
 
+	SMTP      smtpSettings      `embed:"" prefix:"smtp-" envprefix:"GESTA_SMTP_"`
 	Accounts  accountsSettings  `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
 	Promenade promenadeSettings `embed:"" prefix:"promenade-" envprefix:"PROMENADE_"`
 	Stream    streamSettings    `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
+}
+
+// smtpSettings say by which server mail is sent.
+type smtpSettings struct {
+	URL  string `name:"url" env:"URL" help:"Mail server that codes are sent by under the hardened profile: smtp://user:password@mail.example.com:587 (with STARTTLS) or smtps://user:password@mail.example.com:465. 'smtp://localhost:25?tls=off' speaks in the clear, to a server on the same machine."`
+	From string `name:"from" env:"FROM" help:"Whom mail is from, such as 'Gesta <gesta@example.com>'; needed with GESTA_SMTP_URL."`
 }
 
 // accountsSettings are those of the realm accounts.
@@ -119,7 +126,10 @@ func (s *Settings) weaknesses() []string {
 	if s.hardened() {
 		return nil
 	}
-	weak := []string{"promenade: every user may work with customers, unless an administrator withdraws it"}
+	weak := []string{
+		"promenade: every user may work with customers, unless an administrator withdraws it",
+		"promenade: contacts and e-mail addresses are verified without a proof",
+	}
 	if s.Accounts.BORegistration != string(identity.SignUpClosed) {
 		weak = append(weak, "accounts: BO may register in public ("+s.Accounts.BORegistration+")")
 	}
@@ -150,6 +160,9 @@ func (s *Settings) check() error {
 		return errors.New("GESTA_STREAM_MAX_AGE must be 0 or a second at least, GESTA_STREAM_MAX_BYTES 0 or more, GESTA_STREAM_REPLICAS from 1 to 5")
 	}
 	if err := errors.Join(checkURL(s.database()), checkURL(s.MigrateDatabaseURL)); err != nil {
+		return err
+	}
+	if _, err := s.mail(); err != nil {
 		return err
 	}
 	for realm, l := range s.lifetimes() {

@@ -53,6 +53,15 @@ func Named(name string) ID {
 	return b.stamped()
 }
 
+// NamedAt is the id of a thing of that name that begins at the given time.
+func NamedAt(name string, at time.Time) ID {
+	u := ulid.ULID(Named(name))
+	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
+		panic(err) // It is the year 10889.
+	}
+	return ID(u).stamped()
+}
+
 // stamped sets UUIDv7's version and variant in the random part: strict validators refuse a UUID
 // spelling without them, and 74 random bits remain.
 func (i ID) stamped() ID {

@@ -47,6 +47,17 @@ func TestANameAlwaysHasTheSameID(t *testing.T) {
 	}
 }
 
+func TestANameOfATimeSortsByIt(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_000)
+	early, late := id.NamedAt("b", at), id.NamedAt("a", at.Add(time.Millisecond))
+	if early.String() >= late.String() || early != id.NamedAt("b", at) || early == id.NamedAt("a", at) {
+		t.Errorf("%s, %s", early, late)
+	}
+	if before, after := id.New(at.Add(-time.Millisecond)), id.New(at.Add(time.Millisecond)); early.UUID() <= before.UUID() || early.UUID() >= after.UUID() {
+		t.Errorf("%s is not between %s and %s", early, before, after)
+	}
+}
+
 func TestAsJSON(t *testing.T) {
 	type thing struct{ User id.User }
 	for _, want := range []thing{{}, {id.User{ID: id.New(time.Now())}}} {

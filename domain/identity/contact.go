@@ -88,6 +88,20 @@ type (
 		UserID    UserID         `json:"user_id" privacy:"public"`
 		Details   ContactDetails `json:"details" privacy:"public"` // those alone that are new
 	}
+	// ContactVerificationRequested says that a code is to be sent, and good for a while, to see whether the user can be
+	// reached so.
+	ContactVerificationRequested struct {
+		ContactID ContactID `json:"contact_id" privacy:"public"`
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		ExpiresAt time.Time `json:"expires_at" privacy:"public"`
+		Code      Code      `json:"code" privacy:"secret:user_id"`
+	}
+	// ContactVerificationFailed says that a wrong code was given.
+	ContactVerificationFailed struct {
+		ContactID ContactID `json:"contact_id" privacy:"public"`
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		Number    int       `json:"number" privacy:"public"` // of the wrong ones since a code was requested, this one included
+	}
 	// ContactVerified says that the user can indeed be reached so.
 	ContactVerified struct {
 		ContactID ContactID `json:"contact_id" privacy:"public"`
@@ -127,8 +141,13 @@ type (
 	}
 )
 
-func (ContactCreated) EventType() string            { return "identity.contact.created" }
-func (ContactChanged) EventType() string            { return "identity.contact.changed" }
+func (ContactCreated) EventType() string { return "identity.contact.created" }
+func (ContactChanged) EventType() string { return "identity.contact.changed" }
+func (ContactVerificationRequested) EventType() string {
+	return "identity.contact.verification_requested"
+}
+
+func (ContactVerificationFailed) EventType() string { return "identity.contact.verification_failed" }
 func (ContactVerified) EventType() string           { return "identity.contact.verified" }
 func (ContactVerificationLapsed) EventType() string { return "identity.contact.verification_lapsed" }
 func (ContactMadePrimary) EventType() string        { return "identity.contact.made_primary" }
@@ -140,6 +159,8 @@ func (ContactDeleted) EventType() string            { return "identity.contact.d
 var contactTypes = []domain.Type{
 	domain.TypeOf[ContactCreated](),
 	domain.TypeOf[ContactChanged](),
+	domain.TypeOf[ContactVerificationRequested](),
+	domain.TypeOf[ContactVerificationFailed](),
 	domain.TypeOf[ContactVerified](),
 	domain.TypeOf[ContactVerificationLapsed](),
 	domain.TypeOf[ContactMadePrimary](),
@@ -156,6 +177,7 @@ type Contact struct {
 	Type                      ContactType
 	Details                   ContactDetails
 	Primary, Verified, Public bool
+	Proof                     Proof // that is under way
 	CreatedAt, UpdatedAt      time.Time
 }
 
@@ -187,6 +209,15 @@ func (c Contact) Claims() (all []domain.Claim) {
 // Refuse says that another contact is the primary one.
 func (Contact) Refuse(domain.Claim) error { return ErrPrimaryTaken }
 
+// IsQuiet tells the facts that change nothing that is shown of a contact.
+func (Contact) IsQuiet(e domain.Event) bool {
+	switch e.(type) {
+	case ContactVerificationRequested, ContactVerificationFailed:
+		return true
+	}
+	return false
+}
+
 // Evolve is what each fact means for the contact.
 func (c Contact) Evolve(e domain.Event, at time.Time) Contact {
 	switch e := e.(type) {
@@ -194,10 +225,19 @@ func (c Contact) Evolve(e domain.Event, at time.Time) Contact {
 		return Contact{ID: e.ContactID, User: e.UserID, Type: e.Type, Details: e.Details, CreatedAt: at, UpdatedAt: at}
 	case ContactDeleted:
 		return Contact{}
+	case ContactVerificationRequested:
+		c.Proof = asked(e.Code, e.ExpiresAt, at)
+		return c
+	case ContactVerificationFailed:
+		c.Proof.Wrong = e.Number
+		return c
 	case ContactChanged:
 		c.Details = c.Details.with(e.Details)
+		if e.Details.reaches() {
+			c.Proof = c.Proof.void()
+		}
 	case ContactVerified:
-		c.Verified = true
+		c.Verified, c.Proof = true, c.Proof.void()
 	case ContactVerificationLapsed:
 		c.Verified = false
 	case ContactMadePrimary:
@@ -281,14 +321,31 @@ type (
 		Details         ContactDetails
 		Primary, Public *bool
 	}
-	VerifyContact   struct{ Contact ContactID }
+	// VerifyContact takes the user's word for it.
+	VerifyContact struct{ Contact ContactID }
+	// RequestContactVerification wants a code to be sent.
+	RequestContactVerification struct {
+		Contact ContactID
+		Code    Code
+		At      time.Time
+	}
+	// ProveContact brings the code that was sent.
+	ProveContact struct {
+		Contact ContactID
+		Code    Code
+		At      time.Time
+	}
 	WithdrawPrimary struct{ Contact ContactID }
 	DeleteContact   struct{ Contact ContactID }
 )
 
-func (c CreateContact) Target() domain.Stream   { return ContactStream(c.Contact) }
-func (c ChangeContact) Target() domain.Stream   { return ContactStream(c.Contact) }
-func (c VerifyContact) Target() domain.Stream   { return ContactStream(c.Contact) }
+func (c CreateContact) Target() domain.Stream { return ContactStream(c.Contact) }
+func (c ChangeContact) Target() domain.Stream { return ContactStream(c.Contact) }
+func (c VerifyContact) Target() domain.Stream { return ContactStream(c.Contact) }
+func (c ProveContact) Target() domain.Stream  { return ContactStream(c.Contact) }
+func (c RequestContactVerification) Target() domain.Stream {
+	return ContactStream(c.Contact)
+}
 func (c WithdrawPrimary) Target() domain.Stream { return ContactStream(c.Contact) }
 func (c DeleteContact) Target() domain.Stream   { return ContactStream(c.Contact) }
 
@@ -358,6 +415,43 @@ func (c VerifyContact) Decide(is Contact) ([]domain.Event, error) {
 		return nil, ErrContactNotFound
 	case is.Verified:
 		return nil, nil
+	}
+	return []domain.Event{ContactVerified{is.ID, is.User}}, nil
+}
+
+// Decide asks for a code, again only after a while. What was asked for before is not good any more.
+func (c RequestContactVerification) Decide(is Contact) ([]domain.Event, error) {
+	switch {
+	case is.ID.IsZero():
+		return nil, ErrContactNotFound
+	case is.Verified:
+		return nil, nil
+	case is.Type != EmailContact:
+		no := *ErrNoWayToIt
+		no.Text = string(is.Type) + " contacts can't be verified here: there is no way to send a code"
+		return nil, &no
+	}
+	if err := is.Proof.ask(c.At); err != nil {
+		return nil, err
+	}
+	return []domain.Event{ContactVerificationRequested{is.ID, is.User, c.At.Add(CodeLife), c.Code}}, nil
+}
+
+// Decide verifies a contact by the right code. That it was a wrong one is a fact: the next try is one of fewer, however
+// many are made at once.
+func (c ProveContact) Decide(is Contact) ([]domain.Event, error) {
+	switch {
+	case is.ID.IsZero():
+		return nil, ErrContactNotFound
+	case is.Verified:
+		return nil, nil
+	}
+	right, err := is.Proof.try(c.Code, c.At)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return []domain.Event{ContactVerificationFailed{is.ID, is.User, is.Proof.Wrong + 1}}, nil
 	}
 	return []domain.Event{ContactVerified{is.ID, is.User}}, nil
 }

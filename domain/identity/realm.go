@@ -44,11 +44,14 @@ type Realm struct {
 	SignUp        SignUp
 	FailedSignIns FailureRule
 	Lockout       Lockout
-	Newcomer      Role // whoever registers in public; "" where anybody says what he is
+	Newcomer      Role                         // whoever registers in public; "" where anybody says what he is
+	ParseName     func(string) (string, error) // nil where users have no names
 
 	SystemRoles []SystemRole // what the realm's roles may do; none where only the words count
 	Permissions []Permission // that rows ask for
 	StaffOnly   []Permission // that a newcomer's role does not give, whatever it holds
+
+	ProvenContacts bool // whether an address counts as verified only by a code that was sent to it
 }
 
 // Allows tells whether a role of this realm gives a permission.

@@ -113,12 +113,17 @@ func (d RoleDefinition) Allows(p Permission) bool {
 	return slices.ContainsFunc(d.Grants, func(g Granted) bool { return g.Permission.Covers(p) })
 }
 
+// RoleClaim is held by the role of that name.
+func RoleClaim(realm string, name Role) domain.Claim {
+	return domain.Claim{Scope: "role/" + realm, Name: string(name)}
+}
+
 // Claims are the role's name within its realm, and one in the scope of each permission that it holds.
 func (d RoleDefinition) Claims() (all []domain.Claim) {
 	if !d.Exists(d.Realm) {
 		return nil
 	}
-	all = append(all, domain.Claim{Scope: "role/" + d.Realm, Name: string(d.Name)})
+	all = append(all, RoleClaim(d.Realm, d.Name))
 	for _, g := range d.Grants {
 		all = append(all, domain.Claim{Scope: PermissionUse(g.ID), Name: d.ID.String()})
 	}

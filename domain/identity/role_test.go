@@ -189,3 +189,27 @@ func TestWhoMayRegisterWhereRolesHoldPermissions(t *testing.T) {
 		t.Error("a token's word counts")
 	}
 }
+
+func TestWhatIsForStaffNoNewcomersRoleGives(t *testing.T) {
+	realm := identity.Realm{Name: "r", Newcomer: "member", StaffOnly: []identity.Permission{"customers:*"}}
+	holding := func(name identity.Role) identity.RoleDefinition {
+		return identity.RoleDefinition{
+			ID: editor, Realm: "r", Name: name, Grants: []identity.Granted{{Permission: "customers:*"}, {Permission: "posts:read"}},
+		}
+	}
+	for _, c := range []struct {
+		role  identity.Role
+		asked identity.Permission
+		given bool
+	}{
+		{"member", "customers:read", false}, {"member", "posts:read", true}, {"clerk", "customers:read", true}, {"clerk", "posts:write", false},
+	} {
+		if realm.Allows(holding(c.role), c.asked) != c.given {
+			t.Errorf("%s: %s is given %t", c.role, c.asked, !c.given)
+		}
+	}
+	realm.Name = "another"
+	if realm.Allows(holding("clerk"), "posts:read") {
+		t.Error("a role of another realm gives something")
+	}
+}

@@ -38,6 +38,7 @@ var examples = []domain.Event{
 	annFailed(5), annSuspected, annSuspicionEnded,
 	annIntroduced, annPromoted, annShown, annHidden, annProfileDeleted,
 	workCreated, workMoved, workVerified, workLapsed, workFirst, workWithdrawn, workShown, workHidden, workDeleted,
+	workRequested, workFailed, annRequested, annMissed, annAsked,
 	annAssigned, annUnassigned,
 	editorCreated,
 	identity.RoleChanged{RoleID: editor, DisplayName: "Writer", Description: "Writes"},

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -56,6 +57,23 @@ type (
 	UserEmailChanged struct {
 		UserID UserID      `json:"user_id" privacy:"public"`
 		Email  value.Email `json:"email" privacy:"personal:user_id"`
+	}
+	// UserEmailVerificationRequested says that a code is to be sent, and good for a while, to see whether the user reads
+	// what is sent to the address.
+	UserEmailVerificationRequested struct {
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		ExpiresAt time.Time `json:"expires_at" privacy:"public"`
+		Code      Code      `json:"code" privacy:"secret:user_id"`
+	}
+	// UserEmailVerificationFailed says that a wrong code was given.
+	UserEmailVerificationFailed struct {
+		UserID UserID `json:"user_id" privacy:"public"`
+		Number int    `json:"number" privacy:"public"` // of the wrong ones since a code was requested, this one included
+	}
+	// UserCodeRequested says that a code is to be sent to a contact of the user's.
+	UserCodeRequested struct {
+		UserID    UserID    `json:"user_id" privacy:"public"`
+		ContactID ContactID `json:"contact_id" privacy:"public"`
 	}
 	// UserEmailVerified says that the user reads what is sent to the address.
 	UserEmailVerified struct {
@@ -116,8 +134,16 @@ type (
 	}
 )
 
-func (UserRegistered) EventType() string       { return "identity.user.registered" }
-func (UserEmailChanged) EventType() string     { return "identity.user.email_changed" }
+func (UserRegistered) EventType() string   { return "identity.user.registered" }
+func (UserEmailChanged) EventType() string { return "identity.user.email_changed" }
+func (UserEmailVerificationRequested) EventType() string {
+	return "identity.user.email_verification_requested"
+}
+
+func (UserEmailVerificationFailed) EventType() string {
+	return "identity.user.email_verification_failed"
+}
+func (UserCodeRequested) EventType() string    { return "identity.user.code_requested" }
 func (UserEmailVerified) EventType() string    { return "identity.user.email_verified" }
 func (UserNameChanged) EventType() string      { return "identity.user.name_changed" }
 func (UserPhoneChanged) EventType() string     { return "identity.user.phone_changed" }
@@ -134,6 +160,9 @@ func (UserRoleWithdrawn) EventType() string    { return "identity.user.role_with
 var userTypes = []domain.Type{
 	domain.TypeOf[UserRegistered](),
 	domain.TypeOf[UserEmailChanged](),
+	domain.TypeOf[UserEmailVerificationRequested](),
+	domain.TypeOf[UserEmailVerificationFailed](),
+	domain.TypeOf[UserCodeRequested](),
 	domain.TypeOf[UserEmailVerified](),
 	domain.TypeOf[UserNameChanged](),
 	domain.TypeOf[UserPhoneChanged](),
@@ -156,6 +185,8 @@ type User struct {
 	Name                 string
 	Email                value.Email
 	EmailVerified        bool
+	EmailProof           Proof // that is under way
+	Codes                Codes // for this address and for contacts
 	Phone                value.Phone
 	PasswordHash         string
 	Status               Status
@@ -204,7 +235,8 @@ func (User) Refuse(domain.Claim) error { return ErrEmailTaken }
 // IsQuiet tells the facts that change nothing that is shown of a user.
 func (User) IsQuiet(e domain.Event) bool {
 	switch e.(type) {
-	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn:
+	case UserSignedIn, UserPasswordRehashed, UserRoleAssigned, UserRoleWithdrawn,
+		UserEmailVerificationRequested, UserEmailVerificationFailed, UserCodeRequested:
 		return true
 	}
 	return false
@@ -230,10 +262,19 @@ func (u User) Evolve(e domain.Event, at time.Time) User {
 	case UserPasswordRehashed:
 		u.PasswordHash = e.PasswordHash
 		return u
+	case UserEmailVerificationRequested:
+		u.EmailProof, u.Codes = asked(e.Code, e.ExpiresAt, at), u.Codes.and(at)
+		return u
+	case UserCodeRequested:
+		u.Codes = u.Codes.and(at)
+		return u
+	case UserEmailVerificationFailed:
+		u.EmailProof.Wrong = e.Number
+		return u
 	case UserEmailChanged:
-		u.Email, u.EmailVerified = e.Email, false
+		u.Email, u.EmailVerified, u.EmailProof = e.Email, false, u.EmailProof.void()
 	case UserEmailVerified:
-		u.EmailVerified = true
+		u.EmailVerified, u.EmailProof = true, u.EmailProof.void()
 	case UserNameChanged:
 		u.Name = e.Name
 	case UserPhoneChanged:
@@ -268,7 +309,26 @@ type (
 		User UserID
 		Name string
 	}
+	// VerifyEmail takes the user's word for it.
 	VerifyEmail struct{ User UserID }
+	// RequestEmailVerification wants a code to be sent.
+	RequestEmailVerification struct {
+		User UserID
+		Code Code
+		At   time.Time
+	}
+	// RequestCode goes with the request for a contact.
+	RequestCode struct {
+		User    UserID
+		Contact ContactID
+		At      time.Time
+	}
+	// ProveEmail brings the code that was sent.
+	ProveEmail struct {
+		User UserID
+		Code Code
+		At   time.Time
+	}
 	ChangeEmail struct {
 		User  UserID
 		Email value.Email
@@ -302,9 +362,14 @@ type (
 	}
 )
 
-func (c RegisterUser) Target() domain.Stream   { return UserStream(c.User) }
-func (c ChangeName) Target() domain.Stream     { return UserStream(c.User) }
-func (c VerifyEmail) Target() domain.Stream    { return UserStream(c.User) }
+func (c RegisterUser) Target() domain.Stream { return UserStream(c.User) }
+func (c ChangeName) Target() domain.Stream   { return UserStream(c.User) }
+func (c VerifyEmail) Target() domain.Stream  { return UserStream(c.User) }
+func (c RequestCode) Target() domain.Stream  { return UserStream(c.User) }
+func (c ProveEmail) Target() domain.Stream   { return UserStream(c.User) }
+func (c RequestEmailVerification) Target() domain.Stream {
+	return UserStream(c.User)
+}
 func (c ChangeEmail) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePhone) Target() domain.Stream    { return UserStream(c.User) }
 func (c ChangePassword) Target() domain.Stream { return UserStream(c.User) }
@@ -335,6 +400,40 @@ func (c ChangeEmail) Decide(u User) ([]domain.Event, error) {
 // Decide takes the address for proven; once is enough until it changes.
 func (c VerifyEmail) Decide(u User) ([]domain.Event, error) {
 	return u.change(!u.EmailVerified, UserEmailVerified{UserID: c.User})
+}
+
+// Decide asks for a code, again only after a while. What was asked for before is not good any more.
+func (c RequestEmailVerification) Decide(u User) ([]domain.Event, error) {
+	if !u.ID.IsZero() && !u.EmailVerified {
+		if err := cmp.Or(u.EmailProof.ask(c.At), u.Codes.ask(c.At)); err != nil {
+			return nil, err
+		}
+	}
+	return u.change(!u.EmailVerified, UserEmailVerificationRequested{UserID: c.User, ExpiresAt: c.At.Add(CodeLife), Code: c.Code})
+}
+
+// Decide counts the codes that a user has asked for.
+func (c RequestCode) Decide(u User) ([]domain.Event, error) {
+	if err := u.Codes.ask(c.At); err != nil {
+		return nil, err
+	}
+	return u.change(true, UserCodeRequested{UserID: c.User, ContactID: c.Contact})
+}
+
+// Decide takes the address for proven by the right code. That it was a wrong one is a fact: the next try is one of fewer,
+// however many are made at once.
+func (c ProveEmail) Decide(u User) ([]domain.Event, error) {
+	if u.ID.IsZero() || u.EmailVerified {
+		return u.change(false, nil)
+	}
+	right, err := u.EmailProof.try(c.Code, c.At)
+	if err != nil {
+		return nil, err
+	}
+	if !right {
+		return u.change(true, UserEmailVerificationFailed{UserID: c.User, Number: u.EmailProof.Wrong + 1})
+	}
+	return u.change(true, UserEmailVerified{UserID: c.User})
 }
 
 // Decide changes the name; the same name changes nothing.

@@ -97,6 +97,7 @@ var placeholders = map[string]string{
 	"id":      "01997b3c-5a00-7000-8000-%012d",
 	"request": "01KAGVXM3V5C0M6Z9D8Q7R%04d",
 	"token":   "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJ0b2tlbi0ifQ.signature-%d",
+	"code":    "ABCD-234%d",
 	"time":    "2026-01-02T15:04:05.678901Z",
 }
 

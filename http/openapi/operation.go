@@ -28,7 +28,7 @@ func (s surface) addOperation(r web.Route, a answer) error {
 		body := openapi31.RequestBody{Content: map[string]openapi31.MediaType{
 			web.JSON: {Schema: schema, Examples: s.requests(r)},
 		}}
-		o.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: body.WithRequired(true)}
+		o.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: body.WithRequired(!r.Handler.Spare)}
 	}
 	for _, status := range s.Statuses(r) {
 		response, err := s.response(r, status, a)

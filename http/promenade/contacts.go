@@ -14,6 +14,7 @@ import (
 
 func (a api) contactRoutes() []web.Route {
 	const contacts, contact = prefix + "/identity/contacts", "identity.contact"
+	verifying := web.MayTake(a.contactVerification).Names(func(c commands.ContactVerification) string { return who(c.By.User, c.Code) })
 	return []web.Route{
 		web.Post(contacts, web.SignedIn, web.Make(web.Takes(contactCreation), a.Identity.CreateContact, a.Identity.ContactCreated, showMyContact)).
 			Does("Create a contact of mine").Refuses(400, 401, 409).Of(contact),
@@ -25,10 +26,10 @@ func (a api) contactRoutes() []web.Route {
 			Does("Change a contact of mine").Refuses(400, 401, 404).Of(contact),
 		web.Delete(contacts+"/:id", web.SignedIn, web.Tell(web.Reads(ownContact), a.Identity.DeleteContact, said{"Contact deleted successfully"})).
 			Does("Delete a contact of mine").Answers(200).Refuses(400, 401, 404).Of(contact),
-		web.Post(contacts+"/:id/verify", web.SignedIn, web.Make(web.Reads(ownContact), a.Identity.VerifyContact, a.Identity.ContactVerified, showMyContact)).
-			Does("Take a contact of mine for verified").Answers(200).Refuses(401, 403, 404).Of(contact),
-		web.Put(contacts+"/:id/verify", web.SignedIn, web.Handle(web.Reads(ownContact), a.Identity.VerifyContact, showMyContact)).
-			Does("Take a contact of mine for verified").Refuses(400, 401, 404).Of(contact),
+		a.proving(web.Post(contacts+"/:id/verify", web.SignedIn, web.Make(verifying, a.Identity.VerifyContact, a.Identity.ContactVerified, showMyContact)).
+			Does("Take a contact of mine for verified").Answers(200).Refuses(400, 401, 403, 404, 409)).Of(contact),
+		a.proving(web.Put(contacts+"/:id/verify", web.SignedIn, web.Handle(verifying, a.Identity.VerifyContact, showMyContact)).
+			Does("Take a contact of mine for verified").Refuses(400, 401, 404, 409)).Of(contact),
 		web.Put(contacts+"/:id/primary", web.SignedIn, web.Handle(web.Reads(ownContact), a.Identity.MakePrimary, showMyContact)).
 			Does("Put a contact of mine before all others of its type").Refuses(400, 401, 404).Of(contact),
 	}
@@ -134,6 +135,15 @@ func contactChanges(r *web.Request, in contactChange) (c commands.ContactChange,
 func ownContact(r *web.Request) (commands.OwnContact, error) {
 	i, err := web.ULID.ID(r, "id", identity.ErrContactNotFound)
 	return commands.OwnContact{By: r.Caller, Contact: identity.ContactID{ID: i}}, err
+}
+
+func (a api) contactVerification(r *web.Request, in proof) (commands.ContactVerification, error) {
+	own, err := ownContact(r)
+	if err != nil {
+		return commands.ContactVerification{}, err
+	}
+	code, err := a.code(in)
+	return commands.ContactVerification{OwnContact: own, Realm: a.realm, Code: code}, err
 }
 
 func (a api) findContact(ctx context.Context, o commands.OwnContact) (projections.Contact, error) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gesta/commands"
+	"gesta/domain/identity"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/http/promenade"
@@ -22,8 +23,14 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // start serves the surface on a stack of its own.
 func start(t testing.TB) (*webtest.Stack, *webtest.Client, web.Surface) {
 	t.Helper()
-	realm := promenade.Realm()
+	return startAs(t, promenade.Realm())
+}
+
+// startAs serves it to a realm that has other rules.
+func startAs(t testing.TB, realm identity.Realm) (*webtest.Stack, *webtest.Client, web.Surface) {
+	t.Helper()
 	stack := webtest.Start(t, realm.Name)
+	stack.Identity.Realms = map[string]identity.Realm{realm.Name: realm}
 	if err := stack.Identity.Prepare(t.Context(), realm); err != nil {
 		t.Fatal(err)
 	}

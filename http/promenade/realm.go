@@ -19,7 +19,7 @@ const (
 func Realm() identity.Realm {
 	return identity.Realm{
 		Name: "promenade", Roles: []identity.Role{SuperAdmin, Admin, Manager, User, Guest},
-		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed,
+		Administrator: SuperAdmin, Newcomer: User, MinPassword: 8, MixedPassword: true, SignUp: identity.SignUpClosed, ParseName: identity.ParseName,
 		SystemRoles: systemRoles, Permissions: permissions,
 		FailedSignIns: identity.FailureRule{Failures: 5, Within: time.Minute}, Lockout: identity.Lockout{Failures: 5, For: 30 * time.Minute},
 	}
@@ -29,10 +29,7 @@ func Realm() identity.Realm {
 var systemRoles = []identity.SystemRole{
 	{Name: SuperAdmin, DisplayName: "Super administrator", Description: "Runs the platform", Permissions: []identity.Permission{"*:*"}},
 	{Name: Admin, DisplayName: "Administrator", Description: "Administers users, roles and customers", Permissions: []identity.Permission{"*:*"}},
-	{
-		Name: Manager, DisplayName: "Manager", Description: "Works with customers and sees who the users are",
-		Permissions: []identity.Permission{"customers:*", "users:read"},
-	},
+	{Name: Manager, DisplayName: "Manager", Description: "Works with customers", Permissions: []identity.Permission{"customers:*"}},
 	{Name: User, DisplayName: "User", Description: "Whoever registers", Permissions: []identity.Permission{"customers:*"}},
 	{Name: Guest, DisplayName: "Guest", Description: "May do nothing of its own"},
 }

@@ -18,10 +18,11 @@ func (a api) userRoutes() []web.Route {
 		return web.Post(users+"/:id/"+path, web.May(p), web.Make(web.Reads(a.statusChange(to)), a.Identity.SetStatus, a.Identity.StatusSet, showChanged)).
 			Does(does).Answers(200).Refuses(400, 401, 403, 404, 409).Of(user)
 	}
+	verifying := web.MayTake(a.emailVerification).Names(func(c commands.EmailVerification) string { return who(c.User, c.Code) })
 	return []web.Route{
 		web.Post(users+"/register", web.Anyone, web.Make(web.Takes(a.registration), a.Identity.SignUp, a.Identity.SignedUp, showSignIn)).
 			Does("Register, and sign in").Refuses(400, 409, 429).TakesCredential().SaysSecrets().Limited(3, time.Minute).Of(user),
-		web.Post(users+"/login", web.Anyone, web.Handle(web.Takes(a.credentials), a.Identity.SignIn, showSignIn)).
+		web.Post(users+"/login", web.Anyone, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401, 429).GivesTokens().Limited(5, time.Minute),
 		web.Post(auth+"/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
@@ -42,8 +43,8 @@ func (a api) userRoutes() []web.Route {
 			Does("Find a user").Refuses(400, 401, 404).Of(user),
 		web.Post(users+"/:id/change-password", web.SignedIn, web.Tell(web.Takes(a.password).Names(whose), a.changePassword, passwordChanged)).
 			Does("Change my password").Answers(200).Refuses(400, 401, 404).TakesCredential().Of(user),
-		web.Post(users+"/:id/verify-email", web.SignedIn, web.Make(web.Reads(a.verification), a.Identity.VerifyEmail, a.Identity.EmailVerified, showChanged)).
-			Does("Take my address for verified").Answers(200).Refuses(400, 401, 404).Of(user),
+		a.proving(web.Post(users+"/:id/verify-email", web.SignedIn, web.Make(verifying, a.Identity.VerifyEmail, a.Identity.EmailVerified, showChanged)).
+			Does("Take my address for verified").Answers(200).Refuses(400, 401, 404)).Of(user),
 
 		status("suspend", "Put a user out for a while", "users:suspend", identity.IsSuspended),
 		status("ban", "Put a user out for good", "users:ban", identity.IsBanned),
@@ -97,6 +98,8 @@ func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, 
 		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
 	}, f.Err()
 }
+
+func account(c commands.Credentials) string { return string(c.Email) }
 
 // refresh asks for new tokens.
 type refresh struct {
@@ -170,13 +173,14 @@ func (a api) find(ctx context.Context, q asked) (projections.User, error) {
 
 func (a api) findByAddress(ctx context.Context, q asked) (projections.User, error) {
 	u, err := a.Users.ByEmail(ctx, q.email)
-	if err != nil {
+	if err != nil && !errors.Is(err, identity.ErrUserNotFound) {
 		return u, err
 	}
+	// Also where nobody has the address: the time that it takes must not tell.
 	if err := a.sees(ctx, q.by, identity.UserID{ID: u.ID}); err != nil {
 		return projections.User{}, err
 	}
-	return u, nil
+	return u, err
 }
 
 // sees lets everybody know of himself, and who may read users of all.
@@ -241,9 +245,13 @@ func (a api) changePassword(ctx context.Context, c commands.Change) error {
 // whose password is tried.
 func whose(c commands.Change) string { return c.User.String() }
 
-func (a api) verification(r *web.Request) (commands.EmailVerification, error) {
+func (a api) emailVerification(r *web.Request, in proof) (commands.EmailVerification, error) {
 	u, err := a.userID(r)
-	return commands.EmailVerification{Realm: a.realm, User: u}, err
+	if err != nil {
+		return commands.EmailVerification{}, err
+	}
+	code, err := a.code(in)
+	return commands.EmailVerification{Realm: a.realm, User: u, Code: code}, err
 }
 
 func (a api) statusChange(to identity.Status) func(*web.Request) (commands.StatusChange, error) {

@@ -2,6 +2,7 @@ package promenade_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -266,7 +267,7 @@ func TestARefreshTokenIsSpentOnce(t *testing.T) {
 // A refresh token is revoked as well as an access token, and nobody revokes another's.
 func TestRevoking(t *testing.T) {
 	t.Parallel()
-	_, client, _ := start(t)
+	stack, client, _ := start(t)
 	john, jane := join(t, client, "john"), join(t, client, "jane")
 	revoke := func(by person, token string) webtest.Answer {
 		return client.Do(t, by.as("POST", auth+"/revoke", map[string]string{"token": token}))
@@ -286,6 +287,24 @@ func TestRevoking(t *testing.T) {
 	}
 	if a := revoke(john, other.access); a.Status != 200 {
 		t.Errorf("what is revoked already: %d %s", a.Status, a.Text)
+	}
+	third := client.Do(t, login(john.email, password))
+	caller, err := stack.Identity.Authenticate(t.Context(), "promenade", third.Field(t, "data.access_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired, _, err := stack.Identity.Tokens.Sign(commands.AccessToken, caller, time.Now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := revoke(jane, expired); a.Status != 400 {
+		t.Errorf("another's expired token: %d %s", a.Status, a.Text)
+	}
+	if a := revoke(john, expired); a.Status != 200 {
+		t.Errorf("an expired token: %d %s", a.Status, a.Text)
+	}
+	if a := client.Do(t, webtest.Call{Method: "GET", Path: users + "/me", Token: third.Field(t, "data.access_token")}); a.Status != 401 {
+		t.Errorf("the session of the expired token: %d %s", a.Status, a.Text)
 	}
 	if a := client.Do(t, john.as("GET", users+"/me")); a.Status != 200 {
 		t.Errorf("%d %s", a.Status, a.Text)
@@ -340,6 +359,39 @@ func TestRegisteringOnceUnderAKey(t *testing.T) {
 	}
 }
 
+// Under the hardened profile customers are for staff alone, whatever the role of whoever registers holds; and what it does
+// not give counts for nobody.
+func TestCustomersForStaffOnly(t *testing.T) {
+	t.Parallel()
+	realm := promenade.Realm()
+	realm.StaffOnly = promenade.StaffOnly
+	stack, client, _ := startAs(t, realm)
+	boss, john, jane := appoint(t, stack, promenade.SuperAdmin, "boss"), join(t, client, "john"), join(t, client, "jane")
+	customers := func(by person) int { return client.Do(t, by.as("GET", "/api/v1/customer-mgmt/customers")).Status }
+	if got := []int{customers(john), customers(appoint(t, stack, promenade.Manager, "manager")), customers(boss)}; !slices.Equal(got, []int{403, 200, 200}) {
+		t.Errorf("a user, a manager and a superadmin are answered %v", got)
+	}
+	helpdesk := newRole(t, client, boss, "helpdesk", "users:suspend")
+	client.Do(t, boss.as("POST", users+"/"+john.id+"/roles", map[string]string{"role_id": helpdesk}))
+	if a := client.Do(t, john.as("POST", users+"/"+jane.id+"/suspend")); a.Status != 200 {
+		t.Errorf("%d %s", a.Status, a.Text)
+	}
+}
+
+// newRole makes a role that holds permissions.
+func newRole(t *testing.T, client *webtest.Client, by person, name string, permissions ...string) string {
+	t.Helper()
+	role := client.Do(t, by.as("POST", "/api/v1/identity/roles", map[string]string{"name": name, "display_name": name})).Field(t, "data.id")
+	var ids []string
+	for _, p := range permissions {
+		ids = append(ids, client.Do(t, by.as("GET", "/api/v1/identity/permissions/name/"+p)).Field(t, "data.id"))
+	}
+	if a := client.Do(t, by.as("POST", "/api/v1/identity/roles/"+role+"/permissions", map[string][]string{"permission_ids": ids})); a.Status != 200 {
+		t.Fatalf("%d %s", a.Status, a.Text)
+	}
+	return role
+}
+
 // A permission to put users out does not reach those who may do more.
 func TestNobodyPutsOutWhoMayDoMore(t *testing.T) {
 	t.Parallel()
@@ -347,11 +399,7 @@ func TestNobodyPutsOutWhoMayDoMore(t *testing.T) {
 	boss, admin := appoint(t, stack, promenade.SuperAdmin, "boss"), appoint(t, stack, promenade.Admin, "admin")
 	appoint(t, stack, promenade.SuperAdmin, "second")
 	helper := join(t, client, "helper")
-	role := client.Do(t, boss.as("POST", "/api/v1/identity/roles", map[string]string{"name": "helpdesk", "display_name": "Help desk"})).Field(t, "data.id")
-	may := func(name string) string {
-		return client.Do(t, boss.as("GET", "/api/v1/identity/permissions/name/"+name)).Field(t, "data.id")
-	}
-	client.Do(t, boss.as("POST", "/api/v1/identity/roles/"+role+"/permissions", map[string][]string{"permission_ids": {may("users:suspend"), may("users:activate")}}))
+	role := newRole(t, client, boss, "helpdesk", "users:suspend", "users:activate")
 	client.Do(t, boss.as("POST", users+"/"+helper.id+"/roles", map[string]string{"role_id": role}))
 	for _, c := range []struct {
 		by, who person
@@ -390,5 +438,24 @@ func TestTheLastSuperadminStays(t *testing.T) {
 	}
 	if alive != 1 {
 		t.Errorf("%d run the realm", alive)
+	}
+}
+
+// What is asked about an address takes as long whether anybody has it or not.
+func TestAnAddressIsNotTriedOut(t *testing.T) {
+	t.Parallel()
+	stack, client, _ := start(t)
+	stack.Connect(t)
+	john, jane := join(t, client, "john"), join(t, client, "jane")
+	ask := func(email string) webtest.Answer {
+		var a webtest.Answer
+		for range 2 {
+			a = client.Do(t, john.as("GET", users+"/email/"+email))
+		}
+		return a
+	}
+	taken, free := ask(jane.email), ask("nobody@example.com")
+	if taken.Status != 404 || taken.Text != free.Text || taken.RoundTrips != free.RoundTrips {
+		t.Errorf("%d %s after %d round trips, and %d %s after %d", taken.Status, taken.Text, taken.RoundTrips, free.Status, free.Text, free.RoundTrips)
 	}
 }

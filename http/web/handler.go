@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"reflect"
 
@@ -16,6 +17,7 @@ type Handler struct {
 	account func(*Request) string                         // whose credential is tried; nil where no account is named
 
 	Body  reflect.Type // the JSON object that is read; nil for none
+	Spare bool         // whether the body may be left out
 	Query []Param      // that are read of the query
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
 
@@ -54,6 +56,7 @@ func revisionOf(of any) Revision {
 type Reading[In any] struct {
 	read  func(*Request) (In, error)
 	body  reflect.Type
+	spare bool
 	query []Param
 	names func(In) string
 }
@@ -122,13 +125,32 @@ func Takes[B, In any](read func(*Request, B) (In, error)) Reading[In] {
 	}
 }
 
+// MayTake is Takes for a body that may be left out: whatever its type is said to be, an empty one says nothing.
+func MayTake[B, In any](read func(*Request, B) (In, error)) Reading[In] {
+	taking := Takes(read)
+	return Reading[In]{
+		body: taking.body, spare: true,
+		read: func(r *Request) (in In, err error) {
+			body, err := r.text()
+			if err != nil {
+				return in, unread(err)
+			}
+			if len(bytes.TrimSpace(body)) == 0 {
+				var nothing B
+				return read(r, nothing)
+			}
+			return taking.read(r)
+		},
+	}
+}
+
 // Handle makes a handler of its three words: read the request into what is asked, act on it, show what
 // came of it.
 func Handle[In, Out, Shown any](
 	reading Reading[In], act func(context.Context, In) (Out, error), show func(Out) Shown,
 ) Handler {
 	return Handler{
-		Body: reading.body, Query: reading.query, Shown: reflect.TypeFor[Shown](), Revised: reflect.TypeFor[Out]().Implements(reflect.TypeFor[Revised]()),
+		Body: reading.body, Spare: reading.spare, Query: reading.query, Shown: reflect.TypeFor[Shown](), Revised: reflect.TypeFor[Out]().Implements(reflect.TypeFor[Revised]()),
 		account: reading.account(), act: handle(reading, act, show), shape: shapeOf(reflect.TypeFor[Shown]()),
 	}
 }
@@ -165,7 +187,7 @@ func Make[In, Out, Shown any](
 // Do makes a handler of an act that leaves nothing to show.
 func Do[In any](reading Reading[In], act func(context.Context, In) error) Handler {
 	return Handler{
-		Body: reading.body, Query: reading.query, account: reading.account(),
+		Body: reading.body, Spare: reading.spare, Query: reading.query, account: reading.account(),
 		act:   handle(reading, func(ctx context.Context, in In) (any, error) { return nil, act(ctx, in) }, func(any) any { return nil }),
 		again: func(*Request, commands.Made) (a Answer, err error) { return a, nil },
 	}

@@ -113,6 +113,38 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+func TestABodyMayBeLeftOut(t *testing.T) {
+	e := echo.New()
+	route := web.Post("/things", web.Anyone, web.Handle(
+		web.MayTake(func(_ *web.Request, b body) (int, error) { return b.Count, nil }),
+		func(_ context.Context, count int) (int, error) { return count, nil }, func(count int) int { return count }))
+	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = web.Problems.Refuse(c.Response(), web.FaultOf(err)) }
+	e.Add(route.Method, route.Path, web.Host{Limits: &web.Limiter{}}.Serve(web.Surface{Name: "s"}, route))
+	for _, c := range []struct {
+		contentType, body string
+		status            int
+		answer            string
+	}{
+		{"", "", 201, "0\n"},
+		{"application/x-www-form-urlencoded", "", 201, "0\n"},
+		{"application/json", " \n", 201, "0\n"},
+		{"application/json", `{"count":7}`, 201, "7\n"},
+		{"", "{}", 201, "0\n"},
+		{"application/json", "{", 400, ""},
+		{"application/json", "null", 400, ""},
+		{"text/plain", `{"count":7}`, 415, ""},
+		{"text/plain", strings.Repeat("x", web.MaxBody+1), 413, ""},
+	} {
+		r := httptest.NewRequestWithContext(context.Background(), "POST", "/things", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.contentType)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != c.status || c.status == 201 && w.Body.String() != c.answer {
+			t.Errorf("%q %.20q: %d %s", c.contentType, c.body, w.Code, w.Body)
+		}
+	}
+}
+
 func TestARefusalSaysWhenToComeBack(t *testing.T) {
 	w := httptest.NewRecorder()
 	f := &domain.Fault{Kind: domain.Unavailable, Code: "busy", Text: "busy", Retry: 2 * time.Second}

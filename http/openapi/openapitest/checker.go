@@ -160,7 +160,7 @@ func (c *Checker) checkRequest(o operation, e Exchange) error {
 		p, at, _ := c.object(o.at, "parameters", strconv.Itoa(i))
 		errs = append(errs, c.checkParameter(o, p, at, e.Request))
 	}
-	if body, at, takes := c.object(o.at, "requestBody"); takes {
+	if body, at, takes := c.object(o.at, "requestBody"); takes && (e.RequestBody != "" || body["required"] == true) {
 		content, _ := body["content"].(map[string]any)
 		contentType := e.Request.Header.Get("Content-Type")
 		errs = append(errs, c.checkBody(c.open, content, at, contentType, e.RequestBody))

@@ -90,6 +90,7 @@ func TestWhatIsNotAsDocumentedIsTold(t *testing.T) {
 		"a refusal":               {refused, ""},
 		"no such path":            {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status = "/none", 404 }, ""},
 		"the path that says more": {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/things/first", 204, "" }, ""},
+		"no body where it may be": {func(e *openapitest.Exchange) { e.RequestBody = "" }, ""},
 		"a path with a rest":      {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/zones/Europe/Kyiv", 204, "" }, ""},
 		"that is encoded":         {func(e *openapitest.Exchange) { e.Request.URL, e.Status, e.Body = encoded, 204, "" }, ""},
 		"that says less":          {func(e *openapitest.Exchange) { e.Request.URL.Path, e.Status, e.Body = "/zones/of/UA", 204, "" }, ""},

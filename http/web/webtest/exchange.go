@@ -198,6 +198,7 @@ var volatile = []struct {
 	{"id", regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), true},
 	{"etag", regexp.MustCompile(`"\d+-[0-9a-f]{8}-[0-9a-f]{8}"`), true},
 	{"request", regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), true},
+	{"code", regexp.MustCompile(`\b[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}\b`), true},
 	{"time", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), false},
 }
 

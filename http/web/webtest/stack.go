@@ -20,6 +20,7 @@ import (
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/seal"
 	"gesta/eventstore/seal/sealtest"
+	"gesta/eventstore/timers"
 	"gesta/http/openapi"
 	"gesta/http/openapi/openapitest"
 	"gesta/http/server"
@@ -34,6 +35,7 @@ type Stack struct {
 	Fence    *projections.Fence
 	Identity *commands.Identity
 	Limits   web.Limits // of the clients made from then on
+	handoff  *eventstore.Handoff
 	stop     func()
 }
 
@@ -52,7 +54,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 		t.Fatal(err)
 	}
 	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types))
-	s := &Stack{Store: store, Reads: reads}
+	s := &Stack{Store: store, Reads: reads, handoff: handoff}
 	s.Fence = &projections.Fence{
 		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,
 	}
@@ -96,6 +98,29 @@ func (s *Stack) project(ctx context.Context, cancel func(), url string, handoff 
 	go func() { _ = p.Run(ctx); done <- struct{}{} }()
 	go func() { _ = s.Fence.Run(ctx); done <- struct{}{} }()
 	return func() { cancel(); <-done; <-done }
+}
+
+// React has all policies follow what happens from now on, until the test ends.
+func (s *Stack) React(t testing.TB) {
+	t.Helper()
+	head, err := s.Store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := &timers.Memory{}
+	if err := known.Start(t.Context(), head.Mark); err != nil {
+		t.Fatal(err)
+	}
+	w := &commands.PolicyWorker{
+		Policies: commands.Policies, Contexts: commands.Contexts{Identity: s.Identity}, Store: s.Store, Vault: s.Identity.Executor.Vault,
+		Feed: &feed.Feed{Store: s.Store, Handoff: s.handoff}, Timers: known, Now: time.Now,
+		Lead:    func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
+		Reacted: func(string, string) {}, Log: slog.New(slog.DiscardHandler),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = w.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
 }
 
 // Connect opens all connections there may be: each asks a few things as it is made.

@@ -93,7 +93,10 @@ func (w Walk) brokenBody(t *testing.T, r web.Route) {
 	if r.Access.Public {
 		call.Token = ""
 	}
-	broken := []string{"", "{", "[]", "null", "7", `"x"`, "{}{}", "{\"email\":\"\\u0000@example.com\"}", "{\"email\":\"\xff\"}", strings.Repeat("[", 100_000)}
+	broken := []string{"{", "[]", "null", "7", `"x"`, "{}{}", "{\"email\":\"\\u0000@example.com\"}", "{\"email\":\"\xff\"}", strings.Repeat("[", 100_000)}
+	if !r.Handler.Spare {
+		broken = append(broken, "")
+	}
 	for f := range fieldsOf(r.Handler.Body) {
 		broken = append(broken, `{"`+f+`":[{}]}`)
 	}
