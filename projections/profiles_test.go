@@ -35,8 +35,12 @@ var profileGoesOn = []drawn{
 }
 
 func profileDetails(t *rapid.T) identity.ProfileDetails {
-	name, url := word(t)+"@example.com", value.URL("https://example.com/"+word(t))
-	return identity.ProfileDetails{DisplayName: &name, Website: &url}
+	text, url := own(t), value.URL("https://"+mark+".example/"+word(t))
+	gender, born, zone, language, country := identity.Gender(text), identity.BirthDate(text), value.TimeZone(text), value.Language(text), value.Country(text)
+	return identity.ProfileDetails{
+		DisplayName: &text, FirstName: &text, MiddleName: &text, LastName: &text, Bio: &text, Avatar: &url, Gender: &gender, BirthDate: &born,
+		TimeZone: &zone, Language: &language, Country: &country, Website: &url, LinkedIn: &url, Twitter: &url, GitHub: &url, Facebook: &url, Instagram: &url,
+	}
 }
 
 var contactBegins = []drawn{func(t *rapid.T, i id.ID) domain.Event {
@@ -58,8 +62,11 @@ var contactGoesOn = []drawn{
 }
 
 func contactDetails(t *rapid.T) identity.ContactDetails {
-	e := email(t)
-	return identity.ContactDetails{Email: &e}
+	text, e := own(t), email(t)
+	phone := value.Phone(text)
+	return identity.ContactDetails{Label: &text, Email: &e, Phone: &phone, Address: &identity.ContactAddress{
+		Street: text, Apartment: text, City: text, State: text, PostalCode: text, Country: value.Country(text),
+	}}
 }
 
 // A profile is written next to the one that was deleted: that one goes, and only public ones are listed and counted.

@@ -211,6 +211,108 @@ func with(fields map[string]string, name, value string) map[string]string {
 	return fields
 }
 
+// comeToPromenade has somebody do there everything that a person does, and be known as a customer.
+func (c client) comeToPromenade(name, digit string) (p markedPerson, customer string) {
+	c.t.Helper()
+	word := func(of string) string {
+		p.personal = append(p.personal, "marker-"+of+"-"+name)
+		return "marker-" + of + "-" + name
+	}
+	text := func(said string) string {
+		p.personal = append(p.personal, said)
+		return said
+	}
+	mail := func(of string) string { return word(of) + "@example.com" }
+	link := func(of string) string { return "https://example.com/" + word(of) }
+	p.password = "marker-password-1-" + name
+	in := c.expect(201, "POST", promenadeUsers+"/register", "", map[string]string{"email": mail("first"), "name": word("was"), "password": p.password})
+	p.id, p.access, p.refresh = in.inside("data.user.id"), in.inside("data.access_token"), in.inside("data.refresh_token")
+	p.email = mail("mail")
+	c.expect(200, "PUT", promenadeUsers+"/me", p.access, map[string]string{"name": word("name"), "email": p.email})
+	c.expect(401, "POST", promenadeUsers+"/login", "", map[string]string{"email": p.email, "password": "marker-guess-" + name})
+	c.expect(409, "POST", promenadeUsers+"/register", "", map[string]string{"email": p.email, "name": word("again"), "password": p.password})
+	p.secret = []string{p.password, "marker-guess-" + name, "$2a$", p.access, p.refresh}
+
+	const profiles, contacts = "/api/v1/identity/profiles", "/api/v1/identity/contacts"
+	c.expect(201, "POST", profiles, p.access, map[string]any{
+		"display_name": word("display"), "first_name": word("given"), "middle_name": word("middle"), "last_name": word("family"), "bio": word("bio"),
+		"avatar_url": link("avatar"), "gender": "other", "date_of_birth": text("1987-03-1" + digit), "timezone": "Pacific/Chatham", "language": "uk",
+		"country": "NZ", "website": link("website"), "linkedin": link("linkedin"), "twitter": link("twitter"), "github": link("github"),
+		"facebook": link("facebook"), "instagram": link("instagram"), "is_public": true,
+	})
+	c.expect(200, "PUT", profiles+"/me", p.access, map[string]string{"bio": word("bio now")})
+	id := c.expect(201, "POST", contacts, p.access, map[string]any{"type": "email", "label": word("label"), "email": mail("work"), "is_primary": true}).inside("data.id")
+	c.expect(200, "PUT", contacts+"/"+id, p.access, map[string]string{"label": word("label now"), "email": mail("job")})
+	c.expect(201, "POST", contacts, p.access, map[string]any{"type": "phone", "label": word("home"), "phone": text("+44123456700" + digit)})
+	c.expect(201, "POST", contacts, p.access, map[string]any{"type": "address", "label": word("house"), "address": map[string]string{
+		"street": word("street"), "apartment": word("flat"), "city": word("city"), "state": word("state"), "postal_code": word("code"), "country": "NZ",
+	}})
+	c.expect(400, "POST", contacts, p.access, map[string]any{"type": "email", "label": word("wrong"), "email": word("no mail")})
+
+	customer = c.expect(201, "POST", promenadeCustomers, p.access, map[string]any{
+		"name": word("customer"), "email": mail("customer"), "phone": text("+44123456710" + digit), "status": "customer",
+	}).inside("data.id")
+	c.expect(200, "PUT", promenadeCustomers+"/"+customer, p.access, map[string]string{"name": word("client"), "phone": text("+44123456720" + digit)})
+	c.expect(200, "POST", promenadeCustomers+"/"+customer+"/link-user", p.access, map[string]string{"user_id": p.id})
+	c.expect(200, "POST", promenadeCustomers+"/"+customer+"/churn", p.access, map[string]string{"reason": word("reason")})
+	return p, customer
+}
+
+// So it is with who has a profile and contacts, and is a customer: he is forgotten as both.
+func TestNothingOfAPersonOfPromenadeIsLeft(t *testing.T) {
+	t.Parallel()
+	i, nats := onNATS(t, "GESTA_LOG_LEVEL=debug", "RATE_LIMITS=off")
+	one, api := i.serve(t, "api,relay,projector,policies")
+	two, other := i.serve(t, "api,relay,projector,policies")
+	boss := i.superadmin(t, api, "boss@example.com")
+	ann, annsCustomer := api.comeToPromenade("ann", "1")
+	bob, _ := other.comeToPromenade("bob", "2")
+	i.level(t, api)
+
+	before := i.places(t, nats.dir, api, one, two)
+	if found := before.find(append(ann.secret, bob.secret...)); len(found) > 0 {
+		t.Errorf("secrets: %s", found)
+	}
+	if found := before.find(append(ann.personal, bob.personal...), "table gesta_read"); len(found) > 0 {
+		t.Errorf("personal, outside of read models: %s", found)
+	}
+	exported := mustGesta(t, i.env, "privacy", "export", "--subject", ann.id) + mustGesta(t, i.env, "privacy", "export", "--subject", annsCustomer)
+	for _, marker := range ann.personal {
+		if was := !slices.Contains([]string{"marker-again-ann", "marker-wrong-ann", "marker-no mail-ann"}, marker); strings.Contains(exported, marker) != was {
+			t.Errorf("whether %s is in all that is kept: %t", marker, !was)
+		}
+	}
+	if found := (places{"export": exported}).find(append(ann.secret, bob.personal...)); len(found) > 0 {
+		t.Errorf("what is kept about her shows %s", found)
+	}
+
+	mustGesta(t, i.env, "privacy", "forget", "--subject", ann.id)
+	mustGesta(t, i.env, "privacy", "forget", "--subject", annsCustomer)
+	for _, api := range []client{api, other} {
+		api.expect(401, "GET", promenadeUsers+"/me", ann.access, nil)
+		api.expect(404, "GET", "/api/v1/identity/profiles/user/"+ann.id, boss, nil)
+		for _, path := range []string{promenadeUsers + "/" + ann.id, promenadeCustomers + "/" + annsCustomer} {
+			if a := api.expect(200, "GET", path, boss, nil); a.inside("data.name") != "[forgotten]" || a.inside("data.email") != "[forgotten]" {
+				t.Errorf("she is shown as %s", a.text)
+			}
+		}
+	}
+	after := i.places(t, nats.dir, api, one, two)
+	if found := after.find(append(ann.personal, ann.secret...)); len(found) > 0 {
+		t.Errorf("after forgetting: %s", found)
+	}
+	if len(after.find([]string{bob.email})) == 0 || len(after.find(bob.personal, "table gesta_read")) > 0 {
+		t.Errorf("of another: %s", after.find(bob.personal))
+	}
+	mustGesta(t, i.env, "projections", "rebuild")
+	i.level(t, api)
+	i.verify(t)
+	if found := i.places(t, nats.dir, api, one, two).find(append(ann.personal, ann.secret...)); len(found) > 0 {
+		t.Errorf("after a rebuild: %s", found)
+	}
+	other.expect(201, "POST", promenadeUsers+"/register", "", map[string]string{"email": ann.email, "name": "Ann", "password": "another-1"})
+}
+
 // isForgotten asks all replicas.
 func (i installation) isForgotten(t *testing.T, p markedPerson, bossToken string, all ...client) {
 	t.Helper()
