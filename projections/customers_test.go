@@ -121,7 +121,7 @@ const customersCounted = `
 	union all select '', 'tier', tier, count(*) from customers group by 3
 	union all select '', 'status+tier', status || '+' || tier, count(*) from customers group by 3
 	union all select '', 'source', source, count(*) from customers group by 3
-	union all select '', 'tag', tag, count(*) from customer_tags group by 3
+	union all select '', 'tag', mark, count(*) from customer_marks where mark <> '' and mark not like '@%' group by 3
 	union all select '', 'assigned_to', assigned_to::text, count(*) from customers where assigned_to is not null group by 3
 	union all select '', 'assigned', 'true', count(*) from customers where assigned_to is not null having count(*) > 0
 	union all select '', 'b2b', 'true', count(*) from customers where company_id is not null having count(*) > 0
@@ -169,10 +169,11 @@ func crowded(t *testing.T, n int) *world {
 			(array['lead', 'prospect', 'customer', 'churned'])[1 + i % 4], (array['free', 'basic', 'pro', 'enterprise'])[1 + i / 4 % 4], 'web',
 			case when i % 10 = 0 then array['new', 'vip'] else array['new'] end, md5((i % 9)::text)::uuid, now(), now(), 1
 		from generate_series(0, $1::int - 1) i`, n)
-	w.exec(`insert into customer_tags select unnest(tags), id from customers`)
-	w.exec(`insert into customer_words select distinct word, id, false from customers, regexp_split_to_table(name || ' example', ' ') word`)
+	w.exec(`insert into customer_marks (mark, id, status, tier, name)
+		select unnest(tags || array['', '@' || assigned_to]), id, status, tier, name from customers`)
+	w.exec(`insert into customer_words (word, id, name, of_address) select distinct word, id, name, false from customers, regexp_split_to_table(name || ' example', ' ') word`)
 	w.exec(`insert into customers_counts ` + customersCounted)
-	for _, table := range []string{"customers", "customer_tags", "customer_words"} {
+	for _, table := range []string{"customers", "customer_marks", "customer_words"} {
 		wait.Until(t, "all rows are known to be visible to all", func() bool {
 			w.exec(`vacuum analyze ` + table)
 			return w.ask1(`select count(*) from pg_class where oid = '`+table+`'::regclass and relallvisible < relpages`) == 0

@@ -16,20 +16,27 @@ type List struct {
 	Scope   string   // the column of text that every question names a value of, as the realm; "" for none
 	Key     string   // the column with the id of the stream that a row is keyed by; rows are sorted by it last
 	Shown   string   // SQL of the columns that are shown, the key first
-	Filters []Column // that which leaves the fewest rows first, of those with a table of their own
+	Filters []Column // those first whose values the pages are to be read from
 	Sorts   []string // columns that rows may be sorted by, beside Key
 	Pairs   []Pair   // counted together
+	// All has every row under the value '' as well, and copies of the columns that are filtered and sorted by. So a page
+	// of those with a value is a part of one index, whatever else is asked of these columns: it needs one for each set of
+	// those that are filtered by, in each order, that begins with the value. nil for a list whose filters are all of the
+	// row itself; other tables of values have copies of what is sorted by.
+	All *Values
 }
 
 // Column is one that rows may be filtered by.
 type Column struct {
 	Name     string
-	Operator string // between the column and the value; "" for =
-	Counted  bool   // the rules count the rows of each of its values, which are few
-	// Table holds the values, where a row has several: its primary key are the column and the list's Key. "" for a
-	// column of the row itself.
-	Table string
+	Operator string  // between the column and the value; "" for =
+	Counted  bool    // the rules count the rows of each of its values, which are few
+	In       *Values // where its values are, where a row has several; nil for a column of the row itself
+	Prefix   string  // of its values there
 }
+
+// Values is a table with a row for each value of each row of a list. Its primary key are Column and the list's Key.
+type Values struct{ Table, Column string }
 
 // Pair is two columns of which the rules count the rows of each two values.
 type Pair [2]string
@@ -81,13 +88,23 @@ func (s Sort) of(table string, columns []string) string {
 // condition is what a query asks of the rows, in the numbers of its arguments.
 type condition struct {
 	own   []string // of the row itself
-	among []among  // of its values in other tables, the narrowest first
+	among []among  // of its values in other tables; pages are read from the first
 }
 
 // among are the rows that have a value in a table of values.
 type among struct {
 	Column
-	value string // the argument
+	value string   // SQL
+	own   []string // of the copies in the same row
+}
+
+// where is SQL of what holds for a row of the table of values.
+func (a among) where(table string) string {
+	all := []string{table + "." + a.In.Column + " = " + a.value}
+	for _, one := range a.own {
+		all = append(all, table+"."+one)
+	}
+	return strings.Join(all, " and ")
 }
 
 // conditions are what holds for the rows of all pages.
@@ -101,10 +118,11 @@ func (l *List) conditions(q Query, args []any) (c condition, all []any, err erro
 		if err != nil {
 			return c, nil, err
 		}
-		args = append(args, f.Value)
-		if column.Table != "" {
-			c.among = append(c.among, among{column, last(args)})
+		if column.In != nil {
+			args = append(args, column.Prefix+f.text())
+			c.among = append(c.among, among{Column: column, value: last(args)})
 		} else {
+			args = append(args, f.Value)
 			c.own = append(c.own, column.Name+" "+column.operator()+" "+last(args))
 		}
 	}
@@ -130,67 +148,66 @@ func (l *List) filter(f Filter) (c Column, err error) {
 	return l.Filters[i], nil
 }
 
-// from is all rows of a condition, for a planner that finds its way by itself.
+// led is the condition with all that it asks asked of tables of values, of which All knows what the row itself does.
+func (l *List) led(c condition) condition {
+	if l.All == nil || len(c.own) == 0 && len(c.among) > 0 {
+		return c
+	}
+	i := slices.IndexFunc(c.among, func(a among) bool { return a.In == l.All })
+	if i < 0 {
+		i = len(c.among)
+		c.among = append(c.among, among{Column: Column{In: l.All}, value: "''"})
+	}
+	c.among[i].own, c.own = c.own, nil
+	return c
+}
+
+// from is all rows of a condition, for a planner that finds its way by itself. Those of tables of values are not looked
+// at.
 func (l *List) from(c condition) string {
-	all := slices.Concat([]string{"true"}, c.own)
-	for _, a := range c.among {
-		all = append(all, fmt.Sprintf("%s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
+	table, all := l.Table, slices.Concat([]string{"true"}, c.own)
+	for i, a := range c.among {
+		if i == 0 {
+			table, all = a.In.Table, []string{a.where(a.In.Table)}
+		} else {
+			all = append(all, fmt.Sprintf("%s in (select %[1]s from %s other where %s)", l.Key, a.In.Table, a.where("other")))
+		}
 	}
-	return l.Table + " where " + strings.Join(all, " and ")
+	return table + " where " + strings.Join(all, " and ")
 }
 
-// counting is what there is one of for each row of a condition. Where nothing is asked of the rows themselves they are
-// not looked at.
-func (l *List) counting(c condition) string {
-	if len(c.own) > 0 || len(c.among) == 0 {
-		return l.from(c)
-	}
-	first, all := c.among[0], []string{}
-	for _, a := range c.among[1:] {
-		all = append(all, fmt.Sprintf(" and %s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
-	}
-	return fmt.Sprintf("%s where %s = %s%s", first.Table, first.Name, first.value, strings.Join(all, ""))
-}
-
-// inOrder is all rows of a condition, read in the order of the keys: from the narrowest table of values if there is
-// any, whose rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to
-// be cheaper without knowing how soon the page is full).
+// inOrder is all rows of a condition, read in the order of the page: from the table of one value if there is any, whose
+// rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to be cheaper
+// without knowing how soon the page is full).
 func (l *List) inOrder(c condition) string {
 	if len(c.among) == 0 {
 		return l.from(c)
 	}
 	first, others := l.rarest(c)
-	all := []string{fmt.Sprintf("%s where %[1]s.%s = %s", first.Table, first.Name, first.value)}
+	all := []string{first.where(first.In.Table)}
 	for _, a := range others {
-		all = append(all, l.has(first.Table, a.Table, a.Name+" = "+a.value))
+		all = append(all, fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)",
+			a.In.Table, l.Key, first.In.Table, a.where("other")))
 	}
-	if len(c.own) > 0 {
-		all = append(all, l.has(first.Table, l.Table, strings.Join(c.own, " and ")))
-	}
-	return strings.Join(all, " and ")
+	return first.In.Table + " where " + strings.Join(all, " and ")
 }
 
-// rarest is the narrowest of the values that are asked for: of several in one column, that which the fewest rows have by
+// rarest is the narrowest of the values that are asked for: of several in one table, that which the fewest rows have by
 // its counter.
 func (l *List) rarest(c condition) (first among, others []among) {
 	first = c.among[0]
-	var values []string
+	var counts []string
 	for _, a := range c.among {
-		if a.Name == first.Name {
-			values = append(values, a.value)
+		if a.In == first.In && a.Counted {
+			counts = append(counts, fmt.Sprintf("(%[1]s, (select n from %[2]s where scope = '' and field = '%[3]s' and value = substr(%[1]s, %[4]d)))",
+				a.value, l.countsName(), a.Name, 1+len(a.Prefix)))
 		}
 	}
-	if len(values) == 1 || !first.Counted || l.Scope != "" {
+	if len(counts) < 2 {
 		return first, c.among[1:]
 	}
-	first.value = fmt.Sprintf("(select value from %s where scope = '' and field = '%s' and value in (%s) order by n limit 1)",
-		l.countsName(), first.Name, strings.Join(values, ", "))
+	first.value = "(select value from (values " + strings.Join(counts, ", ") + ") all_values (value, n) order by n limit 1)"
 	return first, c.among
-}
-
-// has tells whether a row of one table has one in another.
-func (l *List) has(of, in, where string) string {
-	return fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)", in, l.Key, of, where)
 }
 
 func (c Column) operator() string {
@@ -207,7 +224,7 @@ func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 func (l *List) total(q Query, c condition, args []any) (string, []any) {
 	of, counted := l.counter(l.narrowing(q.Filters))
 	if !counted {
-		return "select count(*) from " + l.counting(c), args
+		return "select count(*) from " + l.from(c), args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())
 	n := len(args)

@@ -66,17 +66,14 @@ func (b behind) Scan(into ...any) error {
 // by a plan that was made for any page, and expects a tenth of the table.
 func (l *List) sql(q Query) (sql string, args []any, err error) {
 	c, args, err1 := l.conditions(q, []any{q.Page.Size, q.Page.Offset()})
+	c = l.led(c)
 	total, args := l.total(q, c, args)
 	columns, err2 := l.order(q.Sort)
-	from := l.from(c)
-	if len(columns) == 1 {
-		from = l.inOrder(c)
-	}
 	return fmt.Sprintf(`with total as materialized (select (%[1]s)::bigint as n),
 		page as (select %[2]s from %[4]s and (select n from total) > $2 order by %[5]s limit $1 offset $2)
 		select total.n, shown.* from total left join (page cross join lateral
 			(select %[6]s from %[3]s where %[3]s.%[7]s = page.%[7]s offset 0) shown) on true order by %[8]s`,
-		total, strings.Join(columns, ", "), l.Table, from, q.Sort.of("", columns),
+		total, strings.Join(columns, ", "), l.Table, l.inOrder(c), q.Sort.of("", columns),
 		l.Shown, l.Key, q.Sort.of("page.", columns)), args, errors.Join(err1, err2)
 }
 
