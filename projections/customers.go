@@ -41,10 +41,11 @@ const shownCustomer = `id, coalesce(name, '` + Forgotten + `'), coalesce(email, 
 // statusAndTier are counted together.
 var statusAndTier = Pair{"status", "tier"}
 
-// What a customer is listed by beside columns: the tags, the one who looks after him, and '' for all; and the beginnings
-// of the words of name and address.
+// What a customer is listed by beside columns: the tags, the one who looks after him, and '' for all; each two of them;
+// and the beginnings of the words of name and address.
 var (
 	customerMarks = &Values{Table: "customer_marks", Column: "mark"}
+	customerPairs = &Values{Table: "customer_pairs", Column: "pair"}
 	customerWords = &Values{Table: "customer_words", Column: "word"}
 )
 
@@ -64,6 +65,7 @@ var customerList = &List{
 	Sorts: []string{"name"},
 	Pairs: []Pair{statusAndTier},
 	All:   customerMarks,
+	Both:  customerPairs,
 }
 
 // Beside the columns of the list these are counted, each of them alone: of which kind customers are, and in which
@@ -123,6 +125,8 @@ var CustomersProjection = Projection{
 		create index on customer_marks (mark, status, name, id);
 		create index on customer_marks (mark, tier, name, id);
 		create index on customer_marks (mark, status, tier, name, id);
+		create table customer_pairs (pair text not null, id uuid not null, primary key (pair, id));
+		create index on customer_pairs (id);
 		create table customer_words (
 			word       text    not null,
 			id         uuid    not null,
@@ -163,6 +167,7 @@ var CustomersProjection = Projection{
 		On(func(w Write, e crm.CustomerAssigned) {
 			w.setCustomer("assigned_to = $4", [16]byte(e.To.ID))
 			w.Exec(`delete from customer_marks where id = $1 and starts_with(mark, '`+repMark+`')`, w.key())
+			w.Exec(`delete from customer_pairs where id = $1 and pair ~ '(^| )`+repMark+`'`, w.key())
 			w.mark(repMark + e.To.UUID())
 			w.customers().assigned(-1, e.From)
 			w.customers().assigned(1, e.To)
@@ -175,6 +180,7 @@ var CustomersProjection = Projection{
 		On(func(w Write, e crm.CustomerUntagged) {
 			w.setCustomer("tags = array_remove(tags, $4::text)", e.Tag)
 			w.Exec(`delete from customer_marks where id = $1 and mark = $2`, w.key(), e.Tag)
+			w.Exec(`delete from customer_pairs where id = $1 and $2 = any(string_to_array(pair, ' '))`, w.key(), e.Tag)
 			w.customers().tagged(-1, e.Tag)
 		}),
 		On(func(w Write, e crm.CustomerLinked) {
@@ -192,6 +198,7 @@ func (w Write) createCustomer(e crm.CustomerCreated) {
 		orNull(e.AssignedTo.ID), orNull(e.CompanyID.ID))
 	w.Exec(`insert into customer_marks (id, mark, status, tier, name) select $1, unnest($2::text[]), $3, $4, $5`,
 		w.key(), marksOf(e), crm.Lead, e.Tier, e.Name)
+	w.Exec(`insert into customer_pairs (id, pair) select $1, unnest($2::text[])`, w.key(), pairsOf(marksOf(e)))
 	w.Exec(`insert into customer_words (id, word, of_address, name) select $1, unnest($2::text[]), unnest($3::boolean[]), $4`, w.wordsOf(e)...)
 	w.customers().all(1, crm.Lead, e.Tier, e.Source, e.Tags, e.AssignedTo, e.CompanyID)
 	w.customers().in(w.Event.OccurredAt, created)
@@ -216,8 +223,23 @@ func marksOf(e crm.CustomerCreated) []string {
 	return all
 }
 
+// pairsOf are each two of some marks, but for the one of all.
+func pairsOf(marks []string) []string {
+	all := []string{}
+	for i, a := range marks {
+		for _, b := range marks[:i] {
+			if a != "" && b != "" {
+				all = append(all, min(a, b)+" "+max(a, b))
+			}
+		}
+	}
+	return all
+}
+
 // mark lists a customer under one mark more.
 func (w Write) mark(mark string) {
+	w.Exec(`insert into customer_pairs (id, pair) select id, least(mark collate "C", $2) || ' ' || greatest(mark collate "C", $2)
+		from customer_marks where id = $1 and mark not in ('', $2) on conflict do nothing`, w.key(), mark)
 	w.Exec(`insert into customer_marks (id, mark, status, tier, name) select id, $2, status, tier, name from customers where id = $1
 		on conflict do nothing`, w.key(), mark)
 }
@@ -238,7 +260,7 @@ func (w Write) renameCustomer(e crm.CustomerNameChanged) {
 }
 
 func (w Write) deleteCustomer(e crm.CustomerDeleted) {
-	for _, table := range []string{"customers", "customer_marks", "customer_words"} {
+	for _, table := range []string{"customers", "customer_marks", "customer_pairs", "customer_words"} {
 		w.Exec(`delete from `+table+` where id = $1`, w.key())
 	}
 	w.customers().all(-1, e.Status, e.Tier, e.Source, e.Tags, e.AssignedTo, e.CompanyID)

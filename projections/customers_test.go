@@ -171,9 +171,11 @@ func crowded(t *testing.T, n int) *world {
 		from generate_series(0, $1::int - 1) i`, n)
 	w.exec(`insert into customer_marks (mark, id, status, tier, name)
 		select unnest(tags || array['', '@' || assigned_to]), id, status, tier, name from customers`)
+	w.exec(`insert into customer_pairs (pair, id) select a.mark || ' ' || b.mark, id from customer_marks a join customer_marks b using (id)
+		where a.mark collate "C" < b.mark and a.mark <> ''`)
 	w.exec(`insert into customer_words (word, id, name, of_address) select distinct word, id, name, false from customers, regexp_split_to_table(name || ' example', ' ') word`)
 	w.exec(`insert into customers_counts ` + customersCounted)
-	for _, table := range []string{"customers", "customer_marks", "customer_words"} {
+	for _, table := range []string{"customers", "customer_marks", "customer_pairs", "customer_words"} {
 		wait.Until(t, "all rows are known to be visible to all", func() bool {
 			w.exec(`vacuum analyze ` + table)
 			return w.ask1(`select count(*) from pg_class where oid = '`+table+`'::regclass and relallvisible < relpages`) == 0

@@ -24,6 +24,9 @@ type List struct {
 	// those that are filtered by, in each order, that begins with the value. nil for a list whose filters are all of the
 	// row itself; other tables of values have copies of what is sorted by.
 	All *Values
+	// Both has a row for each two values in All: their text with a space between them, the lesser first. It is what pages
+	// of rows with both are read from, where nothing else is asked.
+	Both *Values
 }
 
 // Column is one that rows may be filtered by.
@@ -159,6 +162,17 @@ func (l *List) led(c condition) condition {
 		c.among = append(c.among, among{Column: Column{In: l.All}, value: "''"})
 	}
 	c.among[i].own, c.own = c.own, nil
+	return c
+}
+
+// paired is a led condition by which the first two values are asked for as one, where that leaves few rows for the rest.
+func (l *List) paired(c condition, sortedBy []string) condition {
+	if l.Both == nil || len(c.among) < 2 || len(sortedBy) > 1 || len(c.among[0].own) > 0 || c.among[0].In != l.All || c.among[1].In != l.All {
+		return c
+	}
+	a, b := c.among[0].value, c.among[1].value
+	both := among{Column: Column{In: l.Both}, value: fmt.Sprintf(`least(%[1]s collate "C", %[2]s) || ' ' || greatest(%[1]s collate "C", %[2]s)`, a, b)}
+	c.among = append([]among{both}, c.among[2:]...)
 	return c
 }
 

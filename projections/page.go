@@ -66,9 +66,10 @@ func (b behind) Scan(into ...any) error {
 // by a plan that was made for any page, and expects a tenth of the table.
 func (l *List) sql(q Query) (sql string, args []any, err error) {
 	c, args, err1 := l.conditions(q, []any{q.Page.Size, q.Page.Offset()})
-	c = l.led(c)
-	total, args := l.total(q, c, args)
 	columns, err2 := l.order(q.Sort)
+	c = l.led(c)
+	total, args := l.total(q, l.paired(c, nil), args)
+	c = l.paired(c, columns)
 	return fmt.Sprintf(`with total as materialized (select (%[1]s)::bigint as n),
 		page as (select %[2]s from %[4]s and (select n from total) > $2 order by %[5]s limit $1 offset $2)
 		select total.n, shown.* from total left join (page cross join lateral
