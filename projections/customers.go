@@ -41,7 +41,7 @@ const shownCustomer = `id, coalesce(name, '` + Forgotten + `'), coalesce(email, 
 // statusAndTier are counted together.
 var statusAndTier = Pair{"status", "tier"}
 
-// What a customer is listed by beside columns: the tags, the one who looks after him, and '' for all; each two of them;
+// What a customer is listed by beside columns: the tags, the one who looks after him, and ” for all; each two of them;
 // and the beginnings of the words of name and address.
 var (
 	customerMarks = &Values{Table: "customer_marks", Column: "mark"}
@@ -125,7 +125,7 @@ var CustomersProjection = Projection{
 		create index on customer_marks (mark, status, name, id);
 		create index on customer_marks (mark, tier, name, id);
 		create index on customer_marks (mark, status, tier, name, id);
-		create table customer_pairs (pair text not null, id uuid not null, primary key (pair, id));
+		create table customer_pairs (pair text collate "C" not null, id uuid not null, primary key (pair, id));
 		create index on customer_pairs (id);
 		create table customer_words (
 			word       text    not null,

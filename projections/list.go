@@ -13,10 +13,10 @@ import (
 // to be looked for among all rows.
 type List struct {
 	Table   string
-	Scope   string   // the column of text that every question names a value of, as the realm; "" for none
-	Key     string   // the column with the id of the stream that a row is keyed by; rows are sorted by it last
-	Shown   string   // SQL of the columns that are shown, the key first
-	Filters []Column // those first whose values the pages are to be read from
+	Scope   string // the column of text that every question names a value of, as the realm; "" for none
+	Key     string // the column with the id of the stream that a row is keyed by; rows are sorted by it last
+	Shown   string // SQL of the columns that are shown, the key first
+	Filters []Column
 	Sorts   []string // columns that rows may be sorted by, beside Key
 	Pairs   []Pair   // counted together
 	// All has every row under the value '' as well, and copies of the columns that are filtered and sorted by. So a page
@@ -91,8 +91,11 @@ func (s Sort) of(table string, columns []string) string {
 // condition is what a query asks of the rows, in the numbers of its arguments.
 type condition struct {
 	own   []string // of the row itself
-	among []among  // of its values in other tables; pages are read from the first
+	among []among  // of its values in other tables
 }
+
+// joined tells that no one index has the rows.
+func (c condition) joined() bool { return len(c.among) > 1 }
 
 // among are the rows that have a value in a table of values.
 type among struct {
@@ -151,9 +154,22 @@ func (l *List) filter(f Filter) (c Column, err error) {
 	return l.Filters[i], nil
 }
 
-// led is the condition with all that it asks asked of tables of values, of which All knows what the row itself does.
-func (l *List) led(c condition) condition {
-	if l.All == nil || len(c.own) == 0 && len(c.among) > 0 {
+// paired is the condition by which two values are asked for as one, where nothing else is asked that knows them apart.
+func (l *List) paired(c condition) condition {
+	if l.Both == nil || len(c.own) > 0 || len(c.among) < 2 || c.among[0].In != l.All || c.among[1].In != l.All {
+		return c
+	}
+	both := among{Column: Column{In: l.Both}, value: fmt.Sprintf(`least(%[1]s collate "C", %[2]s) || ' ' || greatest(%[1]s collate "C", %[2]s)`,
+		c.among[0].value, c.among[1].value)}
+	c.among = append([]among{both}, c.among[2:]...)
+	return c
+}
+
+// led is the condition with all that it asks asked of tables of values, of which All comes first where what only it
+// knows is asked for, or sorted by.
+func (l *List) led(c condition, sortedBy []string) condition {
+	known := len(c.own) == 0 && len(c.among) > 0 && (len(sortedBy) == 1 || c.among[0].In != l.Both)
+	if l.All == nil || known {
 		return c
 	}
 	i := slices.IndexFunc(c.among, func(a among) bool { return a.In == l.All })
@@ -162,22 +178,12 @@ func (l *List) led(c condition) condition {
 		c.among = append(c.among, among{Column: Column{In: l.All}, value: "''"})
 	}
 	c.among[i].own, c.own = c.own, nil
+	c.among[0], c.among[i] = c.among[i], c.among[0]
 	return c
 }
 
-// paired is a led condition by which the first two values are asked for as one, where that leaves few rows for the rest.
-func (l *List) paired(c condition, sortedBy []string) condition {
-	if l.Both == nil || len(c.among) < 2 || len(sortedBy) > 1 || len(c.among[0].own) > 0 || c.among[0].In != l.All || c.among[1].In != l.All {
-		return c
-	}
-	a, b := c.among[0].value, c.among[1].value
-	both := among{Column: Column{In: l.Both}, value: fmt.Sprintf(`least(%[1]s collate "C", %[2]s) || ' ' || greatest(%[1]s collate "C", %[2]s)`, a, b)}
-	c.among = append([]among{both}, c.among[2:]...)
-	return c
-}
-
-// from is all rows of a condition, for a planner that finds its way by itself. Those of tables of values are not looked
-// at.
+// from is all rows of a condition: in the table of the first value if there is any, an index of which has them in the
+// order of the page.
 func (l *List) from(c condition) string {
 	table, all := l.Table, slices.Concat([]string{"true"}, c.own)
 	for i, a := range c.among {
@@ -190,40 +196,6 @@ func (l *List) from(c condition) string {
 	return table + " where " + strings.Join(all, " and ")
 }
 
-// inOrder is all rows of a condition, read in the order of the page: from the table of one value if there is any, whose
-// rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to be cheaper
-// without knowing how soon the page is full).
-func (l *List) inOrder(c condition) string {
-	if len(c.among) == 0 {
-		return l.from(c)
-	}
-	first, others := l.rarest(c)
-	all := []string{first.where(first.In.Table)}
-	for _, a := range others {
-		all = append(all, fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)",
-			a.In.Table, l.Key, first.In.Table, a.where("other")))
-	}
-	return first.In.Table + " where " + strings.Join(all, " and ")
-}
-
-// rarest is the narrowest of the values that are asked for: of several in one table, that which the fewest rows have by
-// its counter.
-func (l *List) rarest(c condition) (first among, others []among) {
-	first = c.among[0]
-	var counts []string
-	for _, a := range c.among {
-		if a.In == first.In && a.Counted {
-			counts = append(counts, fmt.Sprintf("(%[1]s, (select n from %[2]s where scope = '' and field = '%[3]s' and value = substr(%[1]s, %[4]d)))",
-				a.value, l.countsName(), a.Name, 1+len(a.Prefix)))
-		}
-	}
-	if len(counts) < 2 {
-		return first, c.among[1:]
-	}
-	first.value = "(select value from (values " + strings.Join(counts, ", ") + ") all_values (value, n) order by n limit 1)"
-	return first, c.among
-}
-
 func (c Column) operator() string {
 	if c.Operator == "" {
 		return "="
@@ -234,11 +206,11 @@ func (c Column) operator() string {
 // last is how SQL names the last of the arguments.
 func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 
-// total counts the rows of all pages, or finds the counter that has done so.
-func (l *List) total(q Query, c condition, args []any) (string, []any) {
+// total counts the rows of all pages, which are from somewhere, or finds the counter that has done so.
+func (l *List) total(q Query, from string, args []any) (string, []any) {
 	of, counted := l.counter(l.narrowing(q.Filters))
 	if !counted {
-		return "select count(*) from " + l.from(c), args
+		return "select count(*) from " + from, args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())
 	n := len(args)
