@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -313,4 +314,37 @@ func (w *world) texts(sql string) []string {
 		w.t.Fatal(err)
 	}
 	return all
+}
+
+// A page that one index has is asked for by a plan that was made once, for any values; one that none has is planned for
+// those that are asked for, and nothing else after it.
+func TestPagesArePlannedOnce(t *testing.T) {
+	t.Parallel()
+	w := crowded(t, 100)
+	at, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.RawQuery += "&pool_max_conns=1"
+	reads, err := projections.Open(t.Context(), at.String(), "gesta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reads.Close()
+	for range 3 {
+		for _, filters := range [][]projections.Filter{{filter("word", "first7"), filter("word", "example")}, {filter("tag", "vip")}} {
+			q := projections.Query{Filters: filters, Page: projections.Page{Number: 1, Size: 5}}
+			if _, err := projections.Ask[projections.Customer](t.Context(), &postgres.Lookups{Pool: reads}, projections.CustomersPages, q); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var plans [4]int
+	err = reads.QueryRow(t.Context(), `select sum(generic_plans) filter (where not joined), sum(custom_plans) filter (where not joined),
+			sum(generic_plans) filter (where joined), sum(custom_plans) filter (where joined)
+		from (select *, statement like 'with matching%' as joined from pg_prepared_statements where statement like 'with%') s`).
+		Scan(&plans[0], &plans[1], &plans[2], &plans[3])
+	if err != nil || plans != [4]int{3, 0, 0, 3} {
+		t.Errorf("%v, %v", plans, err)
+	}
 }
