@@ -41,7 +41,7 @@ const shownCustomer = `id, coalesce(name, '` + Forgotten + `'), coalesce(email, 
 // statusAndTier are counted together.
 var statusAndTier = Pair{"status", "tier"}
 
-// What a customer is listed by beside columns: the tags, the one who looks after him, and ” for all; each two of them;
+// What a customer is listed by beside columns: the tags, the one who looks after him, and an empty one for all; each two of them;
 // and the beginnings of the words of name and address.
 var (
 	customerMarks = &Values{Table: "customer_marks", Column: "mark"}
@@ -236,7 +236,7 @@ func pairsOf(marks []string) []string {
 	return all
 }
 
-// mark lists a customer under one mark more.
+// mark lists a customer under one mark more, together with each of those that he has.
 func (w Write) mark(mark string) {
 	w.Exec(`insert into customer_pairs (id, pair) select id, least(mark collate "C", $2) || ' ' || greatest(mark collate "C", $2)
 		from customer_marks where id = $1 and mark not in ('', $2) on conflict do nothing`, w.key(), mark)

@@ -19,7 +19,7 @@ type List struct {
 	Filters []Column
 	Sorts   []string // columns that rows may be sorted by, beside Key
 	Pairs   []Pair   // counted together
-	// All has every row under the value '' as well, and copies of the columns that are filtered and sorted by. So a page
+	// All has every row under the empty value as well, and copies of the columns that are filtered and sorted by. So a page
 	// of those with a value is a part of one index, whatever else is asked of these columns: it needs one for each set of
 	// those that are filtered by, in each order, that begins with the value. nil for a list whose filters are all of the
 	// row itself; other tables of values have copies of what is sorted by.
