@@ -161,7 +161,7 @@ func together(questions []string) string {
 	return `(select coalesce(string_agg(t::text, ' ' order by t::text), '') from (` + strings.Join(questions, " union all ") + `) t)`
 }
 
-// Counters say what counting would, after every transaction: whichever streams are parked and released, in whatever
+// Counters say what counting would, and marks what customers do, after every transaction: whichever streams are parked and released, in whatever
 // batches events come.
 func TestCountersCount(t *testing.T) {
 	t.Parallel()
@@ -175,6 +175,9 @@ func TestCountersCount(t *testing.T) {
 	for table, sql := range counted {
 		have = append(have, `select '`+table+`', scope, field, value, n from `+table+` where n <> 0`)
 		want = append(want, `select '`+table+`', * from (`+sql+`) t`)
+	}
+	for is, should := range customersMarked {
+		have, want = append(have, is), append(want, should)
 	}
 	sql := `select ` + together(have) + `, ` + together(want)
 	rows := 0

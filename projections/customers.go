@@ -41,18 +41,31 @@ const shownCustomer = `id, coalesce(name, '` + Forgotten + `'), coalesce(email, 
 // statusAndTier are counted together.
 var statusAndTier = Pair{"status", "tier"}
 
+// What a customer is listed by beside columns: the tags, the one who looks after him, and an empty one for all; each two of them;
+// and the beginnings of the words of name and address.
+var (
+	customerMarks = &Values{Table: "customer_marks", Column: "mark"}
+	customerPairs = &Values{Table: "customer_pairs", Column: "pair"}
+	customerWords = &Values{Table: "customer_words", Column: "word"}
+)
+
+// repMark begins the mark of a representative, and no tag.
+const repMark = "@"
+
 // customerList is how customers are shown page by page.
 var customerList = &List{
 	Table: "customers", Key: "id", Shown: shownCustomer,
 	Filters: []Column{
-		{Name: "word", Table: "customer_words"},
-		{Name: "tag", Table: "customer_tags", Counted: true},
-		{Name: "assigned_to", Counted: true},
+		{Name: "word", In: customerWords},
+		{Name: "tag", In: customerMarks, Counted: true},
+		{Name: "assigned_to", In: customerMarks, Prefix: repMark, Counted: true},
 		{Name: "status", Counted: true},
 		{Name: "tier", Counted: true},
 	},
 	Sorts: []string{"name"},
 	Pairs: []Pair{statusAndTier},
+	All:   customerMarks,
+	Both:  customerPairs,
 }
 
 // Beside the columns of the list these are counted, each of them alone: of which kind customers are, and in which
@@ -70,8 +83,9 @@ const (
 	deleted     = "deleted"
 )
 
-// CustomersProjection keeps the customers that have not been deleted, with the tags that they have and the beginnings
-// of all words in their names and addresses: so each page of those who are looked for is a part of an index.
+// CustomersProjection keeps the customers that have not been deleted, with all that they are listed by: so each page of
+// those with a mark or a word is a part of an index. What is looked for changes in these narrow rows, and the indexes of
+// customers are left alone.
 var CustomersProjection = Projection{
 	Name: "customers",
 	Tables: `
@@ -95,27 +109,37 @@ var CustomersProjection = Projection{
 			version      bigint      not null
 		);
 		create index on customers (email);
-		create index on customers (name, id);
-		create index on customers (status, id);
-		create index on customers (tier, id);
-		create index on customers (status, tier, id);
-		create index on customers (assigned_to, id);
-		create index on customers (status, name, id);
-		create index on customers (tier, name, id);
-		create index on customers (assigned_to, name, id);
-		create index on customers (assigned_to, status, id);
-		create table customer_tags (tag text not null, id uuid not null, primary key (tag, id));
-		create index on customer_tags (id);
+		create table customer_marks (
+			mark   text not null,
+			id     uuid not null,
+			status text not null,
+			tier   text not null,
+			name   text,
+			primary key (mark, id)
+		);
+		create index on customer_marks (id);
+		create index on customer_marks (mark, status, id);
+		create index on customer_marks (mark, tier, id);
+		create index on customer_marks (mark, status, tier, id);
+		create index on customer_marks (mark, name, id);
+		create index on customer_marks (mark, status, name, id);
+		create index on customer_marks (mark, tier, name, id);
+		create index on customer_marks (mark, status, tier, name, id);
+		create table customer_pairs (pair text collate "C" not null, id uuid not null, primary key (pair, id));
+		create index on customer_pairs (id);
 		create table customer_words (
 			word       text    not null,
 			id         uuid    not null,
+			name       text    not null,
 			of_address boolean not null, -- which stays, whatever the name becomes
 			primary key (word, id)
 		);
+		create index on customer_words (word, name, id);
 		create index on customer_words (id);
 		` + customerList.CountsTable(),
 	Personal: []Personal{
 		{Table: "customers", Key: "id", Subject: "id", Columns: []string{"name", "email", "phone", "churn_reason"}, Version: "version"},
+		{Table: "customer_marks", Key: "id", Subject: "id", Columns: []string{"name"}},
 		{Table: "customer_words", Key: "id", Subject: "id", Rows: true},
 	},
 	Rules: []Rule{
@@ -127,36 +151,36 @@ var CustomersProjection = Projection{
 			w.customers().Move(bySource, e.From, e.To)
 		}),
 		On(func(w Write, e crm.CustomerQualified) {
-			w.setCustomer("status = $4", crm.Prospect)
-			w.moveCustomer(qualified, crm.Lead, crm.Prospect, e.Tier)
+			w.moveCustomer(qualified, crm.Lead, crm.Prospect, e.Tier, "")
 		}),
 		On(func(w Write, e crm.CustomerConverted) {
-			w.setCustomer("status = $4, converted_at = $2", crm.Active)
-			w.moveCustomer(converted, crm.Prospect, crm.Active, e.Tier)
+			w.moveCustomer(converted, crm.Prospect, crm.Active, e.Tier, ", converted_at = $2")
 		}),
 		On(func(w Write, e crm.CustomerChurned) {
-			w.setCustomer("status = $4, churned_at = $2, churn_reason = $5", crm.Churned, e.Reason)
-			w.moveCustomer(churned, crm.Active, crm.Churned, e.Tier)
+			w.moveCustomer(churned, crm.Active, crm.Churned, e.Tier, ", churned_at = $2, churn_reason = $5", e.Reason)
 		}),
 		On(func(w Write, e crm.CustomerReactivated) {
-			w.setCustomer("status = $4, churned_at = null, churn_reason = null", crm.Active)
-			w.moveCustomer(reactivated, crm.Churned, crm.Active, e.Tier)
+			w.moveCustomer(reactivated, crm.Churned, crm.Active, e.Tier, ", churned_at = null, churn_reason = null")
 		}),
 		On(func(w Write, e crm.CustomerTierUpgraded) { w.turnTier(e.Status, e.From, e.To) }),
 		On(func(w Write, e crm.CustomerTierDowngraded) { w.turnTier(e.Status, e.From, e.To) }),
 		On(func(w Write, e crm.CustomerAssigned) {
 			w.setCustomer("assigned_to = $4", [16]byte(e.To.ID))
+			w.Exec(`delete from customer_marks where id = $1 and starts_with(mark, '`+repMark+`')`, w.key())
+			w.Exec(`delete from customer_pairs where id = $1 and pair ~ '(^| )`+repMark+`'`, w.key())
+			w.mark(repMark + e.To.UUID())
 			w.customers().assigned(-1, e.From)
 			w.customers().assigned(1, e.To)
 		}),
 		On(func(w Write, e crm.CustomerTagged) {
 			w.setCustomer(`tags = array(select distinct t collate "C" from unnest(tags || $4::text) t order by 1)`, e.Tag)
-			w.Exec(`insert into customer_tags (id, tag) values ($1, $2) on conflict do nothing`, w.key(), e.Tag)
+			w.mark(string(e.Tag))
 			w.customers().tagged(1, e.Tag)
 		}),
 		On(func(w Write, e crm.CustomerUntagged) {
 			w.setCustomer("tags = array_remove(tags, $4::text)", e.Tag)
-			w.Exec(`delete from customer_tags where id = $1 and tag = $2`, w.key(), e.Tag)
+			w.Exec(`delete from customer_marks where id = $1 and mark = $2`, w.key(), e.Tag)
+			w.Exec(`delete from customer_pairs where id = $1 and $2 = any(string_to_array(pair, ' '))`, w.key(), e.Tag)
 			w.customers().tagged(-1, e.Tag)
 		}),
 		On(func(w Write, e crm.CustomerLinked) {
@@ -172,8 +196,10 @@ func (w Write) createCustomer(e crm.CustomerCreated) {
 		values ($1, $2, $2, $3, $4, $5, nullif($6, ''), $7, $8, $9, $10, $11, $12)`,
 		w.key(), w.Event.OccurredAt, w.Event.Version, e.Name, e.Email, e.Phone, crm.Lead, e.Tier, e.Source, words(e.Tags),
 		orNull(e.AssignedTo.ID), orNull(e.CompanyID.ID))
-	w.Exec(`insert into customer_tags (id, tag) select $1, unnest($2::text[])`, w.key(), words(e.Tags))
-	w.Exec(`insert into customer_words (id, word, of_address) select $1, unnest($2::text[]), unnest($3::boolean[])`, w.wordsOf(e)...)
+	w.Exec(`insert into customer_marks (id, mark, status, tier, name) select $1, unnest($2::text[]), $3, $4, $5`,
+		w.key(), marksOf(e), crm.Lead, e.Tier, e.Name)
+	w.Exec(`insert into customer_pairs (id, pair) select $1, unnest($2::text[])`, w.key(), pairsOf(marksOf(e)))
+	w.Exec(`insert into customer_words (id, word, of_address, name) select $1, unnest($2::text[]), unnest($3::boolean[]), $4`, w.wordsOf(e)...)
 	w.customers().all(1, crm.Lead, e.Tier, e.Source, e.Tags, e.AssignedTo, e.CompanyID)
 	w.customers().in(w.Event.OccurredAt, created)
 }
@@ -185,18 +211,56 @@ func (w Write) wordsOf(e crm.CustomerCreated) []any {
 		_, is := slices.BinarySearch(address, word)
 		ofAddress = append(ofAddress, is)
 	}
-	return []any{w.key(), all, ofAddress}
+	return []any{w.key(), all, ofAddress, e.Name}
+}
+
+// marksOf are those that a customer begins with.
+func marksOf(e crm.CustomerCreated) []string {
+	all := append([]string{""}, words(e.Tags)...)
+	if !e.AssignedTo.IsZero() {
+		all = append(all, repMark+e.AssignedTo.UUID())
+	}
+	return all
+}
+
+// pairsOf are each two of some marks, but for the one of all.
+func pairsOf(marks []string) []string {
+	all := []string{}
+	for i, a := range marks {
+		for _, b := range marks[:i] {
+			if a != "" && b != "" {
+				all = append(all, min(a, b)+" "+max(a, b))
+			}
+		}
+	}
+	return all
+}
+
+// mark lists a customer under one mark more, together with each of those that he has.
+func (w Write) mark(mark string) {
+	w.Exec(`insert into customer_pairs (id, pair) select id, least(mark collate "C", $2) || ' ' || greatest(mark collate "C", $2)
+		from customer_marks where id = $1 and mark not in ('', $2) on conflict do nothing`, w.key(), mark)
+	w.Exec(`insert into customer_marks (id, mark, status, tier, name) select id, $2, status, tier, name from customers where id = $1
+		on conflict do nothing`, w.key(), mark)
+}
+
+// setMarks says what becomes of a column in which marks have what the customer has.
+func (w Write) setMarks(column string, to any) {
+	w.Exec(`update customer_marks set `+column+` = $2 where id = $1`, w.key(), to)
 }
 
 // The address does not change.
 func (w Write) renameCustomer(e crm.CustomerNameChanged) {
 	w.setCustomer("name = $4", e.Name)
+	w.setMarks("name", e.Name)
 	w.Exec(`delete from customer_words where id = $1 and not of_address`, w.key())
-	w.Exec(`insert into customer_words (id, word, of_address) select $1, unnest($2::text[]), false on conflict do nothing`, w.key(), beginnings(e.Name))
+	w.Exec(`update customer_words set name = $2 where id = $1`, w.key(), e.Name)
+	w.Exec(`insert into customer_words (id, word, of_address, name) select $1, unnest($2::text[]), false, $3 on conflict do nothing`,
+		w.key(), beginnings(e.Name), e.Name)
 }
 
 func (w Write) deleteCustomer(e crm.CustomerDeleted) {
-	for _, table := range []string{"customers", "customer_tags", "customer_words"} {
+	for _, table := range []string{"customers", "customer_marks", "customer_pairs", "customer_words"} {
 		w.Exec(`delete from `+table+` where id = $1`, w.key())
 	}
 	w.customers().all(-1, e.Status, e.Tier, e.Source, e.Tags, e.AssignedTo, e.CompanyID)
@@ -212,8 +276,11 @@ func (w Write) setCustomer(columns string, args ...any) {
 		append([]any{w.key(), w.Event.OccurredAt, w.Event.Version}, args...)...)
 }
 
-// moveCustomer counts who has gone from one status to another.
-func (w Write) moveCustomer(how string, from, to crm.Status, in crm.Tier) {
+// moveCustomer writes and counts that somebody has gone from one status to another, and what else becomes of columns,
+// with arguments from $5 on.
+func (w Write) moveCustomer(how string, from, to crm.Status, in crm.Tier, columns string, args ...any) {
+	w.setCustomer("status = $4"+columns, append([]any{to}, args...)...)
+	w.setMarks("status", to)
 	c := w.customers()
 	c.Move("status", from, to)
 	c.together(-1, from, in)
@@ -223,6 +290,7 @@ func (w Write) moveCustomer(how string, from, to crm.Status, in crm.Tier) {
 
 func (w Write) turnTier(in crm.Status, from, to crm.Tier) {
 	w.setCustomer("tier = $4", to)
+	w.setMarks("tier", to)
 	c := w.customers()
 	c.Move("tier", from, to)
 	c.together(-1, in, from)

@@ -154,7 +154,10 @@ func Ask[T any](ctx context.Context, db *postgres.Lookups, l *List, q Query) (Pa
 var UsersPages = userList
 
 // SQL is how a page is asked for.
-func (l *List) SQL(q Query) (string, []any, error) { return l.sql(q) }
+func (l *List) SQL(q Query) (sql string, args []any, err error) {
+	sql, args, _, err = l.sql(q)
+	return sql, args, err
+}
 
 // Fill fills the read models of the next rebuild.
 func (p *Projector) Fill(ctx context.Context) error {

@@ -13,23 +13,33 @@ import (
 // to be looked for among all rows.
 type List struct {
 	Table   string
-	Scope   string   // the column of text that every question names a value of, as the realm; "" for none
-	Key     string   // the column with the id of the stream that a row is keyed by; rows are sorted by it last
-	Shown   string   // SQL of the columns that are shown, the key first
-	Filters []Column // that which leaves the fewest rows first, of those with a table of their own
+	Scope   string // the column of text that every question names a value of, as the realm; "" for none
+	Key     string // the column with the id of the stream that a row is keyed by; rows are sorted by it last
+	Shown   string // SQL of the columns that are shown, the key first
+	Filters []Column
 	Sorts   []string // columns that rows may be sorted by, beside Key
 	Pairs   []Pair   // counted together
+	// All has every row under the empty value as well, and copies of the columns that are filtered and sorted by. So a page
+	// of those with a value is a part of one index, whatever else is asked of these columns: it needs one for each set of
+	// those that are filtered by, in each order, that begins with the value. nil for a list whose filters are all of the
+	// row itself; other tables of values have copies of what is sorted by.
+	All *Values
+	// Both has a row for each two values in All: their text with a space between them, the lesser first. It is what pages
+	// of rows with both are read from, where nothing else is asked.
+	Both *Values
 }
 
 // Column is one that rows may be filtered by.
 type Column struct {
 	Name     string
-	Operator string // between the column and the value; "" for =
-	Counted  bool   // the rules count the rows of each of its values, which are few
-	// Table holds the values, where a row has several: its primary key are the column and the list's Key. "" for a
-	// column of the row itself.
-	Table string
+	Operator string  // between the column and the value; "" for =
+	Counted  bool    // the rules count the rows of each of its values, which are few
+	In       *Values // where its values are, where a row has several; nil for a column of the row itself
+	Prefix   string  // of its values there
 }
+
+// Values is a table with a row for each value of each row of a list. Its primary key are Column and the list's Key.
+type Values struct{ Table, Column string }
 
 // Pair is two columns of which the rules count the rows of each two values.
 type Pair [2]string
@@ -81,13 +91,26 @@ func (s Sort) of(table string, columns []string) string {
 // condition is what a query asks of the rows, in the numbers of its arguments.
 type condition struct {
 	own   []string // of the row itself
-	among []among  // of its values in other tables, the narrowest first
+	among []among  // of its values in other tables
 }
+
+// joined tells that no one index has the rows.
+func (c condition) joined() bool { return len(c.among) > 1 }
 
 // among are the rows that have a value in a table of values.
 type among struct {
 	Column
-	value string // the argument
+	value string   // SQL
+	own   []string // of the copies in the same row
+}
+
+// where is SQL of what holds for a row of the table of values.
+func (a among) where(table string) string {
+	all := []string{table + "." + a.In.Column + " = " + a.value}
+	for _, one := range a.own {
+		all = append(all, table+"."+one)
+	}
+	return strings.Join(all, " and ")
 }
 
 // conditions are what holds for the rows of all pages.
@@ -101,10 +124,11 @@ func (l *List) conditions(q Query, args []any) (c condition, all []any, err erro
 		if err != nil {
 			return c, nil, err
 		}
-		args = append(args, f.Value)
-		if column.Table != "" {
-			c.among = append(c.among, among{column, last(args)})
+		if column.In != nil {
+			args = append(args, column.Prefix+f.text())
+			c.among = append(c.among, among{Column: column, value: last(args)})
 		} else {
+			args = append(args, f.Value)
 			c.own = append(c.own, column.Name+" "+column.operator()+" "+last(args))
 		}
 	}
@@ -130,67 +154,46 @@ func (l *List) filter(f Filter) (c Column, err error) {
 	return l.Filters[i], nil
 }
 
-// from is all rows of a condition, for a planner that finds its way by itself.
+// paired is the condition by which two values are asked for as one, where nothing else is asked that knows them apart.
+func (l *List) paired(c condition) condition {
+	if l.Both == nil || len(c.own) > 0 || len(c.among) < 2 || c.among[0].In != l.All || c.among[1].In != l.All {
+		return c
+	}
+	both := among{Column: Column{In: l.Both}, value: fmt.Sprintf(`least(%[1]s collate "C", %[2]s) || ' ' || greatest(%[1]s collate "C", %[2]s)`,
+		c.among[0].value, c.among[1].value)}
+	c.among = append([]among{both}, c.among[2:]...)
+	return c
+}
+
+// led is the condition with all that it asks asked of tables of values, of which All comes first where what only it
+// knows is asked for, or sorted by.
+func (l *List) led(c condition, sortedBy []string) condition {
+	known := len(c.own) == 0 && len(c.among) > 0 && (len(sortedBy) == 1 || c.among[0].In != l.Both)
+	if l.All == nil || known {
+		return c
+	}
+	i := slices.IndexFunc(c.among, func(a among) bool { return a.In == l.All })
+	if i < 0 {
+		i = len(c.among)
+		c.among = append(c.among, among{Column: Column{In: l.All}, value: "''"})
+	}
+	c.among[i].own, c.own = c.own, nil
+	c.among[0], c.among[i] = c.among[i], c.among[0]
+	return c
+}
+
+// from is all rows of a condition: in the table of the first value if there is any, an index of which has them in the
+// order of the page.
 func (l *List) from(c condition) string {
-	all := slices.Concat([]string{"true"}, c.own)
-	for _, a := range c.among {
-		all = append(all, fmt.Sprintf("%s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
-	}
-	return l.Table + " where " + strings.Join(all, " and ")
-}
-
-// counting is what there is one of for each row of a condition. Where nothing is asked of the rows themselves they are
-// not looked at.
-func (l *List) counting(c condition) string {
-	if len(c.own) > 0 || len(c.among) == 0 {
-		return l.from(c)
-	}
-	first, all := c.among[0], []string{}
-	for _, a := range c.among[1:] {
-		all = append(all, fmt.Sprintf(" and %s in (select %[1]s from %s where %s = %s)", l.Key, a.Table, a.Name, a.value))
-	}
-	return fmt.Sprintf("%s where %s = %s%s", first.Table, first.Name, first.value, strings.Join(all, ""))
-}
-
-// inOrder is all rows of a condition, read in the order of the keys: from the narrowest table of values if there is
-// any, whose rows are looked at one by one ("offset 0" keeps the planner from anything else, which it would take to
-// be cheaper without knowing how soon the page is full).
-func (l *List) inOrder(c condition) string {
-	if len(c.among) == 0 {
-		return l.from(c)
-	}
-	first, others := l.rarest(c)
-	all := []string{fmt.Sprintf("%s where %[1]s.%s = %s", first.Table, first.Name, first.value)}
-	for _, a := range others {
-		all = append(all, l.has(first.Table, a.Table, a.Name+" = "+a.value))
-	}
-	if len(c.own) > 0 {
-		all = append(all, l.has(first.Table, l.Table, strings.Join(c.own, " and ")))
-	}
-	return strings.Join(all, " and ")
-}
-
-// rarest is the narrowest of the values that are asked for: of several in one column, that which the fewest rows have by
-// its counter.
-func (l *List) rarest(c condition) (first among, others []among) {
-	first = c.among[0]
-	var values []string
-	for _, a := range c.among {
-		if a.Name == first.Name {
-			values = append(values, a.value)
+	table, all := l.Table, slices.Concat([]string{"true"}, c.own)
+	for i, a := range c.among {
+		if i == 0 {
+			table, all = a.In.Table, []string{a.where(a.In.Table)}
+		} else {
+			all = append(all, fmt.Sprintf("%s in (select %[1]s from %s other where %s)", l.Key, a.In.Table, a.where("other")))
 		}
 	}
-	if len(values) == 1 || !first.Counted || l.Scope != "" {
-		return first, c.among[1:]
-	}
-	first.value = fmt.Sprintf("(select value from %s where scope = '' and field = '%s' and value in (%s) order by n limit 1)",
-		l.countsName(), first.Name, strings.Join(values, ", "))
-	return first, c.among
-}
-
-// has tells whether a row of one table has one in another.
-func (l *List) has(of, in, where string) string {
-	return fmt.Sprintf("exists (select from %s other where other.%s = %s.%[2]s and %[4]s offset 0)", in, l.Key, of, where)
+	return table + " where " + strings.Join(all, " and ")
 }
 
 func (c Column) operator() string {
@@ -203,11 +206,11 @@ func (c Column) operator() string {
 // last is how SQL names the last of the arguments.
 func last(args []any) string { return "$" + strconv.Itoa(len(args)) }
 
-// total counts the rows of all pages, or finds the counter that has done so.
-func (l *List) total(q Query, c condition, args []any) (string, []any) {
+// total counts the rows of all pages, which are from somewhere, or finds the counter that has done so.
+func (l *List) total(q Query, from string, args []any) (string, []any) {
 	of, counted := l.counter(l.narrowing(q.Filters))
 	if !counted {
-		return "select count(*) from " + l.counting(c), args
+		return "select count(*) from " + from, args
 	}
 	args = append(args, l.scope(q.Scope), of.Column, of.text())
 	n := len(args)

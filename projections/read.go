@@ -31,6 +31,11 @@ func Open(ctx context.Context, url, schema string, tracers ...pgx.QueryTracer) (
 		return nil, err
 	}
 	config.ConnConfig.RuntimeParams["search_path"] = ReadSchema(schema)
+	// Questions are answered from indexes, whatever they ask for. To plan each of them anew took as long as all else, once
+	// tables were so large that the planner hoped for something from it; and to compile what it took for dear, a hundred
+	// times as long. A plan ends when the server has looked anew at how large a table is.
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	config.ConnConfig.RuntimeParams["jit"] = "off"
 	if len(tracers) > 0 {
 		config.ConnConfig.Tracer = multitracer.New(tracers...)
 	}
