@@ -144,15 +144,15 @@ func TestSearchWords(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"John":                       "john",
-		" JOHN d. doe":               "doe john",
+		" JOHN d. doe":               "d doe john",
+		"李":                          "李",
 		"john.doe@example.com":       "com doe example john",
 		"Jürgen":                     "jürgen",
 		"E\u0301mile":                "émile",
 		strings.Repeat("long", 10):   strings.Repeat("long", 5),
-		"a b":                        "",
+		"a b":                        "a b",
 		"":                           "",
 		"aa bb cc dd ee ff gg hh":    "aa bb cc dd ee ff gg hh",
-		"aa bb cc dd ee ff gg hh i":  "aa bb cc dd ee ff gg hh",
 		"aa bb cc dd ee ff gg hh ii": "",
 		strings.Repeat("x", 1021):    "",
 	} {
@@ -161,7 +161,7 @@ func TestSearchWords(t *testing.T) {
 			t.Errorf("%.30q: %q, %v", text, got, err)
 		}
 	}
-	for _, w := range []string{"jo", "john", "ex", "com"} {
+	for _, w := range []string{"j", "jo", "john", "ex", "com"} {
 		if !slices.Contains(projections.Beginnings("John john@example.com"), w) {
 			t.Errorf("nobody is found by %q", w)
 		}

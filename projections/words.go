@@ -12,27 +12,23 @@ import (
 
 // What is looked for: the first letters of words, of which so many count.
 const (
-	leastWord = 2
 	mostWord  = 20
 	mostWords = 8
 )
 
 // ErrSearch refuses to look for nothing, or for too much.
-var ErrSearch = fmt.Errorf("must have 1 to %d words, the longest of at least %d characters", mostWords, leastWord)
+var ErrSearch = fmt.Errorf("must have 1 to %d words", mostWords)
 
 // ErrLongSearch refuses to look for a book.
 var ErrLongSearch = errors.New("must have at most 255 characters")
 
-// SearchWords are the beginnings of words that rows must have, all of them, to be found by a text. Single letters
-// stand for anything.
+// SearchWords are the beginnings of words that rows must have, all of them, to be found by a text.
 func SearchWords(text string) (words []string, err error) {
 	if len(text) > 4*255 {
 		return nil, ErrLongSearch
 	}
 	for _, w := range wordsIn(text) {
-		if len(w) >= leastWord {
-			words = append(words, string(w[:min(len(w), mostWord)]))
-		}
+		words = append(words, string(w[:min(len(w), mostWord)]))
 	}
 	slices.Sort(words)
 	words = slices.Compact(words)
@@ -46,7 +42,7 @@ func SearchWords(text string) (words []string, err error) {
 func beginnings(text string) []string {
 	all := []string{}
 	for _, w := range wordsIn(text) {
-		for n := leastWord; n <= min(len(w), mostWord); n++ {
+		for n := 1; n <= min(len(w), mostWord); n++ {
 			all = append(all, string(w[:n]))
 		}
 	}

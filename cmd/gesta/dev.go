@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"gesta/domain/identity"
 	"gesta/eventstore/postgres/cluster"
@@ -90,13 +91,28 @@ func seedUnlessHardened(ctx context.Context, a *app) error {
 	return nil
 }
 
-// catchUp waits, bounded, until readers see what there is.
+// How long a newcomer waits for read models at the most, and how often it is looked for them.
+const (
+	catchUpTime  = 30 * time.Second
+	catchUpEvery = 20 * time.Millisecond
+)
+
+// catchUp waits, bounded, until readers see what there is, also where read models are made for the first time.
 func (n *node) catchUp(ctx context.Context) error {
 	head, err := n.store.Head(ctx)
-	if err == nil {
-		n.fence.Await(ctx, head.Position)
+	if err != nil {
+		return err
 	}
-	return err
+	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	for !n.fence.Await(ctx, head.Position) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(catchUpEvery):
+		}
+	}
+	return nil
 }
 
 // greet says where everything is. Passwords stand in files, not here.

@@ -101,7 +101,7 @@ var (
 	}, Read: tagNames}
 	bySearch = web.Filter{Column: "word", Param: web.Param{
 		Name: "search", Text: "Only customers with words in their names or addresses that begin with all of these words, in any case. " +
-			"Of a word its first 20 characters count; single letters stand for any word.",
+			"Of a word its first 20 characters count.",
 	}, Read: projections.SearchWords}
 )
 
