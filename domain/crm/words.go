@@ -79,8 +79,8 @@ func Words[W ~string](all []W) string {
 // Tag is a word that customers are grouped by, in lower case.
 type Tag string
 
-// MaxTags is how many tags a customer has at most.
-const MaxTags = 50
+// MaxTags is how many tags a customer has at most: he is listed under each two of them.
+const MaxTags = 20
 
 // word is what tags and sources are made of.
 var word = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]{0,49}$`)

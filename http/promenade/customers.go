@@ -157,7 +157,7 @@ type customerBody struct {
 	Tier string `json:"tier" enum:"free,basic,pro,enterprise"`
 	// A word for where the customer was heard of: 1 to 50 letters, digits, _ and -, in any case; may be left out.
 	Source string `json:"source"`
-	// At most 50, each of 1 to 50 letters, digits, _ and -.
+	// At most 20, each of 1 to 50 letters, digits, _ and -.
 	Tags []string `json:"tags"`
 	// The id of the active user who looks after the customer; may be left out.
 	AssignedTo string `json:"assigned_to"`
@@ -224,7 +224,7 @@ type customerChangeBody struct {
 	Phone *string `json:"phone"`
 	// A word for where the customer was heard of: 1 to 50 letters, digits, _ and -, in any case; empty for none.
 	Source *string `json:"source"`
-	// All that the customer is to have: at most 50, each of 1 to 50 letters, digits, _ and -.
+	// All that the customer is to have: at most 20, each of 1 to 50 letters, digits, _ and -.
 	Tags *[]string `json:"tags"`
 }
 
