@@ -79,7 +79,7 @@ func (i *Identity) register(ctx context.Context, r Registration, then func(*Work
 	return i.Executor.Do(ctx, func(w *Work) error {
 		made, err := register(w, r, user, hash)
 		if err == nil {
-			err = i.unlock(w, r.Realm, made)
+			err = i.unlock(w, r.Realm, made, i.signIns(made.Realm, made.Email))
 		}
 		if err != nil {
 			return err
@@ -178,9 +178,18 @@ func (i *Identity) Change(ctx context.Context, c Change) (u identity.User, err e
 		if err = c.decide(w, hashes); err == nil {
 			u, err = Look[identity.User](w, identity.UserStream(c.User))
 		}
+		if err == nil && c.Password != nil {
+			err = i.forgive(w, c.Realm, u, i.guesses(u))
+		}
 		return err
 	})
 	return u, err
+}
+
+// guesses names the attempts to show a user's current password where he is signed in. They are counted apart from those
+// at sign-ins: nobody else can use them up, nor does another address begin them anew.
+func (i *Identity) guesses(u identity.User) identity.SignInID {
+	return identity.SignInID{ID: i.Executor.Claims.ID(identity.SignInClaim(u.Realm, "user "+u.ID.String()))}
 }
 
 func (c Change) endsSessions() bool { return c.Password != nil || c.Active != nil && !*c.Active }
@@ -202,7 +211,7 @@ func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
 	if err != nil {
 		return h, err
 	}
-	if err := i.tryable(ctx, c.Realm, u.Email); err != nil {
+	if err := i.tryable(ctx, c.Realm, i.guesses(u)); err != nil {
 		return h, err
 	}
 	ok, err := i.Passwords.Match(ctx, u.PasswordHash, c.Password.Current)
@@ -216,12 +225,12 @@ func (i *Identity) hashes(ctx context.Context, c Change) (h hashes, err error) {
 	return hashes{proven: u.PasswordHash, next: next}, err
 }
 
-// wrongPassword counts one that was to be changed as one that was tried at a sign-in, where those lock.
+// wrongPassword counts, where too many lock.
 func (i *Identity) wrongPassword(ctx context.Context, realm identity.Realm, u identity.User) error {
 	if realm.Lockout.IsOff() {
 		return ErrWrongPassword
 	}
-	return cmp.Or(i.failSignIn(ctx, realm, u.Email, u.ID), error(ErrWrongPassword))
+	return cmp.Or(i.failSignIn(ctx, realm, i.guesses(u), u.ID), error(ErrWrongPassword))
 }
 
 func (c Change) decide(w *Work, h hashes) error {

@@ -43,12 +43,13 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	if err := i.tryable(ctx, c.Realm, c.Email); err != nil {
+	attempts := i.signIns(c.Realm.Name, c.Email)
+	if err := i.tryable(ctx, c.Realm, attempts); err != nil {
 		return Grant{}, err
 	}
 	g, err := i.signIn(ctx, known, c)
 	if errors.Is(err, ErrCredentials) {
-		if instead := i.failSignIn(ctx, c.Realm, c.Email, known.ID); instead != nil {
+		if instead := i.failSignIn(ctx, c.Realm, attempts, known.ID); instead != nil {
 			return Grant{}, instead
 		}
 	}
@@ -56,11 +57,11 @@ func (i *Identity) SignIn(ctx context.Context, c Credentials) (Grant, error) {
 }
 
 // tryable refuses to try a password at all where too many were wrong.
-func (i *Identity) tryable(ctx context.Context, realm identity.Realm, e value.Email) error {
+func (i *Identity) tryable(ctx context.Context, realm identity.Realm, attempts identity.SignInID) error {
 	if realm.Lockout.IsOff() {
 		return nil
 	}
-	s, err := State[identity.SignIns](ctx, i.Executor, identity.SignInStream(i.signIns(realm.Name, e)))
+	s, err := State[identity.SignIns](ctx, i.Executor, identity.SignInStream(attempts))
 	if err != nil {
 		return err
 	}
@@ -90,11 +91,10 @@ func (i *Identity) signIn(ctx context.Context, known identity.User, c Credential
 // failSignIn asks the store as often for an address that nobody has, and leaves nothing in the answer:
 // neither may tell whether the address is known. Where passwords are not tried any more by now it refuses as if this one
 // had not been either: nobody hears which of many at once was the right one.
-func (i *Identity) failSignIn(ctx context.Context, realm identity.Realm, e value.Email, known identity.UserID) error {
+func (i *Identity) failSignIn(ctx context.Context, realm identity.Realm, s identity.SignInID, known identity.UserID) error {
 	if realm.FailedSignIns.IsOff() && realm.Lockout.IsOff() {
 		return nil
 	}
-	s := i.signIns(realm.Name, e)
 	return i.Executor.Do(Aside(domain.ActingAs(ctx, "", realm.Name)), func(w *Work) error {
 		is, err := Look[identity.SignIns](w, identity.SignInStream(s)) // Only now is it this attempt's turn, and the time to be told.
 		if err == nil {
@@ -115,7 +115,7 @@ func (i *Identity) open(ctx context.Context, realm identity.Realm, known identit
 	c := identity.SignIn{User: known.ID, Session: identity.SessionID{ID: id.New(i.Executor.Now())}, Rehash: rehash}
 	ctx = domain.ActingAs(ctx, identity.Actor(known.ID), known.Realm)
 	err = i.Executor.Do(ctx, func(w *Work) (err error) {
-		if err = i.forgive(w, realm, known); err == nil {
+		if err = i.forgive(w, realm, known, i.signIns(realm.Name, known.Email)); err == nil {
 			g, err = i.openSession(w, c, known.PasswordHash)
 		}
 		return err
@@ -124,11 +124,10 @@ func (i *Identity) open(ctx context.Context, realm identity.Realm, known identit
 }
 
 // forgive lets wrong passwords count no more, unless there were too many meanwhile.
-func (i *Identity) forgive(w *Work, realm identity.Realm, known identity.User) error {
+func (i *Identity) forgive(w *Work, realm identity.Realm, known identity.User, s identity.SignInID) error {
 	if realm.Lockout.IsOff() {
 		return nil
 	}
-	s := i.signIns(realm.Name, known.Email)
 	if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
 		return err // Only now is the time told.
 	}

@@ -126,17 +126,19 @@ func (i *Identity) Unlock(ctx context.Context, c Unlocking) (u identity.User, er
 		if u.IsForgotten() {
 			return domain.ErrForgotten
 		}
-		return i.unlock(w, c.Realm, u)
+		if err := i.unlock(w, c.Realm, u, i.signIns(u.Realm, u.Email)); err != nil {
+			return err
+		}
+		return i.unlock(w, c.Realm, u, i.guesses(u))
 	})
 	return u, err
 }
 
-// unlock lets passwords be tried again on a user's address.
-func (i *Identity) unlock(w *Work, realm identity.Realm, u identity.User) error {
+// unlock lets a user's password be tried again.
+func (i *Identity) unlock(w *Work, realm identity.Realm, u identity.User, s identity.SignInID) error {
 	if realm.Lockout.IsOff() {
 		return nil
 	}
-	s := i.signIns(realm.Name, u.Email)
 	if _, err := Look[identity.SignIns](w, identity.SignInStream(s)); err != nil {
 		return err // Only now is the time told.
 	}

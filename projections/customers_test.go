@@ -154,7 +154,7 @@ func TestSearchWords(t *testing.T) {
 		"":                           "",
 		"aa bb cc dd ee ff gg hh":    "aa bb cc dd ee ff gg hh",
 		"aa bb cc dd ee ff gg hh ii": "",
-		strings.Repeat("x", 1021):    "",
+		strings.Repeat("x", 256):     "",
 	} {
 		got, err := projections.SearchWords(text)
 		if strings.Join(got, " ") != want || (err != nil) != (want == "") {

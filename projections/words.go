@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -24,7 +25,7 @@ var ErrLongSearch = errors.New("must have at most 255 characters")
 
 // SearchWords are the beginnings of words that rows must have, all of them, to be found by a text.
 func SearchWords(text string) (words []string, err error) {
-	if len(text) > 4*255 {
+	if utf8.RuneCountInString(text) > 255 {
 		return nil, ErrLongSearch
 	}
 	for _, w := range wordsIn(text) {

@@ -84,7 +84,10 @@ func seedUnlessHardened(ctx context.Context, a *app) error {
 		return nil
 	}
 	for _, put := range a.seeds() {
-		if err := put(ctx); err != nil && !errors.Is(err, identity.ErrEmailTaken) { // By somebody who was here before.
+		switch err := put(ctx); {
+		case errors.Is(err, identity.ErrEmailTaken):
+			a.log.Warn("demo data is left out: somebody else has an address of its founders")
+		case err != nil:
 			return err
 		}
 	}

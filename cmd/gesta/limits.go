@@ -61,7 +61,7 @@ func (n *node) weaknesses() []string {
 
 // warn says what is weak, and what does not work for want of a setting.
 func (n *node) warn() {
-	if n.hardened() && n.has("api") && n.identity.Mail == nil {
+	if n.hardened() && (n.has("api") || n.has("policies")) && n.identity.Mail == nil {
 		n.log.Warn("no mail is configured, so that no address can be verified; set GESTA_SMTP_URL")
 	}
 	if weak := n.weaknesses(); len(weak) > 0 {

@@ -130,7 +130,7 @@ func (a *app) seedAccounts(ctx context.Context) error {
 			User:  user,
 			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
 		})
-		if err != nil && !errors.Is(err, commands.ErrExists) { // By another, just now.
+		if err != nil && !errors.Is(err, commands.ErrExists) && !errors.Is(err, identity.ErrEmailTaken) { // By another, just now or long ago.
 			return fmt.Errorf("seed %s: %w", u.email, err)
 		}
 	}

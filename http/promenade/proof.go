@@ -7,7 +7,7 @@ import (
 
 // proof is what somebody brings who was sent a code.
 type proof struct {
-	// As it was sent to the address. Where the installation asks for no proof nothing is read of it; where it does, a
+	// As it was sent to the address. Where the installation asks for no proof any text will do; where it does, a
 	// request without one has a code sent.
 	Code *string `json:"code"`
 }

@@ -500,20 +500,55 @@ func TestNoGuessIsToldFromTheRightPassword(t *testing.T) {
 	}
 }
 
-// A wrong current password counts as one at a sign-in.
+// Who is signed in does not guess the current password, at whatever address; nobody else keeps him from changing it.
 func TestAPasswordIsNotGuessedByChangingIt(t *testing.T) {
 	t.Parallel()
-	_, client, _ := start(t)
+	stack, client, _ := start(t)
 	john := join(t, client, "john")
 	change := func(old string) webtest.Answer {
-		return client.Do(t, john.as("PUT", users+"/me/password", map[string]string{"old_password": old, "new_password": "SecurePass456"}))
+		return client.Do(t, john.as("PUT", users+"/me/password", map[string]string{"old_password": old, "new_password": password}))
+	}
+	for range 5 {
+		client.Do(t, login(john.email, "wrong"))
+	}
+	if a := change(password); a.Status != 200 {
+		t.Errorf("others have tried to sign in: %d %s", a.Status, a.Text)
+	}
+	for range 4 {
+		change("wrong")
+	}
+	if a := change(password); a.Status != 200 {
+		t.Errorf("the right one after four: %d %s", a.Status, a.Text)
 	}
 	for range 5 {
 		if a := change("wrong"); a.Status != 400 {
 			t.Errorf("%d %s", a.Status, a.Text)
 		}
 	}
+	client.Do(t, john.as("PUT", users+"/me", map[string]string{"email": "johnny@example.com"}))
 	if a := change(password); a.Status != 401 || !strings.HasPrefix(a.Field(t, "error.message"), "Account is locked") {
+		t.Errorf("%d %s", a.Status, a.Text)
+	}
+	admin := appoint(t, stack, promenade.Admin, "admin")
+	client.Do(t, admin.as("POST", users+"/"+john.id+"/unlock"))
+	if a := change(password); a.Status != 200 {
+		t.Errorf("when it is unlocked: %d %s", a.Status, a.Text)
+	}
+}
+
+// Of many that are tried at once, the right one is not taken once five were wrong.
+func TestACrowdOfCurrentPasswordsIsLockedOut(t *testing.T) {
+	t.Parallel()
+	_, client, _ := start(t)
+	john := join(t, client, "john")
+	var crowd sync.WaitGroup
+	for n := range 20 {
+		crowd.Go(func() {
+			client.Do(t, john.as("PUT", users+"/me/password", map[string]string{"old_password": fmt.Sprint("wrong", n), "new_password": "SecurePass456"}))
+		})
+	}
+	crowd.Wait()
+	if a := client.Do(t, john.as("PUT", users+"/me/password", map[string]string{"old_password": password, "new_password": "SecurePass456"})); a.Status != 401 {
 		t.Errorf("%d %s", a.Status, a.Text)
 	}
 }

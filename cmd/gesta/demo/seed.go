@@ -88,6 +88,9 @@ func (d *Demo) Put(ctx context.Context) error {
 		return err
 	}
 	first := d.hands[0]
+	if err := first.canFound(ctx, Admin, SuperAdmin); err != nil {
+		return err
+	}
 	hash, err := first.identity.Passwords.Hash(ctx, Password)
 	for _, h := range d.hands {
 		h.hash = hash
@@ -185,6 +188,20 @@ func (h *hand) itself() identity.Caller {
 }
 
 // found registers one of those who run the company.
+// canFound refuses, with identity.ErrEmailTaken, to begin what could not be ended.
+func (h *hand) canFound(ctx context.Context, founders ...Login) error {
+	for _, l := range founders {
+		s, taken, err := h.identity.Executor.Holder(ctx, identity.EmailClaim(h.realm.Name, l.Email))
+		if err != nil {
+			return err
+		}
+		if taken && s.ID != l.ID().ID {
+			return identity.ErrEmailTaken
+		}
+	}
+	return nil
+}
+
 func (h *hand) found(ctx context.Context, l Login) error {
 	_, err := h.identity.Register(ctx, commands.Registration{
 		User: l.ID(), Realm: h.realm, By: h.itself(), Role: l.Role, Name: l.Name, Email: l.Email, PasswordHash: h.hash,
