@@ -41,8 +41,8 @@ const shownCustomer = `id, coalesce(name, '` + Forgotten + `'), coalesce(email, 
 // statusAndTier are counted together.
 var statusAndTier = Pair{"status", "tier"}
 
-// What a customer is listed by beside columns: the tags, the one who looks after him, and an empty one for all; each two of them;
-// and the beginnings of the words of name and address.
+// What a customer is listed by beside columns: marks, which are the tags, the one who looks after him, and an empty one
+// for all; each two of them; and the beginnings of the words of name and address.
 var (
 	customerMarks = &Values{Table: "customer_marks", Column: "mark"}
 	customerPairs = &Values{Table: "customer_pairs", Column: "pair"}
