@@ -57,9 +57,9 @@ func (a api) routes() []web.Route {
 			Does("Change a user").Refuses(400, 401, 403, 404, 409).TakesCredential().Of(user),
 		web.Delete("/users/:id", staff, web.Do(web.Reads(a.deactivation), a.Identity.Deactivate)).
 			Does("Deactivate a user").Refuses(401, 403, 404).Of(user),
-		web.Post("/auth/login", web.Anyone, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
+		web.Post("/auth/login", web.Anyone, web.Handle(web.TakesCredentials(a.realm), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401).GivesTokens(),
-		web.Post("/auth/refresh", web.Anyone, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
+		web.Post("/auth/refresh", web.Anyone, web.Handle(web.TakesRefreshToken(), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
 		web.Post("/auth/logout", web.SignedIn, web.Do(web.Reads(caller), a.Identity.SignOut)).
 			Does("End the session").Answers(204).Refuses(401).OfSession(),
@@ -91,38 +91,6 @@ func (a api) registration(r *web.Request, in registration) (commands.Registratio
 		Phone:    web.Field(&f, "phone", in.Phone, value.ParsePhone),
 		Role:     web.Field(&f, "role", in.Role, a.realm.ParseRole),
 	}, f.Err()
-}
-
-// credentials prove who somebody is.
-type credentials struct {
-	Email    string `json:"email" format:"email" required:"true"`
-	Password string `json:"password" required:"true"`
-}
-
-// credentials takes any password that anybody could have: whether it is right is all that counts.
-func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, error) {
-	var f web.Fields
-	return commands.Credentials{
-		Realm:    a.realm,
-		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
-		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
-	}, f.Err()
-}
-
-func account(c commands.Credentials) string { return string(c.Email) }
-
-// refresh asks for new tokens.
-type refresh struct {
-	// The latest one that the session was given.
-	Token string `json:"refresh_token" required:"true"`
-}
-
-func refreshToken(_ *web.Request, in refresh) (string, error) {
-	var f web.Fields
-	if in.Token == "" {
-		f.Refuse("refresh_token", "is required")
-	}
-	return in.Token, f.Err()
 }
 
 func caller(r *web.Request) (identity.Caller, error) { return r.Caller, nil }

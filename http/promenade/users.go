@@ -22,9 +22,9 @@ func (a api) userRoutes() []web.Route {
 	return []web.Route{
 		web.Post(users+"/register", web.Unasked, web.Make(web.Takes(a.registration), a.Identity.SignUp, a.Identity.SignedUp, showSignIn)).
 			Does("Register, and sign in").Refuses(400, 409, 429).TakesCredential().SaysSecrets().Limited(3, time.Minute).Of(user),
-		web.Post(users+"/login", web.Unasked, web.Handle(web.Takes(a.credentials).Names(account), a.Identity.SignIn, showSignIn)).
+		web.Post(users+"/login", web.Unasked, web.Handle(web.TakesCredentials(a.realm), a.Identity.SignIn, showSignIn)).
 			Does("Sign in").Answers(200).Refuses(400, 401, 429).GivesTokens().Limited(5, time.Minute),
-		web.Post(auth+"/refresh", web.Unasked, web.Handle(web.Takes(refreshToken), a.refresh, showTokens)).
+		web.Post(auth+"/refresh", web.Unasked, web.Handle(web.TakesRefreshToken(), a.refresh, showTokens)).
 			Does("Spend a refresh token for new tokens").Answers(200).Refuses(400, 401).GivesTokens(),
 		web.Post(auth+"/revoke", web.SignedIn, web.Tell(web.Takes(revocation), a.Identity.Revoke, said{"Token revoked successfully"})).
 			Does("End the session of a token, with all its tokens").Answers(200).Refuses(400, 401).OfSession(),
@@ -83,42 +83,6 @@ func (a api) registration(_ *web.Request, in registration) (commands.Registratio
 	}, f.Err()
 }
 
-// credentials prove who somebody is.
-type credentials struct {
-	Email    string `json:"email" format:"email" required:"true"`
-	Password string `json:"password" required:"true"`
-}
-
-// credentials takes any password that anybody could have: whether it is right is all that counts.
-func (a api) credentials(_ *web.Request, in credentials) (commands.Credentials, error) {
-	var f web.Fields
-	return commands.Credentials{
-		Realm:    a.realm,
-		Email:    web.Field(&f, "email", in.Email, value.ParseEmail),
-		Password: web.Field(&f, "password", in.Password, identity.ParsePresented),
-	}, f.Err()
-}
-
-func account(c commands.Credentials) string { return string(c.Email) }
-
-// refresh asks for new tokens.
-type refresh struct {
-	// The latest one that the session was given.
-	Token string `json:"refresh_token" required:"true"`
-}
-
-func refreshToken(_ *web.Request, in refresh) (string, error) {
-	return given("refresh_token", in.Token)
-}
-
-func given(name, text string) (string, error) {
-	var f web.Fields
-	if text == "" {
-		f.Refuse(name, "is required")
-	}
-	return text, f.Err()
-}
-
 func (a api) refresh(ctx context.Context, token string) (commands.Grant, error) {
 	return a.Identity.Refresh(ctx, a.realm.Name, token)
 }
@@ -130,8 +94,8 @@ type revoke struct {
 }
 
 func revocation(r *web.Request, in revoke) (commands.Revocation, error) {
-	token, err := given("token", in.Token)
-	return commands.Revocation{By: r.Caller, Token: token}, err
+	var f web.Fields
+	return commands.Revocation{By: r.Caller, Token: web.Field(&f, "token", in.Token, web.ParseToken)}, f.Err()
 }
 
 // caller is whom a path means that says "me".
