@@ -86,7 +86,7 @@ func seedUnlessHardened(ctx context.Context, a *app) error {
 	for _, put := range a.seeds() {
 		switch err := put(ctx); {
 		case errors.Is(err, identity.ErrEmailTaken):
-			a.log.Warn("demo data is left out: somebody else has an address of its founders")
+			a.log.Warn("demo data is left out: somebody else has one of its addresses", "error", err)
 		case err != nil:
 			return err
 		}

@@ -118,8 +118,8 @@ func (a *app) seeds() []func(context.Context) error {
 }
 
 // seedAccounts makes a few users. They always have the same ids, so that one who has changed since, his address included,
-// is not made again.
-func (a *app) seedAccounts(ctx context.Context) error {
+// is not made again. Where one's address is somebody else's, the others are made all the same.
+func (a *app) seedAccounts(ctx context.Context) (taken error) {
 	realm := a.realms["accounts"]
 	for _, u := range demoUsers {
 		user := demoUserID(u.email)
@@ -130,11 +130,16 @@ func (a *app) seedAccounts(ctx context.Context) error {
 			User:  user,
 			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
 		})
-		if err != nil && !errors.Is(err, commands.ErrExists) && !errors.Is(err, identity.ErrEmailTaken) { // By another, just now or long ago.
-			return fmt.Errorf("seed %s: %w", u.email, err)
+		if err == nil || errors.Is(err, commands.ErrExists) { // By another, just now.
+			continue
 		}
+		err = fmt.Errorf("seed %s: %w", u.email, err)
+		if !errors.Is(err, identity.ErrEmailTaken) {
+			return err
+		}
+		taken = err
 	}
-	return nil
+	return taken
 }
 
 // seedPromenade makes a company with a history. One process at a time does, so that nothing happens twice.
