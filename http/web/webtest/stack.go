@@ -34,7 +34,8 @@ type Stack struct {
 	Reads    *pgxpool.Pool
 	Fence    *projections.Fence
 	Identity *commands.Identity
-	Limits   web.Limits // of the clients made from then on
+	Limits   web.Limits       // of the clients made from then on
+	Now      func() time.Time // that these limits go by
 	handoff  *eventstore.Handoff
 	stop     func()
 }
@@ -54,7 +55,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 		t.Fatal(err)
 	}
 	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types))
-	s := &Stack{Store: store, Reads: reads, handoff: handoff}
+	s := &Stack{Store: store, Reads: reads, handoff: handoff, Now: time.Now}
 	s.Fence = &projections.Fence{
 		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,
 	}
@@ -163,7 +164,7 @@ func (s *Stack) Client(t testing.TB, surfaces ...web.Surface) *Client {
 		t.Fatal(err)
 	}
 	host := web.Host{
-		Limits:   &web.Limiter{Limits: s.Limits, Counter: &web.Counts{Now: time.Now}, Now: time.Now},
+		Limits:   &web.Limiter{Limits: s.Limits, Counter: &web.Counts{Now: s.Now}, Now: s.Now},
 		Requests: s.Identity.Executor,
 		Reached:  func(ctx context.Context, position int64) error { s.Fence.Await(ctx, position); return nil },
 	}
