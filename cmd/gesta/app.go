@@ -87,7 +87,7 @@ func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, r
 	switch {
 	case decides(roles):
 		err = a.openCommands(ctx)
-	case slices.Contains(roles, "projector"):
+	case slices.Contains(roles, "projector"), slices.Contains(roles, "audit"):
 		err = a.openVault(ctx)
 	}
 	if err != nil {

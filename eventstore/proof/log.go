@@ -16,6 +16,9 @@ import (
 // Name is that of the log's scribe, and of its checkpoint.
 const Name = "proof"
 
+// Subject is where each checkpoint is published, as it is: core NATS keeps none.
+const Subject = "gesta.checkpoints"
+
 // SignEvery is how often a log that grows is signed, at most.
 const SignEvery = time.Second
 
@@ -175,6 +178,15 @@ func readRow(ctx context.Context, db DB) (r row, err error) {
 		err = nil
 	}
 	return r, err
+}
+
+// Reach is how many events the log has, and how many of them are signed.
+type Reach struct{ Size, Signed int64 }
+
+// ReachOf reads it.
+func ReachOf(ctx context.Context, db DB) (Reach, error) {
+	r, err := readRow(ctx, db)
+	return Reach{r.size, r.signed}, err
 }
 
 // replace puts a checkpoint in the place of the last one, unless somebody else did.
