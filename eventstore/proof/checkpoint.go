@@ -123,13 +123,23 @@ func OpenCheckpoint(text, key string) (c Checkpoint, err error) {
 	case err != nil:
 		return c, ErrCheckpoint
 	}
-	if c, err = parseBody(n.Text); err != nil {
-		return c, err
+	if c, err = parseBody(n.Text); err != nil || !isCanonical(n) {
+		return c, ErrCheckpoint
 	}
 	if c.Text = text; c.Origin != verifier.Name() {
 		return c, fmt.Errorf("%w of %s", ErrCheckpoint, verifier.Name())
 	}
 	return c, nil
+}
+
+// isCanonical refuses the other ways in which base64 spells the same bytes: a checkpoint has one text.
+func isCanonical(n *note.Note) bool {
+	for _, s := range append(n.Sigs, n.UnverifiedSigs...) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // parseBody takes lines after the third, as the form allows them.

@@ -147,7 +147,7 @@ func (j judgement) blame(d difference) (found int, err error) {
 		j.eachRun(d, entries, func(first, last int64) { j.say("%s changed", positions(first, last, "is", "are")) })
 	case stored:
 		j.eachRun(d, entries, func(first, last int64) {
-			j.say("%s changed, or some of them are, together with the hashes that stand for them", positions(first, last, "is", ""))
+			j.say("%s changed, together with the hashes that stand for them", positions(first, last, "is", "or some of them are"))
 		})
 	case d.absent:
 		j.say("%s of hashes is missing; it stands for positions %d to %d", d.place, d.first(entries[0]), d.last(entries[len(entries)-1]))
