@@ -59,7 +59,7 @@ var errNoKey = errors.New("a bundle is verified by --key, which must not come fr
 
 // Run verifies what is stored, or a bundle.
 func (c auditVerify) Run(ctx context.Context, s *Settings, std streams) error {
-	key, err := c.key()
+	key, open, err := c.key()
 	if err != nil {
 		return err
 	}
@@ -69,24 +69,25 @@ func (c auditVerify) Run(ctx context.Context, s *Settings, std streams) error {
 	case c.Bundle != "":
 		return c.bundle(key, std.out)
 	case key != "":
-		return s.with(ctx, std, func(a *app) error {
-			open, err := proof.OpenWith(key)
-			if err != nil {
-				return err
-			}
-			return c.verify(ctx, a, open, std)
-		})
+		return s.with(ctx, std, func(a *app) error { return c.verify(ctx, a, open, std) })
 	}
 	return s.withProofKey(ctx, std, func(a *app, key proof.Key) error { return c.verify(ctx, a, key.Open, std) })
 }
 
-func (c auditVerify) key() (string, error) {
-	path, isFile := strings.CutPrefix(c.Key, "@")
-	if !isFile {
-		return c.Key, nil
+// key is the one that was given, if one was.
+func (c auditVerify) key() (key string, open proof.Opener, err error) {
+	key = c.Key
+	if path, isFile := strings.CutPrefix(key, "@"); isFile {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", nil, err
+		}
+		key = strings.TrimSpace(string(text))
 	}
-	text, err := os.ReadFile(path)
-	return strings.TrimSpace(string(text)), err
+	if c.Key != "" {
+		open, err = proof.OpenWith(key)
+	}
+	return key, open, err
 }
 
 func (c auditVerify) bundle(key string, out io.Writer) error {

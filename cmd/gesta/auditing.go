@@ -34,7 +34,7 @@ func (n *node) scribesDetail(ctx context.Context, head int64) map[string]any {
 			detail["position"], detail["lag"] = at.Position, head-at.Position
 		}
 		if s.Name == proof.Name {
-			detail["signed"] = n.proof.Status().Signed
+			n.proofDetail(ctx, detail)
 		}
 		all[s.Name] = detail
 	}

@@ -58,6 +58,13 @@ func (n *node) proving() *scribe.Scribe {
 	return s
 }
 
+// proofDetail names how far it is signed, whoever did.
+func (n *node) proofDetail(ctx context.Context, detail map[string]any) {
+	if at, err := proof.ReachOf(ctx, n.store.Pool()); err == nil {
+		detail["signed"] = at.Signed
+	}
+}
+
 // observeProof makes what is signed metrics.
 func (n *node) observeProof(gauge func(name, help string, value func() float64)) {
 	if n.proof == nil {

@@ -47,7 +47,9 @@ func (w *audit) differ(d difference, stored []byte) {
 		return
 	}
 	for i := range len(d.made) / tlog.HashSize {
-		of := func(hashes []byte) []byte { return hashes[min(i*tlog.HashSize, len(hashes)):min((i+1)*tlog.HashSize, len(hashes))] }
+		of := func(hashes []byte) []byte {
+			return hashes[min(i*tlog.HashSize, len(hashes)):min((i+1)*tlog.HashSize, len(hashes))]
+		}
 		if !bytes.Equal(of(d.made), of(stored)) {
 			d.entries = append(d.entries, i)
 		}

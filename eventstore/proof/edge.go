@@ -25,7 +25,7 @@ func (p place) String() string { return fmt.Sprintf("tile %d of level %d", p.til
 func (p place) first(hash int) int64 {
 	return (p.tile*tileWidth+int64(hash))<<(tileHeight*p.level) + 1
 }
-func (p place) last(hash int) int64 { return p.first(hash + 1) - 1 }
+func (p place) last(hash int) int64 { return p.first(hash+1) - 1 }
 
 // spans counts whole hashes of a level in a tree of some size.
 func spans(size int64, level int) int64 { return size >> (tileHeight * level) }
