@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
+	"pgregory.net/rapid"
 
 	"gesta/domain"
 	"gesta/domain/id"
@@ -281,6 +282,32 @@ func TestAnotherHistoryIsNotSigned(t *testing.T) {
 	}
 }
 
+// anyProof proves at random.
+func (h *house) anyProof(p proof.Prover) {
+	h.Helper()
+	rapid.Check(h.T, func(t *rapid.T) {
+		to := rapid.Int64Range(1, h.size).Draw(t, "to")
+		from := rapid.Int64Range(1, to).Draw(t, "from")
+		i, err := p.Inclusion(h.Context(), from)
+		if err == nil {
+			err = tlog.CheckRecord(i.Hashes, i.Checkpoint.N, i.Checkpoint.Hash, from-1, tlog.RecordHash(i.Leaf))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := p.Consistency(h.Context(), from, to)
+		if err == nil {
+			err = tlog.CheckTree(c.Hashes, c.To.N, c.To.Hash, c.From.N, c.From.Hash)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if from < to && tlog.CheckTree(c.Hashes, c.To.N, c.To.Hash, from+1, c.From.Hash) == nil {
+			t.Fatal("it proves another size as well")
+		}
+	})
+}
+
 // Whoever has a checkpoint and the leaf needs nothing else.
 func TestProofs(t *testing.T) {
 	t.Parallel()
@@ -321,6 +348,7 @@ func TestProofs(t *testing.T) {
 			t.Error("the roots are not those that were signed")
 		}
 	}
+	h.anyProof(p)
 	for _, one := range []struct {
 		position int64
 		want     error
