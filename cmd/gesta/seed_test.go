@@ -301,7 +301,7 @@ func TestAdministratorsOfEachRealm(t *testing.T) {
 		"a letter and a digit":  append([]string{"pass-word"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
 		"at least 8":            append([]string{"pass-1"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
 		"already registered":    append([]string{"pass-word-1"}, of("promenade", "admin", "admin@people.example", "--name", "X")...),
-		"there is accounts, pr": append([]string{"pass-word-1"}, of("others", "admin", "x@people.example")...),
+		"there is accounts, audit, pr": append([]string{"pass-word-1"}, of("others", "admin", "x@people.example")...),
 		"email must":            append([]string{"pass-word-1"}, of("promenade", "admin", "x", "--name", "X")...),
 	} {
 		if _, err := create(c[0], c[1:]...); err == nil || !strings.Contains(err.Error(), says) {
