@@ -213,9 +213,11 @@ func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 }
 
 func (a *app) auditing() web.Surface {
-	s := audit.New(audit.App{
-		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
-	}, a.realms["audit"])
+	app := audit.App{Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy}}
+	if a.vault != nil { // Else it is only described.
+		app.Prover, app.VerifierKey = a.proves()
+	}
+	s := audit.New(app, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s
 }

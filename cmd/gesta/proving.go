@@ -22,6 +22,15 @@ func (a *app) prover(open proof.Opener) proof.Prover {
 	return proof.Prover{DB: a.store.Pool(), Store: a.store, Open: open}
 }
 
+// proves is what proofs are made by, and the key that they are verified with.
+func (a *app) proves() (proof.Prover, string) {
+	key, err := a.proofKey()
+	if err != nil {
+		panic(err) // The origin was checked with the settings.
+	}
+	return a.prover(key.Open), key.Verifier()
+}
+
 // newProof is the log that this process makes grow when it leads.
 func (n *node) newProof() (*proof.Log, error) {
 	key, err := n.proofKey()

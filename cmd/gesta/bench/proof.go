@@ -24,8 +24,8 @@ import (
 const (
 	provenEvents = 200_000
 	pacedRate    = 10_000 // appends a second
-	pacedRounds  = 5
-	pacedTurn    = 5 * time.Second
+	pacedRounds  = 9
+	pacedTurn    = 3 * time.Second
 	lagEvery     = 20 * time.Millisecond
 )
 
@@ -235,11 +235,12 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 			watched, unwatch := p.watch(ctx)
 			r, err = offered(ctx, pacedRate, lasting, appended)
 			unwatch()
-			if lag := <-watched; follows {
-				behind = max(behind, lag)
+			lag := <-watched
+			if follows {
+				behind = max(behind, lag.most)
 			}
 			late = max(late, r.late)
-			return r, errors.Join(err, stop())
+			return r, errors.Join(err, lag.err, stop())
 		}
 	}
 	took, err := turns(ctx, pacedRounds, pacedTurn, paced(true), paced(false))
@@ -262,25 +263,30 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 	return nil
 }
 
-// watch answers by how much the log was behind at most, in the time that so many events take.
-func (p *proven) watch(ctx context.Context) (watched <-chan time.Duration, stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	answer := make(chan time.Duration, 1)
+// lag is by how much the log was behind at most, in the time that so many events take.
+type lag struct {
+	most time.Duration
+	err  error
+}
+
+// watch asks again and again until it is stopped.
+func (p *proven) watch(ctx context.Context) (watched <-chan lag, stop func()) {
+	stopped := make(chan struct{})
+	answer := make(chan lag, 1)
 	go func() {
-		var most time.Duration
-		defer func() { answer <- most }()
-		for {
+		var l lag
+		defer func() { answer <- l }()
+		for l.err == nil {
 			select {
-			case <-ctx.Done():
+			case <-stopped:
 				return
 			case <-time.After(lagEvery):
 			}
-			at, err1 := proof.ReachOf(ctx, p.scan)
+			at, err1 := proof.ReachOf(ctx, p.store.Pool())
 			head, err2 := p.store.Head(ctx)
-			if err1 == nil && err2 == nil {
-				most = max(most, time.Duration(head.Position-at.Size)*time.Second/pacedRate)
-			}
+			l.err = errors.Join(err1, err2)
+			l.most = max(l.most, time.Duration(head.Position-at.Size)*time.Second/pacedRate)
 		}
 	}()
-	return answer, stop
+	return answer, func() { close(stopped) }
 }
