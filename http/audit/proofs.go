@@ -13,7 +13,7 @@ import (
 	"gesta/http/web"
 )
 
-const textPlain = "text/plain; charset=utf-8"
+const textPlain = "text/plain"
 
 var (
 	ofPosition = web.Param{Name: "position", Text: "Of the event.", Required: true}
