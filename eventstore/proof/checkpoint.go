@@ -142,7 +142,7 @@ func isCanonical(n *note.Note) bool {
 	return true
 }
 
-// parseBody takes lines after the third, as the form allows them.
+// parseBody takes lines after the third, as the form allows them. Of no events nothing is signed.
 func parseBody(text string) (c Checkpoint, err error) {
 	lines := strings.SplitN(text, "\n", 4)
 	if len(lines) < 4 {
@@ -152,7 +152,7 @@ func parseBody(text string) (c Checkpoint, err error) {
 	size, err1 := strconv.ParseInt(lines[1], 10, 64)
 	root, err2 := tlog.ParseHash(lines[2])
 	c.N, c.Hash = size, root
-	if err1 != nil || err2 != nil || size < 0 || !strings.HasPrefix(text, c.body()) {
+	if err1 != nil || err2 != nil || size < 1 || !strings.HasPrefix(text, c.body()) {
 		return c, ErrCheckpoint
 	}
 	return c, nil
