@@ -16,6 +16,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/audit"
 	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -28,7 +29,7 @@ import (
 	"gesta/eventstore/seal/sealtest"
 )
 
-var allAggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, teamAggregates)
+var allAggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, audit.Aggregates, teamAggregates)
 
 // archive is a history, and what looks at it.
 type archive struct {
@@ -43,7 +44,7 @@ func newArchive(t *testing.T) *archive {
 	t.Helper()
 	a := &archive{t: t, clock: spec.At}
 	a.store = &memory.Store{Now: func() time.Time { return a.clock }}
-	a.vault = sealtest.Vault(t, a.store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, teamTypes))
+	a.vault = sealtest.Vault(t, a.store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, audit.Types, teamTypes))
 	a.History = commands.History{Store: a.store, Vault: a.vault, Aggregates: allAggregates}
 	return a
 }
@@ -100,7 +101,7 @@ func (a *archive) diff(s domain.Stream, q commands.Between) commands.Difference 
 func random(t *testing.T, kind string, n int) (events []domain.Event) {
 	t.Helper()
 	var own []domain.Type
-	for _, typ := range slices.Concat(identity.Types, crm.Types, privacy.Types, teamTypes) {
+	for _, typ := range slices.Concat(identity.Types, crm.Types, privacy.Types, audit.Types, teamTypes) {
 		if strings.HasPrefix(typ.Name, kind+".") {
 			own = append(own, typ)
 		}

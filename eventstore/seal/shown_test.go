@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gesta/domain"
+	"gesta/domain/audit"
 	"gesta/domain/crm"
 	"gesta/domain/id"
 	"gesta/domain/identity"
@@ -22,7 +23,7 @@ import (
 )
 
 // everything has all types there are.
-var everything = domain.NewCatalogue(identity.Types, crm.Types, privacy.Types)
+var everything = domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, audit.Types)
 
 var sealedText = regexp.MustCompile(domain.SealedPrefix + `[A-Za-z0-9_-]{20}`)
 
