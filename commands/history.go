@@ -171,7 +171,7 @@ type StateThen struct {
 }
 
 // StateAt answers what a stream was at a point; version 0 and no state before it began. Where clear is false nothing
-// personal is opened. It refuses with ErrKindUnknown and ErrStreamNotFound.
+// personal is opened, not even to see whether it is empty. It refuses with ErrKindUnknown and ErrStreamNotFound.
 func (h History) StateAt(ctx context.Context, s domain.Stream, at Point, clear bool) (StateThen, error) {
 	w, err := h.walk(ctx, s, clear, func(w *walk, r eventstore.Recorded, o seal.Opened) (bool, error) {
 		if !at.has(r) {
