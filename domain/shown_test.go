@@ -101,7 +101,8 @@ func TestAStateWhoseFieldsDoNotSayHowPrivateTheyAreIsNotShown(t *testing.T) {
 		struct {
 			In []struct{ Name string } `json:"in" privacy:"public"`
 		}{},
-		"text", map[string]string{"a": "b"},
+		"text",
+		map[string]string{"a": "b"},
 	} {
 		if text, err := domain.ShowState(showing{wrong}, true); err == nil {
 			t.Errorf("%T is shown as %s", wrong, text)
