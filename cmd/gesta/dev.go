@@ -20,7 +20,7 @@ type devCmd struct {
 	NATSListen string   `name:"nats-listen" env:"GESTA_NATS_LISTEN" default:"127.0.0.1:4222" help:"Where NATS takes subscribers."`
 }
 
-var allRoles = []string{"api", "relay", "projector", "policies"}
+var allRoles = []string{"api", "relay", "projector", "policies", "audit"}
 
 // Run starts a Postgres and a NATS, puts in the demo data, and serves until ctx ends.
 func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {

@@ -54,6 +54,9 @@ func (n *node) ready(ctx context.Context) server.Readiness {
 	if n.has("policies") {
 		detail["policies"] = n.policies.detail(ctx, head.Position)
 	}
+	if n.has("audit") {
+		detail["audit"] = n.scribesDetail(ctx, head.Position)
+	}
 	return server.Readiness{Ready: true, Detail: detail}
 }
 
@@ -116,6 +119,7 @@ func (n *node) observe() {
 	if n.has("policies") {
 		n.observePolicies(gauge)
 	}
+	n.observeScribes(gauge)
 	if n.vault != nil {
 		gauge("gesta_privacy_forgotten", "How many persons were forgotten.", func() float64 { return float64(scraped(n.store.CountForgotten)) })
 		gauge("gesta_privacy_cached_keys", "How many persons' keys this process has in memory.", func() float64 { return float64(n.vault.Keys.Cached()) })

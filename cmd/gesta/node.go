@@ -15,6 +15,7 @@ import (
 	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
 	"gesta/eventstore/relay"
+	"gesta/eventstore/scribe"
 	"gesta/eventstore/seal"
 	"gesta/http/server"
 	"gesta/http/web"
@@ -22,8 +23,8 @@ import (
 	"gesta/projections"
 )
 
-// node is a process that runs roles: api, relay, projector, policies. Any number of processes may run
-// any of them; of relays, projectors and policies one leads and the others stand by.
+// node is a process that runs roles: api, relay, projector, policies, audit. Any number of processes may run
+// any of them; but for api, of each one leads and the others stand by.
 type node struct {
 	*app
 	plan
@@ -31,6 +32,7 @@ type node struct {
 	relay     *relay.Relay
 	projector *projections.Projector
 	policies  *policies // nil without that role
+	scribes   []*scribe.Scribe
 	fence     *projections.Fence
 	limits    *web.Limiter
 	counter   *counter.Counter // nil where nothing is limited
@@ -57,6 +59,9 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	n.projector = a.newProjector(n.leader("projector").Lead, n.passed)
 	n.projector.Feed = &feed.Feed{Store: a.ahead(), NC: nc, Handoff: a.handoff, Log: a.log}
 	n.policies = n.newPolicies()
+	if n.has("audit") {
+		n.scribes = n.newScribes()
+	}
 	n.observe()
 	return n, nil
 }
@@ -128,6 +133,9 @@ func (n *node) work(ctx context.Context, workers *errgroup.Group) {
 	}
 	if n.has("policies") {
 		start(n.policies.Run)
+	}
+	for _, s := range n.scribes {
+		start(s.Run)
 	}
 }
 

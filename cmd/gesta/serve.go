@@ -19,7 +19,7 @@ import (
 // serveCmd runs against a Postgres and a NATS that somebody else runs.
 type serveCmd struct {
 	Listen []string      `env:"GESTA_LISTEN" default:":8080" help:"Addresses to serve on: the APIs where the role api runs, health and metrics everywhere."`
-	Roles  []string      `env:"GESTA_ROLES" default:"api,relay,projector,policies" enum:"api,relay,projector,policies" help:"What this process does."`
+	Roles  []string      `env:"GESTA_ROLES" default:"api,relay,projector,policies,audit" enum:"api,relay,projector,policies,audit" help:"What this process does."`
 	Drain  time.Duration `env:"GESTA_DRAIN" default:"3s" help:"How long a process that ends still takes new connections, while /readyz says 503, so that what sends them here can notice."`
 	Wait   time.Duration `env:"GESTA_WAIT" default:"1m" help:"How long to wait at the start for a Postgres that is not there yet, or too busy."`
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"gesta/eventstore"
+	"gesta/eventstore/scribe"
+)
+
+// newScribes are those who write down what auditors ask for.
+func (n *node) newScribes() []*scribe.Scribe {
+	return nil
+}
+
+// newScribe keeps what write makes of the rows of the history.
+func (n *node) newScribe(name string, write func(context.Context, pgx.Tx, []eventstore.Recorded) error) *scribe.Scribe {
+	return &scribe.Scribe{Name: name, Store: n.store, Pool: n.store.Pool(), Lead: n.leader(name).Lead, Write: write, Log: n.log}
+}
+
+// scribesDetail names how far each of them has come, whoever leads.
+func (n *node) scribesDetail(ctx context.Context, head int64) map[string]any {
+	all := map[string]any{}
+	for _, s := range n.scribes {
+		detail := map[string]any{"leading": s.Leading()}
+		if err := s.Err(); err != nil {
+			detail["error"] = err.Error()
+		}
+		if at, err := s.At(ctx); err == nil {
+			detail["position"], detail["lag"] = at.Position, head-at.Position
+		}
+		all[s.Name] = detail
+	}
+	return all
+}
+
+// observeScribes makes where they are metrics; -1 where it can't be found out.
+func (n *node) observeScribes(gauge func(name, help string, value func() float64)) {
+	for _, s := range n.scribes {
+		at := func() int64 {
+			return scraped(func(ctx context.Context) (int64, error) {
+				at, err := s.At(ctx)
+				return at.Position, err
+			})
+		}
+		gauge("gesta_"+s.Name+"_position", "Position of the last event in the "+s.Name+" that auditors ask for.", func() float64 { return float64(at()) })
+		gauge("gesta_"+s.Name+"_lag", "How many events it is behind the history.", func() float64 { return float64(n.behind(at())) })
+	}
+}
