@@ -40,6 +40,8 @@ func TestConsumersOfDev(t *testing.T) {
 	says(t, env, "; 0 findings", "verify")
 	head := strings.Count(mustGesta(t, env, "events", "export"), "\n")
 	following.has(uint64(head))
+	d.stop()
+	says(t, env, "stream: messages up to position", "verify", "--only", "stream")
 }
 
 // decrypt runs the README's program for who may have keys, with the demo's decryptor.

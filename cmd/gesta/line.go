@@ -49,7 +49,7 @@ func newLine(nc *nats.Conn, mayPublish bool, end func()) (*line, error) {
 }
 
 func (a *app) ownLine() (*line, error) {
-	ns, err := natsembed.Start(natsembed.Options{Dir: a.natsDir(), Log: slog.New(slog.DiscardHandler)})
+	ns, err := natsembed.Start(natsembed.Options{Dir: a.natsDir(), Guarded: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
