@@ -19,6 +19,8 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "checkpoints", "select, insert, update"},
 	{"", "timers", "select, insert, update, delete"},
 	{"", "rebuilds", "select, insert, update"},
+	{"", "proof_tiles", "select, insert, update"},
+	{"", "proof_log", "select, insert, update"},
 	{"", "schema_migrations", "select"},
 	{keys, "subject_keys", "select, insert, update"},
 	{keys, "house_keys", "select, insert, update"},

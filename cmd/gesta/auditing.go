@@ -6,12 +6,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"gesta/eventstore"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
 )
 
 // newScribes are those who write down what auditors ask for.
 func (n *node) newScribes() []*scribe.Scribe {
-	return nil
+	return []*scribe.Scribe{
+		n.proving(),
+	}
 }
 
 // newScribe keeps what write makes of the rows of the history.
@@ -29,6 +32,9 @@ func (n *node) scribesDetail(ctx context.Context, head int64) map[string]any {
 		}
 		if at, err := s.At(ctx); err == nil {
 			detail["position"], detail["lag"] = at.Position, head-at.Position
+		}
+		if s.Name == proof.Name {
+			n.proofDetail(ctx, detail)
 		}
 		all[s.Name] = detail
 	}

@@ -14,6 +14,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/scribe"
 	"gesta/eventstore/seal"
@@ -33,6 +34,7 @@ type node struct {
 	projector *projections.Projector
 	policies  *policies // nil without that role
 	scribes   []*scribe.Scribe
+	proof     *proof.Log // nil without the role audit
 	fence     *projections.Fence
 	limits    *web.Limiter
 	counter   *counter.Counter // nil where nothing is limited
@@ -60,6 +62,9 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	n.projector.Feed = &feed.Feed{Store: a.ahead(), NC: nc, Handoff: a.handoff, Log: a.log}
 	n.policies = n.newPolicies()
 	if n.has("audit") {
+		if n.proof, err = n.newProof(); err != nil {
+			return nil, err
+		}
 		n.scribes = n.newScribes()
 	}
 	n.observe()

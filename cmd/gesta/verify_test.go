@@ -159,9 +159,10 @@ func (i installation) head(t *testing.T) int64 {
 func TestVerifyNamesEachDamage(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	before := i.head(t)
 	signUps(api, 3)
+	i.level(t, api)
 	wait.Until(t, "the relay's checkpoint is at the end", func() bool {
 		return len(pgtest.Rows(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
 	})
@@ -227,14 +228,14 @@ func signUps(api client, users int) {
 func TestVerifyNamesWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	before := i.head(t)
 	signUps(api, 1)
 	i.level(t, api)
 	p.stop()
 	mustGesta(t, i.env, "seed", "--demo-passwords")
 	out, err := gesta(t, i.env, "", "verify")
-	for _, finding := range []string{"stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, "} {
+	for _, finding := range []string{"proof: WRONG: the log is at position {5}, ", "stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, "} {
 		finding = from(before, finding)
 		if err == nil || !strings.Contains(out, finding) {
 			t.Errorf("%q is not found (%v); said was\n%s", finding, err, out)
@@ -246,7 +247,7 @@ func TestVerifyNamesWhatIsBehind(t *testing.T) {
 func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	_, api := i.serve(t, "api,relay,projector")
+	_, api := i.serve(t, "api,relay,projector,audit")
 	comeAndGo(api, "user0@example.com")
 	i.level(t, api) // A store whose read models are still to be made can't be verified, and is not: verify says so.
 	ctx, stop := context.WithCancel(t.Context())

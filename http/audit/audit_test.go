@@ -11,6 +11,7 @@ import (
 	"gesta/domain/privacy"
 	"gesta/domain/value"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/proof"
 	"gesta/http/audit"
 	"gesta/http/web"
 	"gesta/http/web/webtest"
@@ -25,6 +26,7 @@ const password = "a long password 1"
 // desk is the surface on a stack of its own, with somebody of each role signed in.
 type desk struct {
 	*testing.T
+	key     proof.Key
 	stack   *webtest.Stack
 	client  *webtest.Client
 	surface web.Surface
@@ -47,7 +49,13 @@ func start(t *testing.T) *desk {
 		}},
 		Streams: commands.History{Store: stack.Store, Vault: executor.Vault, Aggregates: aggregates},
 	}
-	d := &desk{T: t, stack: stack, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
+	key, err := proof.NewKey("audit.example.com/gesta", stack.Identity.Executor.Vault.Keys.Checkpoints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.VerifierKey = key.Verifier()
+	app.Prover = proof.Prover{DB: stack.Store.Pool(), Store: stack.Store, Open: key.Open}
+	d := &desk{T: t, key: key, stack: stack, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
 	d.client = stack.Client(t, d.surface)
 	for _, role := range realm.Roles {
 		d.appoint(role)

@@ -75,6 +75,7 @@ var parts = []part{
 	{"seal", false, (*lab).sealed},
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
+	{"proof", false, (*lab).proof},
 	{"growth", true, (*lab).growth},
 	{"customers", true, (*lab).customers},
 }
