@@ -43,6 +43,7 @@ tools/openapi/node_modules/.package-lock.json: tools/openapi/package-lock.json
 FUZZTIME ?= 20s
 fuzz:
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./domain/identity
+	go test -fuzz FuzzMarks -fuzztime $(FUZZTIME) ./domain
 	go test -fuzz FuzzParse -fuzztime $(FUZZTIME) ./domain/id
 	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/web
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./eventstore/envelope

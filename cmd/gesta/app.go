@@ -213,7 +213,10 @@ func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 }
 
 func (a *app) auditing() web.Surface {
-	app := audit.App{Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy}}
+	app := audit.App{
+		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
+		Streams: commands.History{Store: a.store, Vault: a.vault, Aggregates: a.aggregates},
+	}
 	if a.vault != nil { // Else it is only described.
 		app.Prover, app.VerifierKey = a.proves()
 	}

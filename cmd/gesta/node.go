@@ -178,12 +178,19 @@ func (n *node) forgetRequests(ctx context.Context) error {
 
 // hearProjected wakes the fence when a projector elsewhere says it has moved on.
 func (n *node) hearProjected(ctx context.Context) error {
-	sub, err := n.nc.Subscribe(envelope.HintProjected, func(*nats.Msg) { n.fence.Wake() })
+	hints, err := envelope.Listen(n.nc, envelope.HintProjected)
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return sub.Unsubscribe()
+	defer hints.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hints.Wake:
+			n.fence.Wake()
+		}
+	}
 }
 
 // serve answers health and metrics in every process, and the surfaces in those that run api.

@@ -40,6 +40,7 @@ func Realm() identity.Realm {
 type App struct {
 	Identity *commands.Identity
 	Audit    *commands.Audit
+	Streams  commands.History
 
 	Prover      proof.Prover
 	VerifierKey string // of what is signed
@@ -63,7 +64,7 @@ func New(app App, realm identity.Realm) web.Surface {
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: web.Problems, Exchanges: exchanges,
-		Routes: slices.Concat(a.sessionRoutes(), a.subjectRoutes(), a.proofRoutes()),
+		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes(), a.proofRoutes()),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),

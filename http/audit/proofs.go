@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -23,8 +22,8 @@ var (
 
 func (a api) proofRoutes() []web.Route {
 	return []web.Route{
-		web.Get(prefix+"/key", web.SignedIn, web.InText(textPlain, web.Handle(web.Reads(nothing), a.verifier, asText))).
-			Does("Show the key that checkpoints are verified with, in the form of notes: name+hash+base64").Refuses(401),
+		web.Get(prefix+"/key", web.Unasked, web.InText(textPlain, web.Handle(web.Reads(nothing), a.verifier, asText))).
+			Does("Show the key that checkpoints are verified with, in the form of notes: name+hash+base64"),
 		web.Get(prefix+"/checkpoint", web.SignedIn, web.InText(textPlain, web.Handle(web.Reads(nothing), a.checkpoint, asText))).
 			Does("Show what was signed last, as a note in the form of C2SP's tlog-checkpoint").Refuses(401, 404),
 		web.Get(prefix+"/proof/inclusion", readers, web.Handle(recorded(a, audit.Evidence, web.Reads(positionOf).Asks(ofPosition)), a.Prover.Inclusion, showInclusion)).
@@ -45,26 +44,33 @@ func (a api) checkpoint(ctx context.Context, _ struct{}) (string, error) {
 	return c.Text, err
 }
 
-func positionOf(r *web.Request) (int64, error) { return number(r, ofPosition) }
+func positionOf(r *web.Request) (int64, error) {
+	q := query{Request: r}
+	return q.size(ofPosition), q.err()
+}
 
 // sizes are those of two histories; to is 0 for that of the checkpoint.
 type sizes struct{ from, to int64 }
 
 func sizesOf(r *web.Request) (s sizes, err error) {
-	if s.from, err = number(r, ofFrom); err == nil && r.Query(ofTo.Name) != "" {
-		s.to, err = number(r, ofTo)
+	q := query{Request: r}
+	s.from = q.size(ofFrom)
+	if r.Query(ofTo.Name) != "" {
+		s.to = q.size(ofTo)
 	}
-	return s, err
+	return s, q.err()
 }
 
-var errNumber = errors.New("must be a whole number of 1 or more")
+var errSize = errors.New("must be a whole number of 1 or more")
 
-func number(r *web.Request, p web.Param) (int64, error) {
-	n, err := strconv.ParseInt(r.Query(p.Name), 10, 64)
-	if err != nil || n < 1 {
-		return 0, web.ErrQuery.In(web.Wrong(p.Name, errNumber))
+// size is how many events there are up to one.
+func (q *query) size(p web.Param) int64 {
+	refused := len(q.wrong)
+	n := q.position(p.Name)
+	if n == 0 && len(q.wrong) == refused {
+		q.refuse(p.Name, errSize)
 	}
-	return n, nil
+	return n
 }
 
 func (a api) consistency(ctx context.Context, s sizes) (proof.Consistency, error) {
@@ -86,7 +92,7 @@ type inclusion struct {
 
 func showInclusion(i proof.Inclusion) inclusion {
 	return inclusion{
-		strconv.FormatInt(i.Position, 10), base64.StdEncoding.EncodeToString(i.Leaf), tlog.RecordHash(i.Leaf).String(),
+		number(i.Position), base64.StdEncoding.EncodeToString(i.Leaf), tlog.RecordHash(i.Leaf).String(),
 		spelled(i.Hashes), i.Checkpoint.Text,
 	}
 }
@@ -113,7 +119,7 @@ func showConsistency(c proof.Consistency) consistency {
 	return consistency{showTree(c.From), showTree(c.To), spelled(c.Hashes), c.Checkpoint.Text}
 }
 
-func showTree(t tlog.Tree) tree { return tree{strconv.FormatInt(t.N, 10), t.Hash.String()} }
+func showTree(t tlog.Tree) tree { return tree{number(t.N), t.Hash.String()} }
 
 func spelled(hashes []tlog.Hash) []string {
 	all := make([]string, len(hashes))
