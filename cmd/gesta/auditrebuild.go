@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -29,7 +30,7 @@ func (c auditRebuild) Run(ctx context.Context, s *Settings, std streams) error {
 		defer conn.Close(context.WithoutCancel(ctx))
 		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.clear(ctx, tx, a.sys.schema) })
 		if err == nil {
-			_, err = fmt.Fprintf(std.out, "%v cleared; whoever runs the role audit makes it anew\n", c.Only)
+			_, err = fmt.Fprintf(std.out, "%s: cleared; whoever runs the role audit makes it anew\n", strings.Join(c.Only, ", "))
 		}
 		return err
 	})

@@ -117,7 +117,7 @@ func (a *app) verifyProven(ctx context.Context, report verify.Report) error {
 	var at proof.Reach
 	level, err := soon(ctx, func() (bool, error) {
 		at, err = proof.ReachOf(ctx, a.store.Pool())
-		return at.Signed >= head.Position, err
+		return min(at.Size, at.Signed) >= head.Position, err
 	})
 	switch {
 	case err != nil || level:
