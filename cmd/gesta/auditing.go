@@ -19,7 +19,7 @@ func (n *node) newScribes() []*scribe.Scribe {
 
 // newScribe keeps what write makes of the rows of the history.
 func (n *node) newScribe(name string, write func(context.Context, pgx.Tx, []eventstore.Recorded) error) *scribe.Scribe {
-	return &scribe.Scribe{Name: name, Store: n.store, Pool: n.store.Pool(), Lead: n.leader(name).Lead, Write: write, Log: n.log}
+	return &scribe.Scribe{Name: name, Store: n.store, Pool: n.store.Pool(), Lead: n.leader(name).Lead, Write: write, Handoff: n.handoff, Log: n.log}
 }
 
 // scribesDetail names how far each of them has come, whoever leads.

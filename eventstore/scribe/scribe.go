@@ -4,6 +4,7 @@ package scribe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,12 +22,14 @@ const (
 	// written at once then, which costs them little.
 	Every = 200 * time.Millisecond
 
-	page             = 2000 // rows that are written in one transaction, at most
+	page             = 2000 // rows that are read at once
+	room             = 256  // commits that wait for a slow scribe
 	restAfterFailure = 250 * time.Millisecond
 )
 
 // Scribe follows the history and writes what is made of it, each page in one transaction with the checkpoint of its
-// name: of two scribes of one name the second one is refused, with all that it wrote. All fields but Wrote are needed.
+// name: of two scribes of one name the second one is refused, with all that it wrote. All fields but Wrote and Handoff
+// are needed.
 type Scribe struct {
 	Name  string // of its checkpoint
 	Store eventstore.Store
@@ -35,6 +38,10 @@ type Scribe struct {
 	Write func(ctx context.Context, tx pgx.Tx, rows []eventstore.Recorded) error // rows follow each other without a gap
 	Wrote func(ctx context.Context, at eventstore.Mark) error                    // is told at the beginning, after each page, and every so often
 	Log   *slog.Logger
+
+	// Handoff brings what this process commits, so that it need not be read again: reading was most of what a scribe
+	// costs. Nil for the store alone.
+	Handoff *eventstore.Handoff
 
 	turns leader.Turns
 }
@@ -72,30 +79,67 @@ func (s *Scribe) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	commits, end := s.subscribe()
+	defer end()
 	for {
 		rows, err := checkpoint.After(ctx, s.Store, at, page)
-		if err != nil {
+		for err == nil && ctx.Err() == nil {
+			if at, err = s.pass(ctx, at, rows); err != nil || len(rows) == page {
+				break
+			}
+			if rows = gather(ctx, commits, at); len(rows) == 0 {
+				break
+			}
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err
-		}
-		if len(rows) > 0 {
-			at, err = s.write(ctx, at, rows)
-		} else {
-			err = s.stays(ctx, at)
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.wrote(ctx, at); err != nil {
-			return err
-		}
-		s.turns.Well()
-		if len(rows) < page {
-			rest(ctx, Every)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
 		}
 	}
+}
+
+// subscribe answers what this process commits: nothing where nobody hands it over.
+func (s *Scribe) subscribe() (commits <-chan eventstore.Commit, end func()) {
+	if s.Handoff == nil {
+		return nil, func() {}
+	}
+	return s.Handoff.Subscribe(room)
+}
+
+// gather waits for a while and answers what was committed meanwhile, as far as it goes on from an event: none where
+// the store has to be asked.
+func gather(ctx context.Context, commits <-chan eventstore.Commit, at eventstore.Mark) (rows []eventstore.Recorded) {
+	enough := time.NewTimer(Every)
+	defer enough.Stop()
+	for len(rows) < page {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-enough.C:
+			return rows
+		case c := <-commits:
+			if some, follows := c.Since(at); follows && len(some) > 0 {
+				rows, at = append(rows, some...), some[len(some)-1].Mark()
+			}
+		}
+	}
+	return rows
+}
+
+// pass writes rows, if there are any, and says how far all is written.
+func (s *Scribe) pass(ctx context.Context, at eventstore.Mark, rows []eventstore.Recorded) (eventstore.Mark, error) {
+	var err error
+	if len(rows) > 0 {
+		at, err = s.write(ctx, at, rows)
+	} else {
+		err = s.stays(ctx, at)
+	}
+	if err == nil && s.Wrote != nil {
+		err = s.Wrote(ctx, at)
+	}
+	if err == nil {
+		s.turns.Well()
+	}
+	return at, err
 }
 
 // write does not wait for the disk: a crash only takes the checkpoint back, with all that was written with it.
@@ -126,13 +170,6 @@ func (s *Scribe) stays(ctx context.Context, at eventstore.Mark) error {
 		err = fmt.Errorf("scribe: %s: %w", s.Name, checkpoint.ErrMoved)
 	}
 	return err
-}
-
-func (s *Scribe) wrote(ctx context.Context, at eventstore.Mark) error {
-	if s.Wrote == nil {
-		return nil
-	}
-	return s.Wrote(ctx, at)
 }
 
 func rest(ctx context.Context, d time.Duration) {

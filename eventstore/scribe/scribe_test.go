@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"gesta/domain"
@@ -26,20 +27,22 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // book is a history with a table in which a test's scribes write its positions down.
 type book struct {
 	*testing.T
-	store *postgres.Store
-	owner *pgx.Conn
-	grown int64
+	store   *postgres.Store
+	handoff *eventstore.Handoff
+	owner   *pgx.Conn
+	grown   int64
 }
 
 func open(t *testing.T) *book {
 	t.Helper()
 	url := pgtest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	handoff := &eventstore.Handoff{}
+	store, err := postgres.Open(t.Context(), postgres.Options{URL: url, Handoff: handoff, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	b := &book{T: t, store: store, owner: pgtest.Connect(t, url)}
+	b := &book{T: t, store: store, handoff: handoff, owner: pgtest.Connect(t, url)}
 	b.exec("set search_path = gesta")
 	b.exec("create table written (position bigint primary key, secret text, surface text)")
 	return b
@@ -66,6 +69,66 @@ func (b *book) grow(events int) {
 		b.Fatal(err)
 	}
 	b.grown += int64(events)
+}
+
+// counted counts the rows that are read and were not seen before.
+type counted struct {
+	eventstore.Store
+	rows atomic.Int64
+}
+
+func (c *counted) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	rows, err := c.Store.Read(ctx, after, limit)
+	c.rows.Add(int64(max(0, len(rows)-1))) // The first one tells that it is the same history.
+	return rows, err
+}
+
+// What this process commits is not read again, and is the same, byte for byte; what others commit is.
+func TestWhatIsHandedOverIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.grow(1)
+	store, handed := &counted{Store: b.store}, make(chan []eventstore.Recorded, 100)
+	s := b.scribe()
+	s.Store, s.Handoff = store, b.handoff
+	write := s.Write
+	s.Write = func(ctx context.Context, tx pgx.Tx, rows []eventstore.Recorded) error {
+		handed <- rows
+		return write(ctx, tx, rows)
+	}
+	b.run(s)
+	b.level()
+	for range 10 {
+		b.grow(20)
+		b.level()
+	}
+	if read := store.rows.Load(); read > 100 { // What is committed in the moment in which it is looked for is read.
+		t.Errorf("%d of 200 rows were read", read)
+	}
+	b.foreign()
+	b.level()
+	b.grow(2)
+	b.level()
+	close(handed)
+	var got []eventstore.Recorded
+	for rows := range handed {
+		got = append(got, rows...)
+	}
+	want, err := b.store.Read(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stored and handed over differ (-stored +handed):\n%s", diff)
+	}
+}
+
+// foreign adds an event as another process does.
+func (b *book) foreign() {
+	b.Helper()
+	b.exec(`insert into events select position + 1, stream_kind, gen_random_uuid(), 1, gen_random_uuid(), type, schema, data, secret, metadata, occurred_at, recorded_at
+		from events order by position desc limit 1`)
+	b.grown++
 }
 
 func (b *book) scribe() *scribe.Scribe {

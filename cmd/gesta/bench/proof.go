@@ -31,10 +31,11 @@ const (
 
 // proven is a store whose history is proven.
 type proven struct {
-	store *postgres.Store
-	owner *pgxpool.Pool // who may take the log away
-	scan  *pgxpool.Pool
-	key   proof.Key
+	store   *postgres.Store
+	handoff *eventstore.Handoff
+	owner   *pgxpool.Pool // who may take the log away
+	scan    *pgxpool.Pool
+	key     proof.Key
 }
 
 // proof shows what the log over the history costs who appends, and what it takes to build, export and verify.
@@ -57,8 +58,8 @@ func (l *lab) proven(ctx context.Context) (p *proven, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p = &proven{}
-	if p.store, err = postgres.Open(ctx, postgres.Options{URL: i.App, Schema: schema}); err != nil {
+	p = &proven{handoff: &eventstore.Handoff{}}
+	if p.store, err = postgres.Open(ctx, postgres.Options{URL: i.App, Schema: schema, Handoff: p.handoff}); err != nil {
 		return nil, nil, err
 	}
 	v, err := vaultOf(ctx, p.store, i)
@@ -89,7 +90,7 @@ func (p *proven) follow(ctx context.Context) (level func(position int64) error, 
 	log := &proof.Log{DB: p.store.Pool(), Key: p.key}
 	wrote := make(chan int64, 1)
 	s := &scribe.Scribe{
-		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: log.Write,
+		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: log.Write, Handoff: p.handoff,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Wrote: func(ctx context.Context, at eventstore.Mark) error {
 			select {
