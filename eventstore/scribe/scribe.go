@@ -84,6 +84,9 @@ func (s *Scribe) follow(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := s.keepsPlace(ctx, at, len(rows)); err != nil {
+			return err
+		}
 		if err := s.wrote(ctx, at); err != nil {
 			return err
 		}
@@ -95,6 +98,18 @@ func (s *Scribe) follow(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// keepsPlace finds that what was written is thrown away, to be made anew, while there is nothing to write.
+func (s *Scribe) keepsPlace(ctx context.Context, at eventstore.Mark, wrote int) error {
+	if wrote > 0 {
+		return nil
+	}
+	now, err := s.At(ctx)
+	if err == nil && now != at {
+		err = fmt.Errorf("%w: %s is not at %d", checkpoint.ErrMoved, s.Name, at.Position)
+	}
+	return err
 }
 
 func (s *Scribe) read(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
