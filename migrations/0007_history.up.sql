@@ -23,7 +23,9 @@ create table history (
 	request     uuid,
 	correlation uuid
 ) with (autovacuum_vacuum_insert_scale_factor = 0.05);
-create index history_class on history (class, position);
+-- All classes are greater than 0. Who asks for the events of an actor does not say so, and is never answered by this index,
+-- also where the server has yet to find out that an actor has few.
+create index history_class on history (class, position) where class > 0;
 create index history_actor on history (actor, class, position) where actor is not null;
 create index history_correlation on history (correlation, position) where correlation is not null;
 -- Whatever a request led to has its id as the correlation, so that this one is empty as long as it is so.

@@ -67,11 +67,13 @@ func (h History) queueActorCounts(batch *pgx.Batch, p *ActorPage, q HistoryQuery
 
 func (s *historySQL) actorCounts() string {
 	class, individual := splitActor(s.q.Actor)
-	condition, keys := "", "array["+s.arg(kept(s.q.Actor))+"::text]"
-	if !individual.IsZero() {
+	condition, keys := "h.class > 0 and ", ""
+	if individual.IsZero() {
+		keys = "array[" + s.arg(kept(class)) + "::text]"
+	} else {
 		condition = "h.actor = " + s.uuid(individual) + " and "
 		keys = fmt.Sprintf("array(select distinct actor || %s::text from %s where actor = %[3]s or %[3]s = '')",
-			s.arg(individual.String()), s.table("history_classes"), s.arg(kept(class))+"::text")
+			s.arg(individual.String()), s.table("history_classes"), s.arg(kept(class))+"::text") // Any kind where none is named.
 	}
 	return fmt.Sprintf(`with total as materialized (select coalesce(sum(events), 0)::bigint as n from %[1]s
 			where field = 'actor' and realm = %[2]s and key = any(%[3]s))

@@ -124,7 +124,7 @@ func (s *historySQL) found() string {
 	case s.individual() != id.ID{}:
 		return s.byClass("h.actor = " + s.uuid(s.individual()) + " and ")
 	case len(s.ofClass) > 0:
-		return s.byClass("")
+		return s.byClass("h.class > 0 and ") // As the index says.
 	}
 	return s.page("select position from "+s.table("events")+" where "+s.between("position"), "position")
 }

@@ -219,7 +219,7 @@ func (c *historyCheck) recount(ctx context.Context, realms, keys, classes []stri
 		from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) as of (realm, key, class, actor)
 		join `+c.table("history_counts")+` c on c.field = 'actor' and c.realm = of.realm and c.key = of.key
 		cross join lateral (select coalesce(sum(case when of.actor is null
-				then (select count(*) from `+h+` h where h.class = k.class and h.actor is null)
+				then (select count(*) from `+h+` h where h.class > 0 and h.class = k.class and h.actor is null)
 				else (select count(*) from `+h+` h where h.class = k.class and h.actor = of.actor) end), 0)::bigint as n
 			from `+k+` k where k.realm = of.realm and k.actor = of.class) recounted
 		where c.events <> recounted.n`, realms, keys, classes, actors)
