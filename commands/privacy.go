@@ -43,9 +43,16 @@ func (p *Privacy) Hold(ctx context.Context, subject privacy.SubjectID, reason st
 	return err
 }
 
-// Release ends a hold.
+// Release ends a hold. It refuses with privacy.ErrSubjectUnknown when nothing was ever kept.
 func (p *Privacy) Release(ctx context.Context, subject privacy.SubjectID) error {
-	_, err := Execute(ctx, p.Executor, privacy.ReleaseSubject{Subject: subject})
+	released, err := Execute(ctx, p.Executor, privacy.ReleaseSubject{Subject: subject})
+	if err != nil || !released.ID.IsZero() {
+		return err
+	}
+	_, was, err := p.isKnown(ctx, subject)
+	if err == nil && !was {
+		err = privacy.ErrSubjectUnknown
+	}
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	readings "gesta/domain/audit"
 	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
@@ -21,6 +22,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/seal"
 	"gesta/http/accounts"
+	"gesta/http/audit"
 	"gesta/http/promenade"
 	"gesta/http/web"
 	"gesta/migrations"
@@ -56,7 +58,7 @@ const settleBound = 2 * time.Second
 
 // newCatalogue has the events of all contexts.
 func newCatalogue() domain.Catalogue {
-	return domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, eventstore.Types)
+	return domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, readings.Types, eventstore.Types)
 }
 
 // open connects the store and the read models of a system. Nothing runs yet but the store's appender.
@@ -64,7 +66,7 @@ func (s *Settings) open(ctx context.Context, sys *system, log *slog.Logger) (a *
 	a = &app{Settings: s, sys: sys, log: log, metrics: prometheus.NewRegistry(), handoff: &eventstore.Handoff{}}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	a.catalogue = newCatalogue()
-	a.aggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates)
+	a.aggregates = domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, readings.Aggregates)
 	a.store, err = postgres.Open(ctx, postgres.Options{
 		URL: sys.url, Schema: sys.schema, Handoff: a.handoff, Logger: a.log, Metrics: postgres.NewMetrics(a.metrics),
 	})
@@ -119,7 +121,7 @@ func (a *app) openExecutor(ctx context.Context) error {
 
 func (a *app) openRealms() {
 	a.realms = map[string]identity.Realm{}
-	for _, r := range []identity.Realm{a.accountsRealm(), a.promenadeRealm()} {
+	for _, r := range []identity.Realm{a.accountsRealm(), a.promenadeRealm(), a.auditRealm()} {
 		a.realms[r.Name] = r
 	}
 }
@@ -136,6 +138,12 @@ func (a *app) promenadeRealm() identity.Realm {
 	if a.hardened() {
 		r.StaffOnly, r.ProvenContacts = promenade.StaffOnly, true
 	}
+	return r
+}
+
+func (a *app) auditRealm() identity.Realm {
+	r := audit.Realm()
+	r.FailedSignIns, r.Lockout = a.Audit.FailedSignIns, a.Audit.Lockout
 	return r
 }
 
@@ -178,7 +186,7 @@ func (a *app) prepare(ctx context.Context) error {
 
 func (a *app) openSurfaces() (err error) {
 	reads := &postgres.Lookups{Pool: a.reads}
-	a.surfaces = []web.Surface{a.accounts(reads), a.promenade(reads)}
+	a.surfaces = []web.Surface{a.accounts(reads), a.promenade(reads), a.auditing()}
 	for _, s := range a.surfaces {
 		err = errors.Join(err, s.CORS.Err())
 	}
@@ -201,6 +209,14 @@ func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 		Customers: projections.Customers{DB: reads},
 	}, realm)
 	s.CORS.Origins = a.Promenade.CORSAllowOrigin
+	return s
+}
+
+func (a *app) auditing() web.Surface {
+	s := audit.New(audit.App{
+		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
+	}, a.realms["audit"])
+	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s
 }
 

@@ -132,8 +132,8 @@ func (d dev) checkCommands(t *testing.T, env []string) {
 	mustGesta(t, env, "projections", "rebuild")
 	d.expect(200, "GET", "/users", login.field("access_token"), nil)
 	refuses(t, env, "pattern", "events", "tail", "--type", "[")
-	refuses(t, env, "parked", "projections", "retry", "identity.user/"+demoUserID(demoUsers[0].email).String())
-	d.expect(200, "PUT", "/users/"+demoUserID(demoUsers[0].email).UUID(), login.field("access_token"), map[string]bool{"is_active": false})
+	refuses(t, env, "parked", "projections", "retry", "identity.user/"+demoUsers[0].id().String())
+	d.expect(200, "PUT", "/users/"+demoUsers[0].id().UUID(), login.field("access_token"), map[string]bool{"is_active": false})
 	if out := mustGesta(t, env, "seed"); strings.Contains(out, "accounts") {
 		t.Errorf("a login that does not work is said: %s", out)
 	}

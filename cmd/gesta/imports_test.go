@@ -30,6 +30,7 @@ var layers = []struct {
 	{"eventstore/storetest", 4},
 	{"eventstore/relay", 4},
 	{"eventstore/feed", 4},
+	{"eventstore/scribe", 4},
 	{"eventstore/timers", 4},
 	{"eventstore/", 3}, // adapters and the forms of an event
 	{"eventstore", 2},

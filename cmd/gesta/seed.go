@@ -11,6 +11,7 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/domain/value"
+	"gesta/http/audit"
 )
 
 // seedCmd puts in the demo data.
@@ -23,19 +24,32 @@ var (
 	errDemo     = errors.New("the demo data has users with published passwords, one of them an administrator; say --demo-passwords if that is what you want in the database of DATABASE_URL")
 )
 
-// demo users of the realm accounts. No document's example creates any of their addresses.
-var demoUsers = []struct {
+// demoUser is somebody of a realm where nothing else is made up.
+type demoUser struct {
+	realm string
 	role  identity.Role
 	email value.Email
 	phone value.Phone
-}{
-	{"BO", "olivia.owner@demo.gesta.example", "+5511900000001"},
-	{"CU", "carlos.customer@demo.gesta.example", "+5511900000002"},
-	{"CU", "chiara.customer@demo.gesta.example", "+5511900000003"},
 }
 
-// demoPassword is public on purpose: demo data is for machines that nobody else reaches.
-const demoPassword = "gesta-demo"
+// No document's example creates any of their addresses.
+var demoUsers = []demoUser{
+	{"accounts", "BO", "olivia.owner@demo.gesta.example", "+5511900000001"},
+	{"accounts", "CU", "carlos.customer@demo.gesta.example", "+5511900000002"},
+	{"accounts", "CU", "chiara.customer@demo.gesta.example", "+5511900000003"},
+	{"audit", audit.Auditor, "auditor@demo.gesta.example", ""},
+	{"audit", audit.Officer, "officer@demo.gesta.example", ""},
+	{"audit", audit.Consumer, "consumer@demo.gesta.example", ""},
+	{"audit", audit.Decryptor, "decryptor@demo.gesta.example", ""},
+}
+
+// Passwords of the demo's users, by realm. They are public on purpose: demo data is for machines that nobody else
+// reaches.
+var demoPasswords = map[string]string{"accounts": "gesta-demo", "audit": "gesta-demo-audit"}
+
+func (u demoUser) id() identity.UserID {
+	return identity.UserID{ID: id.Named("demo/" + string(u.email))}
+}
 
 // Run puts the demo data in and prints a login.
 func (c seedCmd) Run(ctx context.Context, s *Settings, std streams) error {
@@ -67,12 +81,15 @@ type login struct {
 	password string
 }
 
-// demoLogins are the administrators of the demo data.
+// demoLogins are those of the demo data who may do more than others.
 var demoLogins = []login{
-	{"accounts", demoUserID(demoUsers[0].email), demoUsers[0].email, demoPassword},
+	demoUsers[0].login(),
 	{"promenade", demo.SuperAdmin.ID(), demo.SuperAdmin.Email, demo.Password},
 	{"promenade", demo.Admin.ID(), demo.Admin.Email, demo.Password},
+	demoUsers[3].login(), demoUsers[4].login(), demoUsers[5].login(), demoUsers[6].login(),
 }
+
+func (u demoUser) login() login { return login{u.realm, u.id(), u.email, demoPasswords[u.realm]} }
 
 // demoLogin says how to sign in, where that still works.
 func (a *app) demoLogin(ctx context.Context) string {
@@ -108,27 +125,22 @@ func (a *app) works(ctx context.Context, l login) bool {
 	return is && err == nil
 }
 
-func demoUserID(e value.Email) identity.UserID {
-	return identity.UserID{ID: id.Named("demo/" + string(e))}
-}
-
 // seeds make the demo data of each realm, through the same commands as everybody.
 func (a *app) seeds() []func(context.Context) error {
-	return []func(context.Context) error{a.seedAccounts, a.seedPromenade}
+	return []func(context.Context) error{a.seedUsers, a.seedPromenade}
 }
 
-// seedAccounts makes a few users. They always have the same ids, so that one who has changed since, his address included,
+// seedUsers makes a few users. They always have the same ids, so that one who has changed since, his address included,
 // is not made again. Where one's address is somebody else's, the others are made all the same.
-func (a *app) seedAccounts(ctx context.Context) (taken error) {
-	realm := a.realms["accounts"]
+func (a *app) seedUsers(ctx context.Context) (taken error) {
 	for _, u := range demoUsers {
-		user := demoUserID(u.email)
-		if _, err := a.identity.Get(ctx, realm.Name, user); err == nil {
+		realm := a.realms[u.realm]
+		if _, err := a.identity.Get(ctx, realm.Name, u.id()); err == nil {
 			continue
 		}
 		_, err := a.identity.Register(as(ctx, realm.Name, demo.Surface), commands.Registration{
-			User:  user,
-			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPassword,
+			User:  u.id(),
+			Realm: realm, By: itself(realm), Role: u.role, Email: u.email, Phone: u.phone, Password: demoPasswords[realm.Name],
 		})
 		if err == nil || errors.Is(err, commands.ErrExists) { // By another, just now.
 			continue

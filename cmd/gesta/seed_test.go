@@ -183,11 +183,13 @@ func (i installation) stays(t *testing.T) {
 	api.expect(200, "DELETE", "/api/v1/customer-mgmt/customers/"+page[0].(map[string]any)["id"].(string), token, nil)
 	api.expect(200, "POST", "/api/v1/identity/users/"+demo.Admin.ID().String()+"/ban", token, nil)
 	api.expect(200, "PUT", "/api/v1/identity/users/me", token, map[string]string{"email": "other@platform.example"})
-	owner := api.expect(200, "POST", "/auth/login", "", map[string]string{"email": string(demoUsers[0].email), "password": demoPassword})
-	api.expect(200, "PUT", "/users/"+demoUserID(demoUsers[0].email).UUID(), owner.field("access_token"), map[string]string{"email": "other@platform.example"})
+	owner := api.expect(200, "POST", "/auth/login", "", map[string]string{"email": string(demoUsers[0].email), "password": demoPasswords["accounts"]})
+	api.expect(200, "PUT", "/users/"+demoUsers[0].id().UUID(), owner.field("access_token"), map[string]string{"email": "other@platform.example"})
 	p.stop()
 	before := i.head(t)
-	says(t, i.env, "no demo login", seed...)
+	if out := mustGesta(t, i.env, seed...); strings.Contains(out, "(accounts)") || strings.Contains(out, "(promenade)") || !strings.Contains(out, "(audit)") {
+		t.Errorf("not those logins that work: %s", out)
+	}
 	if after := i.head(t); after != before {
 		t.Errorf("%d events more", after-before)
 	}
@@ -299,7 +301,7 @@ func TestAdministratorsOfEachRealm(t *testing.T) {
 		"a letter and a digit":  append([]string{"pass-word"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
 		"at least 8":            append([]string{"pass-1"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
 		"already registered":    append([]string{"pass-word-1"}, of("promenade", "admin", "admin@people.example", "--name", "X")...),
-		"there is accounts, pr": append([]string{"pass-word-1"}, of("others", "admin", "x@people.example")...),
+		"there is accounts, audit, pr": append([]string{"pass-word-1"}, of("others", "admin", "x@people.example")...),
 		"email must":            append([]string{"pass-word-1"}, of("promenade", "admin", "x", "--name", "X")...),
 	} {
 		if _, err := create(c[0], c[1:]...); err == nil || !strings.Contains(err.Error(), says) {

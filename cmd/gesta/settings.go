@@ -57,6 +57,7 @@ type Settings struct {
 	SMTP      smtpSettings      `embed:"" prefix:"smtp-" envprefix:"GESTA_SMTP_"`
 	Accounts  accountsSettings  `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
 	Promenade promenadeSettings `embed:"" prefix:"promenade-" envprefix:"PROMENADE_"`
+	Audit     auditSettings     `embed:"" prefix:"audit-" envprefix:"AUDIT_"`
 	Stream    streamSettings    `embed:"" prefix:"stream-" envprefix:"GESTA_STREAM_"`
 }
 
@@ -76,6 +77,14 @@ type accountsSettings struct {
 type promenadeSettings struct {
 	realmSettings
 	Lockout identity.Lockout `name:"lockout" env:"LOCKOUT" default:"5/30m" help:"How many wrong passwords in a row keep any from being tried on an address, and for how long; 'off' for none."`
+}
+
+// auditSettings are those of the realm audit, whose sessions are as short as their tokens.
+type auditSettings struct {
+	AccessTTL       time.Duration        `name:"access-ttl" env:"ACCESS_TTL" default:"15m" help:"How long a session of an auditor is good for."`
+	CORSAllowOrigin web.Origins          `name:"cors-allow-origin" env:"CORS_ALLOW_ORIGIN" help:"Whose pages may read the answers in a browser: origins such as 'https://app.example.com', separated by commas, or '*' for any."`
+	FailedSignIns   identity.FailureRule `name:"failed-sign-ins" env:"FAILED_SIGN_INS" default:"5/1m" help:"How many failed sign-ins on one address within which time are suspect; 'off' records none."`
+	Lockout         identity.Lockout     `name:"lockout" env:"LOCKOUT" default:"5/30m" help:"How many wrong passwords in a row keep any from being tried on an address, and for how long; 'off' for none."`
 }
 
 // realmSettings are those that each realm has.
@@ -142,7 +151,8 @@ func (s *Settings) lifetimes() map[string]commands.Lifetimes {
 	}
 	promenade := of(s.Promenade.realmSettings)
 	promenade.Spell = web.ULID.Write
-	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings), "promenade": promenade}
+	audit := commands.Lifetimes{Access: s.Audit.AccessTTL, Refresh: s.Audit.AccessTTL, Spell: web.ULID.Write}
+	return map[string]commands.Lifetimes{"accounts": of(s.Accounts.realmSettings), "promenade": promenade, "audit": audit}
 }
 
 // maxPlaces is more than any process has memory for, and less than what memory is counted in.

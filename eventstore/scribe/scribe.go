@@ -13,7 +13,6 @@ import (
 
 	"gesta/eventstore"
 	"gesta/eventstore/checkpoint"
-	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
 )
 
@@ -73,9 +72,8 @@ func (s *Scribe) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages := feed.Pages{Read: s.read}
 	for {
-		rows, err := pages.After(ctx, at, page)
+		rows, err := checkpoint.After(ctx, s.Store, at, page)
 		if err != nil {
 			return err
 		}
@@ -110,10 +108,6 @@ func (s *Scribe) keepsPlace(ctx context.Context, at eventstore.Mark, wrote int) 
 		err = fmt.Errorf("%w: %s is not at %d", checkpoint.ErrMoved, s.Name, at.Position)
 	}
 	return err
-}
-
-func (s *Scribe) read(ctx context.Context, last eventstore.Mark, limit int) ([]eventstore.Recorded, error) {
-	return checkpoint.After(ctx, s.Store, last, limit)
 }
 
 // write does not wait for the disk: a crash only takes the checkpoint back, with all that was written with it.

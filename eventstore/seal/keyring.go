@@ -175,6 +175,20 @@ func (k *Keyring) fetch(ctx context.Context, subjects []id.ID) (fetched map[id.I
 	return fetched, before, err
 }
 
+// Reveal answers somebody's key as the store has it, to be given away: nil where it was destroyed, and false where there
+// is none.
+func (k *Keyring) Reveal(ctx context.Context, subject id.ID) (key []byte, is bool, err error) {
+	stored, err := k.source.Keys(ctx, []id.ID{subject})
+	if err != nil || len(stored) == 0 || len(stored[0].Wrapped) == 0 {
+		return nil, len(stored) > 0, err
+	}
+	if !k.masters.know(stored[0].Wrapped) {
+		return nil, true, fmt.Errorf("%w: %w", eventstore.ErrUnavailable, ErrUnknownMaster)
+	}
+	key, err = k.masters.open(subject[:], stored[0].Wrapped)
+	return key, true, err
+}
+
 // Missing answers those of the subjects of whose keys nothing is known here.
 func (k *Keyring) Missing(subjects ...id.ID) []id.ID {
 	return k.remembered(subjects, make([]entry, len(subjects)))

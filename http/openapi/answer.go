@@ -1,8 +1,10 @@
 package openapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/swaggest/openapi-go/openapi31"
 
@@ -21,7 +23,7 @@ func (s surface) answer(r web.Route) (a answer, err error) {
 		return a, nil
 	}
 	shown, h := sample(r.Handler.Shown, nil).Interface(), http.Header{}
-	if s.Dialect.Envelope != nil {
+	if s.Dialect.Envelope != nil && r.Handler.Type == "" {
 		shown = s.Dialect.Envelope(h, shown)
 	}
 	for name := range h {
@@ -46,6 +48,15 @@ func dialectHeader(name string) header {
 	return h
 }
 
+// formOf describes what is written bit by bit; only what is JSON as a whole has a form of its own.
+func formOf(f web.Form) openapi31.MediaType {
+	schema := map[string]any{"type": "string", "description": f.Text}
+	if strings.HasSuffix(f.Type, "+json") {
+		schema = map[string]any{"type": "array", "items": map[string]any{"type": "object"}, "description": f.Text}
+	}
+	return openapi31.MediaType{Schema: schema}
+}
+
 func (s surface) response(r web.Route, status int, a answer) (out openapi31.ResponseOrReference, err error) {
 	if status >= http.StatusBadRequest {
 		return s.refusal(r, status)
@@ -56,7 +67,11 @@ func (s surface) response(r web.Route, status int, a answer) (out openapi31.Resp
 			response.Headers[name] = s.answered(dialectHeader(name))
 		}
 		if a.schema != nil {
-			response.WithContentItem(web.JSON, openapi31.MediaType{Schema: a.schema, Examples: s.answers(r, status, web.JSON)})
+			is := cmp.Or(r.Handler.Type, web.JSON)
+			response.WithContentItem(is, openapi31.MediaType{Schema: a.schema, Examples: s.answers(r, status, is)})
+		}
+		for _, f := range r.Handler.Forms {
+			response.WithContentItem(f.Type, formOf(f))
 		}
 	}
 	return openapi31.ResponseOrReference{Response: &response}, nil

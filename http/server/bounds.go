@@ -12,6 +12,7 @@ type Limits struct {
 	Requests    int // at work at once, and as many again may wait for their turn; 128
 	Connections int // open at once; 4096, and at most three in four of the files this process may open
 	Bodies      int // bytes of requests' bodies held at once; 64 MiB
+	Streams     int // written at once, of answers that take as long as they do; 64
 }
 
 // Times are how long things may take; zero stands for the default.
@@ -32,7 +33,7 @@ type Times struct {
 func (l Limits) orDefault() Limits {
 	return Limits{
 		Requests: cmp.Or(l.Requests, 128), Connections: min(cmp.Or(l.Connections, 4096), files()/4*3),
-		Bodies: cmp.Or(l.Bodies, 64<<20),
+		Bodies: cmp.Or(l.Bodies, 64<<20), Streams: cmp.Or(l.Streams, 64),
 	}
 }
 

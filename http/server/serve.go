@@ -30,6 +30,7 @@ func (s *Server) Serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	<-ctx.Done()
 	s.sayEnd(ctx)
+	s.endStreams()
 	var last handed
 	for _, l := range listeners {
 		last.conns = append(last.conns, closeAfterAll(l)...)

@@ -36,12 +36,17 @@ type Server struct {
 	connections *connections
 	refusals    *prometheus.CounterVec
 	draining    atomic.Bool
+	streams     chan struct{}   // a token for each that is written
+	life        context.Context // ends when the server drains
+	endStreams  context.CancelFunc
 }
 
 // Handler answers requests to every path.
 func (s *Server) Handler() http.Handler {
 	s.Limits, s.Times = s.Limits.orDefault(), s.Times.orDefault()
 	s.gate = newGate(s.Limits.Requests, s.Times.Wait)
+	s.streams = make(chan struct{}, s.Limits.Streams)
+	s.life, s.endStreams = context.WithCancel(context.Background())
 	s.observeGate()
 	s.countRefusals()
 	s.Host.Limits.Observe(s.Metrics)
@@ -66,6 +71,9 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 			h = s.admitStrangers(h)
 		}
 		h = s.readBody(h)
+		if len(route.Handler.Forms) > 0 {
+			h = s.streaming(h)
+		}
 		e.Add(route.Method, route.Path, h)
 		if route.Method == http.MethodGet {
 			e.HEAD(route.Path, h) // The server leaves the body out.
@@ -104,7 +112,7 @@ func (s *Server) dialect(c echo.Context) web.Dialect {
 	if found {
 		c.Response().Header().Add("Vary", "Accept")
 	}
-	if found && !web.WantsProblem(r) {
+	if found && !owner.Dialect.SaysProblems && !web.WantsProblem(r) {
 		return owner.Dialect
 	}
 	return owner.Dialect.Problems(domain.MetaOf(r.Context()).Request)

@@ -18,6 +18,8 @@ type Dialect struct {
 	Envelope func(h http.Header, shown any) any
 	// Fault says a refusal.
 	Fault func(f *domain.Fault) Body
+	// SaysProblems tells that all refusals are problems.
+	SaysProblems bool
 }
 
 // Body is a content type with what goes under it: a string as it is, or anything as JSON. A refusal may

@@ -47,6 +47,11 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if answer.stream != nil {
+			r.keep(c.Response().Header())
+			answer.stream.leaveTo(c, r.ctx)
+			return nil
+		}
 		tag, err := r.tagOf(answer, receipt)
 		if err != nil {
 			return err
@@ -61,6 +66,9 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		}
 		if fresh {
 			return c.NoContent(http.StatusNotModified)
+		}
+		if route.Handler.Type != "" {
+			return write(c.Response(), route.Status, Body{Type: route.Handler.Type, Value: answer.Shown})
 		}
 		return s.Dialect.show(c.Response(), route.Status, answer.Shown)
 	}

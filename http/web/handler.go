@@ -19,6 +19,8 @@ type Handler struct {
 	Body  reflect.Type // the JSON object that is read; nil for none
 	Spare bool         // whether the body may be left out
 	Query []Param      // that are read of the query
+	Type  string       // of what is shown; "" for JSON
+	Forms []Form       // in which it is shown as well
 	Shown reflect.Type // what is shown, before its envelope; nil for no body
 
 	Revised bool   // what is shown is single, and of a revision
@@ -33,6 +35,7 @@ func (h Handler) Repeats() bool { return h.again != nil }
 type Answer struct {
 	Shown    any
 	Revision Revision
+	stream   *Stream // instead of anything shown
 }
 
 // Revision is a thing as of a version of its stream; zero where it is none.
@@ -168,7 +171,7 @@ func handle[In, Out, Shown any](
 		if err != nil {
 			return a, err
 		}
-		return Answer{show(out), revisionOf(out)}, nil
+		return Answer{Shown: show(out), Revision: revisionOf(out)}, nil
 	}
 }
 

@@ -39,13 +39,13 @@ type ProblemError struct {
 // Types are names and no addresses: nothing more is to be read about a problem than its code and detail say.
 const problemType = "urn:gesta:problem:"
 
-// Problems says refusals as problems, for paths that no surface owns.
+// Problems says refusals as problems, for paths that no surface owns and for surfaces that have no other words.
 var Problems = Dialect{}.Problems("")
 
 // Problems is the dialect with its refusals said as problems, each with the status it has in the dialect, in
 // the answer to a request.
 func (d Dialect) Problems(request string) Dialect {
-	return Dialect{Envelope: d.Envelope, Fault: func(f *domain.Fault) Body {
+	return Dialect{SaysProblems: true, Envelope: d.Envelope, Fault: func(f *domain.Fault) Body {
 		status := d.status(f)
 		return Body{Type: ProblemJSON, Status: status, Value: Problem{
 			Type: problemType + f.Code, Title: http.StatusText(status), Status: status,

@@ -11,6 +11,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain"
+	"gesta/domain/audit"
 	"gesta/domain/crm"
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
@@ -54,7 +55,7 @@ func Start(t testing.TB, realms ...string) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types))
+	vault := sealtest.Vault(t, store, domain.NewCatalogue(identity.Types, crm.Types, privacy.Types, audit.Types))
 	s := &Stack{Store: store, Reads: reads, handoff: handoff, Now: time.Now}
 	s.Fence = &projections.Fence{
 		Checkpoint: projections.Checkpoint(reads, postgres.DefaultSchema), Parked: projections.IsParked(reads), Bound: 10 * time.Second,

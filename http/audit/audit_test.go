@@ -1,0 +1,157 @@
+package audit_test
+
+import (
+	"testing"
+
+	"gesta/commands"
+	"gesta/domain"
+	"gesta/domain/crm"
+	"gesta/domain/id"
+	"gesta/domain/identity"
+	"gesta/domain/privacy"
+	"gesta/domain/value"
+	"gesta/eventstore/postgres/pgtest"
+	"gesta/http/audit"
+	"gesta/http/web"
+	"gesta/http/web/webtest"
+
+	readings "gesta/domain/audit"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const password = "a long password 1"
+
+// desk is the surface on a stack of its own, with somebody of each role signed in.
+type desk struct {
+	*testing.T
+	stack   *webtest.Stack
+	client  *webtest.Client
+	surface web.Surface
+	tokens  map[identity.Role]string
+	ids     map[identity.Role]identity.UserID
+}
+
+func start(t *testing.T) *desk {
+	t.Helper()
+	realm := audit.Realm()
+	stack := webtest.Start(t, realm.Name)
+	stack.Identity.Realms = map[string]identity.Realm{realm.Name: realm}
+	app := audit.App{
+		Identity: stack.Identity,
+		Audit: &commands.Audit{Executor: stack.Identity.Executor, Privacy: &commands.Privacy{
+			Executor: stack.Identity.Executor, Leave: []commands.Leaving{stack.Identity.Leave},
+			Follow:     []func(domain.Event) []domain.Stream{stack.Identity.Follow},
+			Aggregates: domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, readings.Aggregates),
+		}},
+	}
+	d := &desk{T: t, stack: stack, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
+	d.client = stack.Client(t, d.surface)
+	for _, role := range realm.Roles {
+		d.appoint(role)
+	}
+	return d
+}
+
+func (d *desk) appoint(role identity.Role) {
+	d.Helper()
+	realm := d.stack.Identity.Realms["audit"]
+	ctx := domain.WithMeta(d.Context(), domain.Meta{Actor: "system", Realm: realm.Name})
+	u, err := d.stack.Identity.Register(ctx, commands.Registration{
+		Realm: realm, By: identity.Caller{Realm: realm.Name, Role: realm.Administrator}, Role: role,
+		Email: value.Email(string(role) + "@example.com"), Password: password,
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.ids[role] = u.ID
+	d.tokens[role] = d.client.Do(d, signIn(role, password)).Field(d, "access_token")
+}
+
+func signIn(role identity.Role, password string) webtest.Call {
+	return webtest.Call{Method: "POST", Path: "/audit/v1/sessions", Body: map[string]string{"email": string(role) + "@example.com", "password": password}}
+}
+
+// as is a call by somebody of a role.
+func (d *desk) as(role identity.Role, method, path string, body ...any) webtest.Call {
+	call := webtest.Call{Method: method, Path: "/audit/v1" + path, Token: d.tokens[role]}
+	if len(body) > 0 {
+		call.Body = body[0]
+	}
+	return call
+}
+
+func TestTheExchangesOfSessions(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	token := d.client.Say(t, "sign in", signIn(audit.Auditor, password)).Field(t, "access_token")
+	d.client.Say(t, "a wrong password", signIn(audit.Auditor, "not that one"))
+	d.client.Say(t, "without an address", webtest.Call{Method: "POST", Path: "/audit/v1/sessions", Body: map[string]string{"password": password}})
+	d.client.Say(t, "end the session", webtest.Call{Method: "DELETE", Path: "/audit/v1/sessions", Token: token})
+	d.client.Say(t, "with a session that has ended", webtest.Call{Method: "DELETE", Path: "/audit/v1/sessions", Token: token})
+	d.client.Say(t, "no such path", webtest.Call{Method: "GET", Path: "/audit/v1/nothing"})
+	d.client.Golden(t, "sessions")
+}
+
+func TestTheExchangesOfSubjects(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	ann := d.ids[audit.Consumer].String()
+	d.client.Say(t, "hold a person's data", d.as(audit.Officer, "POST", "/subjects/"+ann+"/hold", map[string]string{"reason": "case 4711"}))
+	d.client.Say(t, "for another reason", d.as(audit.Officer, "POST", "/subjects/"+ann+"/hold", map[string]string{"reason": "case 4712"}))
+	d.client.Say(t, "forget who is held", d.as(audit.Officer, "POST", "/subjects/"+ann+"/forget"))
+	d.client.Say(t, "release", d.as(audit.Officer, "POST", "/subjects/"+ann+"/release"))
+	d.client.Say(t, "all that is kept, by the other spelling of the id", d.as(audit.Officer, "GET", "/subjects/"+d.ids[audit.Consumer].UUID()+"/export"))
+	key := d.client.Do(t, d.as(audit.Decryptor, "GET", "/subjects/"+ann+"/key"))
+	if len(key.Field(t, "key")) != 44 || key.Field(t, "subject") != ann {
+		t.Error(key.Text)
+	}
+	d.client.Say(t, "an auditor forgets nobody", d.as(audit.Auditor, "POST", "/subjects/"+ann+"/forget"))
+	if a := d.client.Do(t, d.as(audit.Officer, "POST", "/subjects/"+ann+"/forget")); a.Status != 200 {
+		t.Error(a.Text)
+	}
+	d.client.Say(t, "the key of who is forgotten", d.as(audit.Decryptor, "GET", "/subjects/"+ann+"/key"))
+	d.client.Say(t, "the key of nobody", d.as(audit.Decryptor, "GET", "/subjects/"+id.Named("nobody").String()+"/key"))
+	d.client.Say(t, "what is no id", d.as(audit.Officer, "GET", "/subjects/ann/export"))
+	d.client.Golden(t, "subjects")
+	if types := d.types(); types["audit.subject.exported"] != 1 || types["audit.subject.key_given"] != 1 || types["privacy.subject.forgotten"] == 0 {
+		t.Error(types)
+	}
+}
+
+// types counts the events there are.
+func (d *desk) types() map[string]int {
+	d.Helper()
+	events, err := d.stack.Store.Read(d.Context(), 0, 10_000)
+	if err != nil {
+		d.Fatal(err)
+	}
+	types := map[string]int{}
+	for _, e := range events {
+		types[e.Type]++
+	}
+	return types
+}
+
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	for _, role := range []identity.Role{audit.Officer, audit.Decryptor} {
+		surface := d.surface
+		surface.Routes = nil
+		for _, r := range d.surface.Routes {
+			if roles := r.Access.Roles; len(roles) == 0 || roles[len(roles)-1] == role {
+				surface.Routes = append(surface.Routes, r)
+			}
+		}
+		t.Run(string(role), func(t *testing.T) {
+			webtest.Walk{
+				Client: d.client, Surface: surface, Token: d.tokens[role], Powerless: d.tokens[audit.Consumer],
+				Known: map[string]string{"privacy.subject": d.ids[audit.Auditor].String()},
+				IsRefusal: func(text string) bool {
+					return webtest.IsObject(text, "type", "title", "status", "detail", "code", "request_id") || webtest.IsObject(text, "type", "title", "status", "detail", "code", "request_id", "errors")
+				},
+			}.Run(t)
+		})
+	}
+}

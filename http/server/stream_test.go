@@ -1,0 +1,153 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"gesta/eventstore/wait"
+	"gesta/http/server"
+	"gesta/http/web"
+)
+
+const lines = "application/x-ndjson"
+
+// streaming is a row that answers in lines as well.
+func streaming(write func(context.Context, *web.Writer) error) web.Route {
+	return get("/things", things).Also(web.As(lines, "Lines.", web.Reads(func(*web.Request) (any, error) { return nil, nil }),
+		func(context.Context, any) (web.Stream, error) {
+			return web.Stream{Header: http.Header{"Link": {"</next>"}}, Write: write}, nil
+		}))
+}
+
+// ticking writes a line every few milliseconds for as long as it is let.
+func ticking(ctx context.Context, w *web.Writer) error {
+	for ctx.Err() == nil {
+		if _, err := io.WriteString(w, "tick\n"); err != nil {
+			return err
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (r *running) ask(accept string) *http.Response {
+	r.t.Helper()
+	q, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.address+"/things", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	q.Header.Set("Accept", accept)
+	a, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = a.Body.Close() })
+	return a
+}
+
+func TestARowAnswersInTheFormThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	r := run(t, asIs, streaming(func(_ context.Context, w *web.Writer) error {
+		_, err := io.WriteString(w, "one\ntwo\n")
+		return err
+	}))
+	for accept, is := range map[string]string{
+		"": "application/json", "*/*": "application/json", "text/html": "application/json", lines: lines,
+		lines + ", application/json": "application/json", "application/json;q=0.5, " + lines: lines, lines + ";q=0": "application/json",
+	} {
+		a := r.ask(accept)
+		text, err := io.ReadAll(a.Body)
+		if err != nil || a.StatusCode != 200 || a.Header.Get("Content-Type") != is {
+			t.Errorf("%q: %d %s %v", accept, a.StatusCode, a.Header.Get("Content-Type"), err)
+		}
+		if is == lines && (string(text) != "one\ntwo\n" || a.Header.Get("Link") != "</next>" || a.Header.Get("X-Request-Id") == "") {
+			t.Errorf("%q: %s %v", accept, text, a.Header)
+		}
+	}
+}
+
+func TestWhatCanNotBeWrittenToItsEndIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	r := run(t, asIs, streaming(func(_ context.Context, w *web.Writer) error {
+		_, err := io.WriteString(w, "half\n")
+		return errors.Join(err, w.Flush(), errors.New("the store is away"))
+	}))
+	text, err := io.ReadAll(r.ask(lines).Body)
+	if err == nil || strings.Contains(string(text), "store") {
+		t.Errorf("%q is taken for whole: %v", text, err)
+	}
+}
+
+func TestAStreamOutlastsWhatARequestMayTake(t *testing.T) {
+	t.Parallel()
+	short := 50 * time.Millisecond
+	r := run(t, func(s *server.Server) {
+		s.Times = server.Times{Request: short, Read: short, Write: 20 * short}
+	}, streaming(ticking))
+	a, began := bufio.NewReader(r.ask(lines).Body), time.Now()
+	for time.Since(began) < 25*short {
+		if _, err := a.ReadString('\n'); err != nil {
+			t.Fatalf("it ended after %s: %v", time.Since(began), err)
+		}
+	}
+	if r.metric("gesta_http_working") != 0 || r.metric("gesta_http_streams") != 1 {
+		t.Error("it holds a place that is for requests")
+	}
+}
+
+func TestAStreamEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	r := run(t, asIs, streaming(ticking))
+	a := r.ask(lines)
+	if _, err := bufio.NewReader(a.Body).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Body.Close()
+	wait.Until(t, "it has ended", func() bool { return r.metric("gesta_http_streams") == 0 })
+}
+
+func TestAStreamEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	r := run(t, asIs, streaming(ticking))
+	a := bufio.NewReader(r.ask(lines).Body)
+	if _, err := a.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadAll(a); err != nil {
+		t.Errorf("a stream that has said all is broken off: %v", err)
+	}
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := run(t, func(s *server.Server) { s.Limits = server.Limits{Streams: 2} }, streaming(ticking))
+	for range 2 {
+		if a := r.ask(lines); a.StatusCode != 200 {
+			t.Fatal(a.StatusCode)
+		}
+	}
+	a := r.ask(lines)
+	text, _ := io.ReadAll(a.Body)
+	if a.StatusCode != 503 || a.Header.Get("Retry-After") == "" {
+		t.Error(a.StatusCode, string(text))
+	}
+	if a := r.ask("application/json"); a.StatusCode != 200 {
+		t.Error(fmt.Sprint("others are refused as well: ", a.StatusCode))
+	}
+}
