@@ -102,6 +102,17 @@ var damages = []damage{
 		[]string{"projections: WRONG: users", "phone"},
 	},
 	{
+		"an event is found under another type", `update gesta.history set class = (select max(class) from gesta.history_classes) where position = {1}`,
+		`update gesta.history set class = (select class from gesta.history_classes k join gesta.events e on e.type = k.type and e.stream_kind = k.stream_kind
+			where e.position = {1} and k.realm = e.metadata->>'realm' and k.surface = e.metadata->>'surface') where position = {1}`,
+		[]string{"index: WRONG: position {1} is not in the index as what it is"},
+	},
+	{
+		"events are counted twice", `update gesta.history_counts set events = 2 * events where field = 'type' and key = 'identity.user.registered' and realm = 'accounts'`,
+		`update gesta.history_counts set events = events / 2 where field = 'type' and key = 'identity.user.registered' and realm = 'accounts'`,
+		[]string{`index: WRONG: events by type in realm "accounts", identity.user.registered: `},
+	},
+	{
 		"an event was recorded too early", keep("events", "position = {5}") +
 			`update gesta.events set recorded_at = '2001-01-01' where position = {5}`,
 		restore("events", "position = {5}"),
@@ -159,9 +170,12 @@ func (i installation) head(t *testing.T) int64 {
 func TestVerifyNamesEachDamage(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	before := i.head(t)
 	signUps(api, 3)
+	wait.Until(t, "the index is at the end", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select 'level' from gesta.checkpoints where follower = 'history' and position = (select max(position) from gesta.events)`)) == 1
+	})
 	wait.Until(t, "the relay's checkpoint is at the end", func() bool {
 		return len(pgtest.Rows(t, i.owner, `select 'at the end' from gesta.events where `+lastEvent+` and position = (select max(position) from gesta.events)`)) == 1
 	})
@@ -227,14 +241,17 @@ func signUps(api client, users int) {
 func TestVerifyNamesWhatIsBehind(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	before := i.head(t)
 	signUps(api, 1)
 	i.level(t, api)
+	wait.Until(t, "the index is there", func() bool {
+		return len(pgtest.Rows(t, i.owner, `select 'there' from gesta.checkpoints where follower = 'history' and position > 0`)) == 1
+	})
 	p.stop()
 	mustGesta(t, i.env, "seed", "--demo-passwords")
 	out, err := gesta(t, i.env, "", "verify")
-	for _, finding := range []string{"stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, "} {
+	for _, finding := range []string{"stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, ", "index: WRONG: it is at position "} {
 		finding = from(before, finding)
 		if err == nil || !strings.Contains(out, finding) {
 			t.Errorf("%q is not found (%v); said was\n%s", finding, err, out)
@@ -246,7 +263,7 @@ func TestVerifyNamesWhatIsBehind(t *testing.T) {
 func TestVerifyFindsNothingWhileAllIsWell(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	_, api := i.serve(t, "api,relay,projector")
+	_, api := i.serve(t, "api,relay,projector,audit")
 	comeAndGo(api, "user0@example.com")
 	i.level(t, api) // A store whose read models are still to be made can't be verified, and is not: verify says so.
 	ctx, stop := context.WithCancel(t.Context())
