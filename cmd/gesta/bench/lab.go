@@ -75,8 +75,10 @@ var parts = []part{
 	{"seal", false, (*lab).sealed},
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
+	{"history", false, (*lab).history},
 	{"growth", true, (*lab).growth},
 	{"customers", true, (*lab).customers},
+	{"histories", true, (*lab).histories},
 }
 
 // Names are the parts that there are.
