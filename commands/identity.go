@@ -299,6 +299,18 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 	})
 }
 
+// DeactivateByEmail is Deactivate for whom an address names, whatever realm's surface has no row for it.
+func (i *Identity) DeactivateByEmail(ctx context.Context, realm identity.Realm, e value.Email) error {
+	u, err := i.find(ctx, realm.Name, e)
+	if err != nil {
+		return err
+	}
+	if u.ID.IsZero() {
+		return identity.ErrUserNotFound
+	}
+	return i.Deactivate(ctx, Deactivation{Realm: realm, User: u.ID})
+}
+
 // userAt answers a user as a request has left him; as he is where it had nothing to decide.
 func (i *Identity) userAt(ctx context.Context, user identity.UserID, made Made) (identity.User, error) {
 	if at := made.Of("identity.user"); at != (Revision{}) {

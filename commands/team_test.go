@@ -68,6 +68,14 @@ func (s team) Claims() (all []domain.Claim) {
 	return all
 }
 
+// Show says who is in the team, under names that are nobody's in particular.
+func (s team) Show() any {
+	return struct {
+		Number string   `json:"number" privacy:"public"`
+		Names  []string `json:"names,omitempty" privacy:"personal"`
+	}{s.Number, s.Names}
+}
+
 func (team) Refuse(domain.Claim) error { return errBadge }
 
 func (c found) Target() domain.Stream { return c.Team }

@@ -13,8 +13,12 @@ type Aggregate struct {
 	evolve func(state any, e Event, at time.Time) any
 }
 
-// AggregateOf describes the streams of a kind by the state S that they are folded into.
-func AggregateOf[S State[S]](kind string) Aggregate {
+// AggregateOf describes the streams of a kind by the state S that they are folded into, and that can be shown.
+func AggregateOf[S interface {
+	State[S]
+	Showing
+}](kind string,
+) Aggregate {
 	var zero S
 	return Aggregate{
 		Kind: kind, Zero: zero,

@@ -16,11 +16,12 @@ type codec struct {
 	data, secret *part // secret is nil where nothing is
 	shown        *part
 	plain        bool // nothing is sealed: the whole is the data
+	mask         *mask
 }
 
 func newCodec[T any]() *codec {
 	whole := reflect.TypeFor[T]()
-	c := &codec{whole: whole, data: partOf(scopes{whole}, published), shown: partOf(scopes{whole}, shown)}
+	c := &codec{whole: whole, data: partOf(scopes{whole}, published), shown: partOf(scopes{whole}, shown), mask: maskOf(scopes{whole})}
 	if secret := partOf(scopes{whole}, secrets); len(secret.fields) > 0 {
 		c.secret = secret
 	}
@@ -222,7 +223,11 @@ func (f *field) open(s Opener, at Place, text string, to reflect.Value) error {
 		return f.set(to, f.unsealed(text), at)
 	}
 	clear, err := s.Open(at, text)
+	var instead Instead
 	switch {
+	case errors.As(err, &instead):
+		instead.say(to)
+		return nil
 	case errors.Is(err, ErrForgotten):
 		return nil
 	case err != nil:

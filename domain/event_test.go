@@ -97,6 +97,8 @@ type tally struct{ Cents int }
 
 func (t tally) Evolve(e domain.Event, _ time.Time) tally { return tally{t.Cents + e.(paid).Cents} }
 
+func (tally) Show() any { return nil }
+
 func TestAnyStreamCanBeFolded(t *testing.T) {
 	a := domain.NewAggregates([]domain.Aggregate{domain.AggregateOf[tally]("billing.invoice")})["billing.invoice"]
 	state := a.Zero

@@ -18,7 +18,36 @@ import (
 
 // adminCmd makes administrators.
 type adminCmd struct {
-	Create adminCreate `cmd:"" help:"Make a user with any role of a realm; works while the server runs."`
+	Create     adminCreate     `cmd:"" help:"Make a user with any role of a realm; works while the server runs."`
+	Deactivate adminDeactivate `cmd:"" help:"Put a user out, with all sessions; the address stays taken."`
+}
+
+type adminDeactivate struct {
+	Realm string `required:"" help:"Realm, such as audit."`
+	Email string `required:"" help:"E-mail address."`
+}
+
+// Run puts the user out.
+func (c *adminDeactivate) Run(ctx context.Context, s *Settings, std streams) error {
+	return s.with(ctx, std, func(a *app) error {
+		if err := a.openExecutor(ctx); err != nil {
+			return err
+		}
+		realm, err1 := a.realm(c.Realm)
+		email, err2 := value.ParseEmail(c.Email)
+		if err := errors.Join(err1, about("email", err2)); err != nil {
+			return err
+		}
+		return a.identity.DeactivateByEmail(as(ctx, c.Realm, "cli"), realm, email)
+	})
+}
+
+func (a *app) realm(name string) (identity.Realm, error) {
+	r, ok := a.realms[name]
+	if !ok {
+		return r, fmt.Errorf("there is no realm %q; there is %s", name, realmNames(a))
+	}
+	return r, nil
 }
 
 type adminCreate struct {
@@ -53,9 +82,9 @@ func (c *adminCreate) Run(ctx context.Context, s *Settings, std streams) error {
 }
 
 func (c *adminCreate) registration(a *app, password string) (commands.Registration, error) {
-	realm, ok := a.realms[c.Realm]
-	if !ok {
-		return commands.Registration{}, fmt.Errorf("there is no realm %q; there is %s", c.Realm, realmNames(a))
+	realm, err := a.realm(c.Realm)
+	if err != nil {
+		return commands.Registration{}, err
 	}
 	role, err1 := realm.ParseRole(c.Role)
 	email, err2 := value.ParseEmail(c.Email)

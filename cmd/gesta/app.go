@@ -215,6 +215,7 @@ func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 func (a *app) auditing() web.Surface {
 	s := audit.New(audit.App{
 		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
+		Streams: commands.History{Store: a.store, Vault: a.vault, Aggregates: a.aggregates},
 	}, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s

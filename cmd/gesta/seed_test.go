@@ -295,18 +295,30 @@ func TestAdministratorsOfEachRealm(t *testing.T) {
 		t.Errorf("%q %v", made, err)
 	}
 	for says, c := range map[string][]string{
-		"name is required":      append([]string{"pass-word-1"}, of("promenade", "admin", "x@people.example")...),
-		"name is for realms":    append([]string{"secret-of-bo"}, of("accounts", "BO", "x@people.example", "--name", "X")...),
-		"must be one of super":  append([]string{"pass-word-1"}, of("promenade", "BO", "x@people.example", "--name", "X")...),
-		"a letter and a digit":  append([]string{"pass-word"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
-		"at least 8":            append([]string{"pass-1"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
-		"already registered":    append([]string{"pass-word-1"}, of("promenade", "admin", "admin@people.example", "--name", "X")...),
+		"name is required":             append([]string{"pass-word-1"}, of("promenade", "admin", "x@people.example")...),
+		"name is for realms":           append([]string{"secret-of-bo"}, of("accounts", "BO", "x@people.example", "--name", "X")...),
+		"must be one of super":         append([]string{"pass-word-1"}, of("promenade", "BO", "x@people.example", "--name", "X")...),
+		"a letter and a digit":         append([]string{"pass-word"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
+		"at least 8":                   append([]string{"pass-1"}, of("promenade", "admin", "x@people.example", "--name", "X")...),
+		"already registered":           append([]string{"pass-word-1"}, of("promenade", "admin", "admin@people.example", "--name", "X")...),
 		"there is accounts, audit, pr": append([]string{"pass-word-1"}, of("others", "admin", "x@people.example")...),
-		"email must":            append([]string{"pass-word-1"}, of("promenade", "admin", "x", "--name", "X")...),
+		"email must":                   append([]string{"pass-word-1"}, of("promenade", "admin", "x", "--name", "X")...),
 	} {
 		if _, err := create(c[0], c[1:]...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is not said: %v", says, err)
 		}
 	}
+	signIn := map[string]string{"email": "officer@people.example", "password": "pass-word-of-12"}
+	for _, name := range []string{"officer", "second"} {
+		if _, err := create("pass-word-of-12", of("audit", "officer", name+"@people.example")...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session := api.expect(201, "POST", "/audit/v1/sessions", "", signIn).field("access_token")
+	mustGesta(t, i.env, "admin", "deactivate", "--realm", "audit", "--email", "officer@people.example")
+	api.expect(401, "DELETE", "/audit/v1/sessions", session, nil)
+	api.expect(401, "POST", "/audit/v1/sessions", "", signIn)
+	refuses(t, i.env, "the last active administrator", "admin", "deactivate", "--realm", "audit", "--email", "second@people.example")
+	refuses(t, i.env, "user not found", "admin", "deactivate", "--realm", "audit", "--email", "nobody@people.example")
 	p.stop()
 }

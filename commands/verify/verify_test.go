@@ -48,6 +48,8 @@ func (b badge) Claims() []domain.Claim {
 	return []domain.Claim{{Scope: "badge", Name: b.Name}}
 }
 
+func (badge) Show() any { return nil }
+
 var errTaken = &domain.Fault{Kind: domain.Conflict, Code: "taken", Text: "taken"}
 
 func (badge) Refuse(domain.Claim) error { return errTaken }

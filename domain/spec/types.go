@@ -46,7 +46,8 @@ func Examples(t *testing.T, types []domain.Type, examples []domain.Event) {
 var examplesFolder, schemasFolder = filepath.Join("testdata", "events"), filepath.Join("testdata", "schemas")
 
 // Aggregates checks that whatever is said of a stream can be folded: the context.aggregate of each type
-// is the kind of an aggregate.
+// is the kind of an aggregate. It checks as well how states are shown, whatever was said of them: each field says how
+// private it is, what is personal is masked, and nothing secret is there.
 func Aggregates(t *testing.T, types []domain.Type, aggregates []domain.Aggregate) {
 	t.Helper()
 	all := domain.NewAggregates(aggregates)
@@ -55,6 +56,9 @@ func Aggregates(t *testing.T, types []domain.Type, aggregates []domain.Aggregate
 		if _, ok := all[kind]; !ok {
 			t.Errorf("%s is of no aggregate", typ.Name)
 		}
+	}
+	for _, a := range aggregates {
+		checkShown(t, types, a)
 	}
 }
 

@@ -32,7 +32,7 @@ type Opened struct {
 // Decode opens events, for all of which it asks for keys at once. It fails only where the store is away; an event
 // that can't be read has an Err of its own. It asks anew for the keys of those whom one of them forgets.
 func (v *Vault) Decode(ctx context.Context, events ...eventstore.Recorded) ([]Opened, error) {
-	return v.decode(ctx, events, nil)
+	return v.decode(ctx, events, opener{house: v.Keys.house})
 }
 
 // DecodePublished is Decode for those who must see the same whether an event comes from the store or by NATS: no
@@ -42,21 +42,21 @@ func (v *Vault) DecodePublished(ctx context.Context, events ...eventstore.Record
 	for i, r := range events {
 		without[i], without[i].Secret = r, nil
 	}
-	return v.decode(ctx, without, nil)
+	return v.decode(ctx, without, opener{house: v.Keys.house})
 }
 
 // DecodeWithout opens events as they will be once the subject is forgotten.
 func (v *Vault) DecodeWithout(ctx context.Context, subject id.ID, events ...eventstore.Recorded) ([]Opened, error) {
-	return v.decode(ctx, events, func(s id.ID) bool { return s == subject })
+	return v.decode(ctx, events, opener{house: v.Keys.house, shut: func(s id.ID) bool { return s == subject }})
 }
 
 // DecodeOnly opens of events what is about one subject, and nothing that is about others, nor any secret that is
 // nobody's.
 func (v *Vault) DecodeOnly(ctx context.Context, subject id.ID, events ...eventstore.Recorded) ([]Opened, error) {
-	return v.decode(ctx, events, func(s id.ID) bool { return s != subject })
+	return v.decode(ctx, events, opener{house: v.Keys.house, shut: func(s id.ID) bool { return s != subject }})
 }
 
-func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, shut func(id.ID) bool) ([]Opened, error) {
+func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, o opener) ([]Opened, error) {
 	opened, closed := make([]Opened, len(events)), make([]domain.Closed, len(events))
 	var subjects []id.ID
 	ends := make([]int, len(events))
@@ -74,7 +74,6 @@ func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, shut f
 	if err != nil {
 		return nil, err
 	}
-	o := opener{house: v.Keys.house, shut: shut}
 	for i, r := range events {
 		if opened[i].Err != nil {
 			continue
@@ -85,7 +84,7 @@ func (v *Vault) decode(ctx context.Context, events []eventstore.Recorded, shut f
 		}
 		o.begin(r.Stream, r.ID, subjects[from:ends[i]], keys[from:ends[i]])
 		opened[i].Subjects = o.subjects
-		if shut != nil {
+		if o.shut != nil {
 			opened[i].Clear = closed[i].AddClear(nil)
 		}
 		opened[i].Event, opened[i].Err = closed[i].Open(&o)
@@ -120,6 +119,7 @@ type opener struct {
 	house
 	place
 	shut                func(id.ID) bool // what is closed though there is a key; nil for nothing
+	view                *view            // nil where what is not opened is not there
 	subjects            []id.ID
 	keys                []entry
 	text, sealed, clear []byte // used again for each value
@@ -128,6 +128,9 @@ type opener struct {
 func (o *opener) begin(s domain.Stream, e id.Event, subjects []id.ID, keys []entry) {
 	o.place.begin(s, e)
 	o.subjects, o.keys = subjects, keys
+	if o.view != nil {
+		o.view.event = e.String()
+	}
 }
 
 // Why a value does not open.
@@ -138,6 +141,13 @@ var (
 
 // Open opens a value in its place.
 func (o *opener) Open(at domain.Place, text string) (clear []byte, err error) {
+	if o.view != nil {
+		return o.view.open(o, at, text)
+	}
+	return o.open(at, text)
+}
+
+func (o *opener) open(at domain.Place, text string) (clear []byte, err error) {
 	key := entry{key: o.secrets}
 	if !at.Subject.IsZero() {
 		key = o.keyOf(at.Subject)

@@ -39,6 +39,7 @@ func Realm() identity.Realm {
 type App struct {
 	Identity *commands.Identity
 	Audit    *commands.Audit
+	Streams  commands.History
 }
 
 // api is the surface with its realm.
@@ -59,7 +60,7 @@ func New(app App, realm identity.Realm) web.Surface {
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: web.Problems, Exchanges: exchanges,
-		Routes: slices.Concat(a.sessionRoutes(), a.subjectRoutes()),
+		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes()),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),

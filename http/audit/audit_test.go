@@ -37,13 +37,15 @@ func start(t *testing.T) *desk {
 	realm := audit.Realm()
 	stack := webtest.Start(t, realm.Name)
 	stack.Identity.Realms = map[string]identity.Realm{realm.Name: realm}
+	aggregates := domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, readings.Aggregates)
+	executor := stack.Identity.Executor
 	app := audit.App{
 		Identity: stack.Identity,
-		Audit: &commands.Audit{Executor: stack.Identity.Executor, Privacy: &commands.Privacy{
-			Executor: stack.Identity.Executor, Leave: []commands.Leaving{stack.Identity.Leave},
-			Follow:     []func(domain.Event) []domain.Stream{stack.Identity.Follow},
-			Aggregates: domain.NewAggregates(identity.Aggregates, crm.Aggregates, privacy.Aggregates, readings.Aggregates),
+		Audit: &commands.Audit{Executor: executor, Privacy: &commands.Privacy{
+			Executor: executor, Leave: []commands.Leaving{stack.Identity.Leave},
+			Follow: []func(domain.Event) []domain.Stream{stack.Identity.Follow}, Aggregates: aggregates,
 		}},
+		Streams: commands.History{Store: stack.Store, Vault: executor.Vault, Aggregates: aggregates},
 	}
 	d := &desk{T: t, stack: stack, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
 	d.client = stack.Client(t, d.surface)

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"time"
+
 	"gesta/commands"
 	"gesta/domain/identity"
 	"gesta/http/web"
@@ -9,7 +11,7 @@ import (
 func (a api) sessionRoutes() []web.Route {
 	return []web.Route{
 		web.Post(prefix+"/sessions", web.Unasked, web.Handle(web.TakesCredentials(a.realm), a.Identity.SignIn, showSession)).
-			Does("Sign in").Refuses(400, 401).GivesTokens(),
+			Does("Sign in").Refuses(400, 401, 429).GivesTokens().Limited(10, time.Minute),
 		web.Delete(prefix+"/sessions", web.SignedIn, web.Do(web.Reads(caller), a.Identity.SignOut)).
 			Does("End the session").Refuses(401).OfSession(),
 	}

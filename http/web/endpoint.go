@@ -117,6 +117,9 @@ func (h Host) awaitPosition(r *Request) error {
 	if err := commands.Proven(r.ctx); err != nil {
 		return err // Only who is known may keep anybody waiting.
 	}
+	if r.surface.Reached != nil {
+		return r.surface.Reached(r.ctx, position)
+	}
 	return h.Reached(r.ctx, position)
 }
 

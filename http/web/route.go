@@ -24,6 +24,9 @@ type Surface struct {
 	Authenticate func(*http.Request) (identity.Caller, error)
 	// Permits refuses, with identity.ErrForbidden, who does not hold a permission. Nil where no row asks for one.
 	Permits func(ctx context.Context, c identity.Caller, p identity.Permission) error
+	// Reached waits until what the surface reads has passed a position, where it reads something else than the read models;
+	// nil where it does not.
+	Reached func(ctx context.Context, position int64) error
 	// Exchanges are files of requests and answers as tests have seen them, for examples; nil for none.
 	Exchanges fs.FS
 }

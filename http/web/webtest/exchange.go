@@ -199,6 +199,7 @@ var volatile = []struct {
 	{"etag", regexp.MustCompile(`"\d+-[0-9a-f]{8}-[0-9a-f]{8}"`), true},
 	{"request", regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`), true},
 	{"code", regexp.MustCompile(`\b[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}\b`), true},
+	{"trace", regexp.MustCompile(`\b00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]\b`), false},
 	{"time", regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), false},
 }
 
