@@ -32,7 +32,7 @@ type historySQL struct {
 // sql finds the positions first, and looks only at the rows of these, one by one.
 func (h History) sql(q HistoryQuery, limit int) (string, []any) {
 	s := &historySQL{History: h, q: q}
-	s.limit = s.arg(limit)
+	s.limit = s.arg(limit) + "::bigint"
 	s.bounds()
 	s.ofClass = s.classConditions()
 	found := s.found()
@@ -122,9 +122,10 @@ func (s *historySQL) found() string {
 	case q.Stream != (domain.Stream{}):
 		return s.ofStream()
 	case s.individual() != id.ID{}:
-		return s.byClass("h.actor = " + s.uuid(s.individual()) + " and ")
+		s.let("classes", s.classes())
+		return s.ofEachClass("h.actor = "+s.uuid(s.individual()), s.limit)
 	case len(s.ofClass) > 0:
-		return s.byClass("h.class > 0 and ") // As the index says.
+		return s.byClasses()
 	}
 	return s.page("select position from "+s.table("events")+" where "+s.between("position"), "position")
 }
@@ -192,11 +193,25 @@ func (s *historySQL) rest() string {
 	return rest
 }
 
-// byClass merges the first rows of each class.
-func (s *historySQL) byClass(condition string) string {
+// byClasses looks at a few rows of each class first. Where these are a page, nothing beyond the last of them is on it: so
+// it does not read a page of each of a hundred classes.
+func (s *historySQL) byClasses() string {
+	const indexed = "h.class > 0" // As the index says.
+	last, within := "max(position)", "h.position <= coalesce((select n from far), 9223372036854775807)"
+	if s.q.Descending {
+		last, within = "min(position)", "h.position >= coalesce((select n from far), 0)"
+	}
 	s.let("classes", s.classes())
-	of := s.page(fmt.Sprintf("select h.position from %s h where %sh.class = classes.class and %s", s.table("history"), condition, s.between("h.position")), "h.position")
-	return s.page("select of_class.position from classes cross join lateral "+of+" of_class", "of_class.position")
+	s.let("near", "materialized "+s.ofEachClass(indexed, "(select 2 * "+s.limit+" / greatest(count(*), 1) + 1 from classes)"))
+	s.let("far", fmt.Sprintf("materialized (select %s as n from near having count(*) = %s)", last, s.limit))
+	return s.ofEachClass(indexed+" and "+within, s.limit)
+}
+
+// ofEachClass merges the first rows of each class, so many at most.
+func (s *historySQL) ofEachClass(condition, limit string) string {
+	return s.page(fmt.Sprintf(`select of_class.position from classes cross join lateral (
+		select h.position from %s h where %s and h.class = classes.class and %s order by h.position %s limit %s) of_class`,
+		s.table("history"), condition, s.between("h.position"), s.direction(), limit), "of_class.position")
 }
 
 func (s *historySQL) classes() string {

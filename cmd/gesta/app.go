@@ -216,6 +216,7 @@ func (a *app) auditing() web.Surface {
 	s := audit.New(audit.App{
 		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
 		Streams: commands.History{Store: a.store, Vault: a.vault, Aggregates: a.aggregates},
+		History: a.history(),
 	}, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s

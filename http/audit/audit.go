@@ -13,6 +13,7 @@ import (
 	"gesta/domain/id"
 	"gesta/domain/identity"
 	"gesta/http/web"
+	"gesta/projections"
 )
 
 // prefix begins every path.
@@ -40,6 +41,7 @@ type App struct {
 	Identity *commands.Identity
 	Audit    *commands.Audit
 	Streams  commands.History
+	History  projections.History
 }
 
 // api is the surface with its realm.
@@ -60,7 +62,7 @@ func New(app App, realm identity.Realm) web.Surface {
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: web.Problems, Exchanges: exchanges,
-		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes()),
+		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes(), a.eventRoutes(), a.actorRoutes(), a.requestRoutes(), a.summaryRoutes()),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),
