@@ -43,9 +43,11 @@ tools/openapi/node_modules/.package-lock.json: tools/openapi/package-lock.json
 FUZZTIME ?= 20s
 fuzz:
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./domain/identity
+	go test -fuzz FuzzMarks -fuzztime $(FUZZTIME) ./domain
 	go test -fuzz FuzzParse -fuzztime $(FUZZTIME) ./domain/id
 	go test -fuzz FuzzBody -fuzztime $(FUZZTIME) ./http/web
 	go test -fuzz FuzzDecode -fuzztime $(FUZZTIME) ./eventstore/envelope
+	go test -fuzz FuzzParseLeaf -fuzztime $(FUZZTIME) ./eventstore/proof
 
 # Two minutes of twice what a process can do, with a summary; `make test` has a few seconds of it.
 overload:

@@ -65,10 +65,9 @@ func says(value []byte, word string) bool {
 	return bytes.HasPrefix(value, []byte(`"`+word+`\u0000`))
 }
 
-// wordsCut is a list without what tells its words apart.
+// wordsCut is a value, or a list of them, without what tells the words in it apart.
 func wordsCut(value []byte) []byte {
-	const end = `\u0000`
-	if !bytes.Contains(value, []byte(end)) {
+	if !bytes.Contains(value, []byte(`\u0000`)) {
 		return value
 	}
 	var into []byte
@@ -82,12 +81,18 @@ func wordsCut(value []byte) []byte {
 		if err != nil {
 			return value
 		}
-		word, _, tagged := bytes.Cut(text, []byte(end))
-		if into = append(into, word...); tagged {
-			into = append(into, '"')
-		}
+		into = append(into, wordCut(text)...)
 	}
 	return into
+}
+
+func wordCut(text []byte) []byte {
+	for _, word := range []string{ShownForgotten, ShownUnreadable} {
+		if says(text, word) {
+			return appendQuoted(nil, word)
+		}
+	}
+	return text
 }
 
 func isEmpty(value []byte) bool {
@@ -139,6 +144,9 @@ func shownMask(whole reflect.Type) (*mask, error) {
 	return m, err
 }
 
+// escapeToken spells a name in a JSON pointer.
+var escapeToken = strings.NewReplacer("~", "~0", "/", "~1")
+
 func (v *view) object(of *mask, path string) error {
 	if !v.takes('{') {
 		return errNotJSON
@@ -149,7 +157,7 @@ func (v *view) object(of *mask, path string) error {
 		if err != nil || f == nil || !v.takes(':') {
 			return errNotJSON
 		}
-		if err := v.value(f, path+"/"+f.name); err != nil {
+		if err := v.value(f, path+"/"+escapeToken.Replace(f.name)); err != nil {
 			return err
 		}
 		v.takes(',')

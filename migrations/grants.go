@@ -19,16 +19,15 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "checkpoints", "select, insert, update"},
 	{"", "timers", "select, insert, update, delete"},
 	{"", "rebuilds", "select, insert, update"},
-	{"", "history_classes", derived},
-	{"", "history", derived},
-	{"", "history_counts", derived},
+	{"", "history_classes", "select, insert"},
+	{"", "history", "select, insert"},
+	{"", "history_counts", "select, insert, update"},
+	{"", "proof_tiles", "select, insert, update"},
+	{"", "proof_log", "select, insert, update"},
 	{"", "schema_migrations", "select"},
 	{keys, "subject_keys", "select, insert, update"},
 	{keys, "house_keys", "select, insert, update"},
 }
-
-// derived is what is made from the events: it may be thrown away and made anew.
-const derived = "select, insert, update, delete, truncate"
 
 // keys follows a schema's name to name the schema of its keys.
 const keys = "_keys"

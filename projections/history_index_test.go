@@ -37,6 +37,18 @@ func (a *archive) written() (rows []string) {
 	return rows
 }
 
+// clear takes the index away as `gesta audit rebuild` does.
+func (a *archive) clear() {
+	a.Helper()
+	err := pgx.BeginFunc(a.Context(), a.owner, func(tx pgx.Tx) error {
+		_, err := tx.Exec(a.Context(), projections.ClearHistory+"; delete from checkpoints where follower = '"+projections.HistoryFollower+"'")
+		return err
+	})
+	if err != nil {
+		a.Fatal(err)
+	}
+}
+
 func (a *archive) findings() (all []string) {
 	a.Helper()
 	if _, err := a.history.Verify(a.Context(), a.store, func(f string) { all = append(all, f) }); err != nil {
@@ -54,9 +66,7 @@ func TestAnIndexThatIsThrownAwayComesBackTheSame(t *testing.T) {
 	a.record(random(50)...)
 	a.level()
 	before := a.written()
-	if err := pgx.BeginFunc(t.Context(), a.store.Pool(), func(tx pgx.Tx) error { return a.history.Clear(t.Context(), tx) }); err != nil {
-		t.Fatal(err) // By the app's own login.
-	}
+	a.clear()
 	a.level()
 	if after := a.written(); !slices.Equal(before, after) {
 		t.Errorf("%d rows came back as %d", len(before), len(after))
@@ -78,9 +88,7 @@ func TestAnIndexIsThrownAwayWhileItIsWritten(t *testing.T) {
 	a.run()
 	for range 10 {
 		a.record(random(40)...)
-		if err := pgx.BeginFunc(t.Context(), a.owner, func(tx pgx.Tx) error { return a.history.Clear(t.Context(), tx) }); err != nil {
-			t.Fatal(err)
-		}
+		a.clear()
 	}
 	a.level()
 	if found := a.findings(); len(found) > 0 {
@@ -161,9 +169,7 @@ func TestAnIndexOfAnotherHistory(t *testing.T) {
 	if fault := (*domain.Fault)(nil); !errors.As(err, &fault) || fault.Code != "history_forked" || fault.Kind != domain.Unavailable {
 		t.Error(err)
 	}
-	if err := pgx.BeginFunc(t.Context(), a.owner, func(tx pgx.Tx) error { return a.history.Clear(t.Context(), tx) }); err != nil {
-		t.Fatal(err)
-	}
+	a.clear()
 	a.level()
 	if p := a.events(projections.HistoryQuery{}); len(p.Events) != 10 {
 		t.Error(len(p.Events))

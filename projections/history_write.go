@@ -158,13 +158,7 @@ func (w *historyWriting) counted() (fields, realms, keys []string, n []int64) {
 	return fields, realms, keys, n
 }
 
-// Clear takes the index back to the beginning, from where its scribe makes it anew. To empty the tables waits for what a
-// scribe has begun; and one that begins meanwhile waits, and finds that it has lost its place.
-func (h History) Clear(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "truncate "+h.table("history")+", "+h.table("history_classes")+", "+h.table("history_counts"))
-	if err == nil {
-		_, err = tx.Exec(ctx, "update "+h.table("checkpoints")+` set position = 0, event_id = '00000000-0000-0000-0000-000000000000', moved_at = now()
-			where follower = $1`, HistoryFollower)
-	}
-	return err
-}
+// ClearHistory is SQL that empties the index, for the owner of its tables. The checkpoint is to be taken back after it, in
+// the same transaction: so it waits for what a scribe has begun, and a scribe that begins meanwhile waits for it, and finds
+// that it has lost its place.
+const ClearHistory = "truncate history, history_classes, history_counts"

@@ -89,7 +89,7 @@ func (s *Settings) openFor(ctx context.Context, sys *system, log *slog.Logger, r
 	switch {
 	case decides(roles):
 		err = a.openCommands(ctx)
-	case slices.Contains(roles, "projector"):
+	case slices.Contains(roles, "projector"), slices.Contains(roles, "audit"):
 		err = a.openVault(ctx)
 	}
 	if err != nil {
@@ -213,11 +213,15 @@ func (a *app) promenade(reads *postgres.Lookups) web.Surface {
 }
 
 func (a *app) auditing() web.Surface {
-	s := audit.New(audit.App{
+	app := audit.App{
 		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
 		Streams: commands.History{Store: a.store, Vault: a.vault, Aggregates: a.aggregates},
 		History: a.history(),
-	}, a.realms["audit"])
+	}
+	if a.vault != nil { // Else it is only described.
+		app.Prover, app.VerifierKey = a.proves()
+	}
+	s := audit.New(app, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"gesta/commands/verify"
 	"gesta/eventstore"
 	"gesta/eventstore/postgres"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
 	"gesta/projections"
 )
@@ -16,6 +17,7 @@ import (
 // newScribes are those who write down what auditors ask for.
 func (n *node) newScribes() []*scribe.Scribe {
 	return []*scribe.Scribe{
+		n.proving(),
 		n.newScribe(projections.HistoryFollower, n.history().Write),
 	}
 }
@@ -41,6 +43,9 @@ func (n *node) scribesDetail(ctx context.Context, head int64) map[string]any {
 		if at, err := s.At(ctx); err == nil {
 			detail["position"], detail["lag"] = at.Position, head-at.Position
 		}
+		if s.Name == proof.Name {
+			n.proofDetail(ctx, detail)
+		}
 		all[s.Name] = detail
 	}
 	return all
@@ -60,21 +65,12 @@ func (n *node) observeScribes(gauge func(name, help string, value func() float64
 	}
 }
 
-// verifyIndex compares the index of the history with what is made of its events. Where no process has had the role audit
-// yet there is none.
+// verifyIndex compares the index of the history with what is made of its events.
 func verifyIndex(ctx context.Context, a *app, report verify.Report) (string, error) {
-	h := a.history()
-	at, err := h.Indexed(ctx)
-	if err != nil {
-		return "", err
-	}
-	if at == 0 {
-		return "nothing until the role audit runs", nil
-	}
 	if err := a.verifyIndexed(ctx, report); err != nil {
 		return "", err
 	}
-	at, err = h.Verify(ctx, a.store, report)
+	at, err := a.history().Verify(ctx, a.store, report)
 	return fmt.Sprintf("rows and counters up to position %d", at), err
 }
 

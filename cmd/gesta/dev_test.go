@@ -157,8 +157,8 @@ func (d dev) checkReadme(t *testing.T) {
 	}
 }
 
-// readmeProgram builds the program that the README has under a name, for another NATS.
-func readmeProgram(t *testing.T, name, natsURL string) (binary string) {
+// readmeProgram builds the program that the README has under a name, for another NATS, with other things replaced as well.
+func readmeProgram(t *testing.T, name, natsURL string, replaced ...string) (binary string) {
 	t.Helper()
 	text, err := os.ReadFile(readme)
 	if err != nil {
@@ -168,7 +168,7 @@ func readmeProgram(t *testing.T, name, natsURL string) (binary string) {
 	if m == nil {
 		t.Fatalf("the README has no program %s", name)
 	}
-	program := strings.ReplaceAll(string(m[1]), "nats://127.0.0.1:4222", natsURL)
+	program := strings.NewReplacer(append(replaced, "nats://127.0.0.1:4222", natsURL)...).Replace(string(m[1]))
 	file := filepath.Join(t.TempDir(), name+".go")
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
@@ -181,10 +181,10 @@ func readmeProgram(t *testing.T, name, natsURL string) (binary string) {
 }
 
 // startProgram runs a program in a folder until it is killed.
-func startProgram(t *testing.T, binary, dir string) *process {
+func startProgram(t *testing.T, binary, dir string, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(binary), end: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p, p
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = dir, p, p, append(os.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

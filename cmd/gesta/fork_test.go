@@ -40,12 +40,12 @@ func (c client) awaitForked() {
 func forkedBy(t *testing.T, schemas []string) (i installation, b backup, common uint64, published []string) {
 	t.Helper()
 	i = install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	api.register("before1", "before2")
 	common = i.level(t, api)
 	p.stop()
 	b = i.backup(t, schemas...)
-	p, api = i.serve(t, "api,relay,projector")
+	p, api = i.serve(t, "api,relay,projector,audit")
 	api.register("lost1", "lost2", "lost3")
 	published = i.messages(t, i.level(t, api))
 	p.stop()
@@ -59,7 +59,7 @@ func TestARestoredStoreIsRepairedWhileItServes(t *testing.T) {
 	t.Parallel()
 	i, b, common, published := forkedBy(t, wholeDatabase)
 	for _, epoch := range []string{"2", "3"} {
-		p, api := i.serve(t, "api,relay,projector")
+		p, api := i.serve(t, "api,relay,projector,audit")
 		api.awaitForked()
 		api.register("after" + epoch)
 		unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
@@ -107,7 +107,7 @@ func (i installation) checkEpochs(t *testing.T, api client, common uint64, epoch
 func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	t.Parallel()
 	i, _, common, published := forkedBy(t, truthAlone)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	for n := range 6 {
 		a := api.expect(201, "POST", "/users", "", registration(fmt.Sprintf("after%d@example.com", n)))
 		if a.header.Get("X-Read-Model") != "pending" {
@@ -128,7 +128,7 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	if out := mustGesta(t, i.env, "events", "fork-epoch"); strings.Contains(out, "begins") || !strings.Contains(out, "filled anew") {
 		t.Errorf("the second half: %s", out)
 	}
-	_, api = i.serve(t, "api,relay,projector")
+	_, api = i.serve(t, "api,relay,projector,audit")
 	i.checkEpochs(t, api, common, "2")
 	if rows := strings.Join(i.rows(t), "\n"); strings.Contains(rows, "lost1@") || !strings.Contains(rows, "after5@") {
 		t.Errorf("read models: %s", rows)
@@ -140,13 +140,13 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	user := api.expect(201, "POST", "/users", "", registration("before@example.com")).field("id")
 	token := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	common := i.level(t, api)
 	p.stop()
 	b := i.backup(t)
-	_, api = i.serve(t, "api,relay,projector")
+	_, api = i.serve(t, "api,relay,projector,audit")
 	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "3"})
 	api.register("lost1", "lost2")
@@ -209,7 +209,7 @@ func (i installation) env1(t *testing.T, name string) string {
 func TestForkEpochAsksWhoKnows(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	api.register("a", "b", "c")
 	head := i.level(t, api)
 	before := i.messages(t, head)

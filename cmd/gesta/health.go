@@ -120,6 +120,7 @@ func (n *node) observe() {
 		n.observePolicies(gauge)
 	}
 	n.observeScribes(gauge)
+	n.observeProof(gauge)
 	if n.vault != nil {
 		gauge("gesta_privacy_forgotten", "How many persons were forgotten.", func() float64 { return float64(scraped(n.store.CountForgotten)) })
 		gauge("gesta_privacy_cached_keys", "How many persons' keys this process has in memory.", func() float64 { return float64(n.vault.Keys.Cached()) })

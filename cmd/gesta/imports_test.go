@@ -35,6 +35,7 @@ var layers = []struct {
 	{"eventstore/", 3}, // adapters and the forms of an event
 	{"eventstore", 2},
 	{"migrations", 2},
+	{"deploy", 0}, // files
 	{"domain/id", 0},
 	{"domain/value", 0},
 	{"domain/schema", 1},

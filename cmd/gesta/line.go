@@ -49,7 +49,7 @@ func newLine(nc *nats.Conn, mayPublish bool, end func()) (*line, error) {
 }
 
 func (a *app) ownLine() (*line, error) {
-	ns, err := natsembed.Start(natsembed.Options{Dir: a.natsDir(), Log: slog.New(slog.DiscardHandler)})
+	ns, err := natsembed.Start(natsembed.Options{Dir: a.natsDir(), Guarded: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +62,14 @@ func (a *app) ownLine() (*line, error) {
 }
 
 // devLine makes sure that it is the NATS of this data folder that answers: another `gesta dev` may have
-// taken the address.
+// taken the address. It comes as a consumer does.
 func (a *app) devLine() (*line, error) {
 	text, err := os.ReadFile(a.natsPlace())
 	if err != nil {
 		return nil, errNoNATS
 	}
 	url, server, _ := strings.Cut(string(text), " ")
-	nc, err := nats.Connect(url, nats.Name("gesta"))
+	nc, err := nats.Connect(url, nats.Name("gesta"), nats.CustomInboxPrefix(natsembed.ConsumerInbox))
 	if err != nil {
 		return nil, errNoNATS
 	}

@@ -68,6 +68,7 @@ type cli struct {
 	Keys        keysCmd        `cmd:"" help:"Change the master key, or forget again after a restore."`
 	Projections projectionsCmd `cmd:"" help:"Say where the read models are, or build them anew."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine: gesta against what Postgres, pgx and Echo can do without it."`
+	Audit       auditCmd       `cmd:"" help:"Prove that the history is the one that was signed, here or far away."`
 	Verify      verifyCmd      `cmd:"" help:"Check that the history is whole and that what is kept beside it agrees; 1 when something is wrong."`
 	Seed        seedCmd        `cmd:"" help:"Put in the demo data; a second time changes nothing."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

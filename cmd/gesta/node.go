@@ -14,6 +14,7 @@ import (
 	"gesta/eventstore/envelope"
 	"gesta/eventstore/feed"
 	"gesta/eventstore/leader"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/scribe"
 	"gesta/eventstore/seal"
@@ -33,6 +34,7 @@ type node struct {
 	projector *projections.Projector
 	policies  *policies // nil without that role
 	scribes   []*scribe.Scribe
+	proof     *proof.Log // nil without the role audit
 	fence     *projections.Fence
 	limits    *web.Limiter
 	counter   *counter.Counter // nil where nothing is limited
@@ -60,6 +62,9 @@ func newNode(a *app, nc *nats.Conn, p plan) (n *node, err error) {
 	n.projector.Feed = &feed.Feed{Store: a.ahead(), NC: nc, Handoff: a.handoff, Log: a.log}
 	n.policies = n.newPolicies()
 	if n.has("audit") {
+		if n.proof, err = n.newProof(); err != nil {
+			return nil, err
+		}
 		n.scribes = n.newScribes()
 	}
 	n.observe()
@@ -173,12 +178,19 @@ func (n *node) forgetRequests(ctx context.Context) error {
 
 // hearProjected wakes the fence when a projector elsewhere says it has moved on.
 func (n *node) hearProjected(ctx context.Context) error {
-	sub, err := n.nc.Subscribe(envelope.HintProjected, func(*nats.Msg) { n.fence.Wake() })
+	hints, err := envelope.Listen(n.nc, envelope.HintProjected)
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return sub.Unsubscribe()
+	defer hints.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hints.Wake:
+			n.fence.Wake()
+		}
+	}
 }
 
 // serve answers health and metrics in every process, and the surfaces in those that run api.

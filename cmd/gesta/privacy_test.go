@@ -137,8 +137,8 @@ func (c client) come(name string) (p markedPerson) {
 func TestNothingOfAPersonIsLeft(t *testing.T) {
 	t.Parallel()
 	i, nats := onNATS(t, "GESTA_LOG_LEVEL=debug")
-	one, api := i.serve(t, "api,relay,projector,policies")
-	two, other := i.serve(t, "api,relay,projector,policies")
+	one, api := i.serve(t, "api,relay,projector,policies,audit")
+	two, other := i.serve(t, "api,relay,projector,policies,audit")
 	boss := api.expect(201, "POST", "/users", "", with(registration("boss@example.com"), "role", "BO"))
 	bossToken := api.expect(200, "POST", "/auth/login", "", credentials("boss@example.com")).field("access_token")
 	ann, bob := api.come("ann"), other.come("bob")
@@ -262,8 +262,8 @@ func (c client) comeToPromenade(name, digit string) (p markedPerson, customer st
 func TestNothingOfAPersonOfPromenadeIsLeft(t *testing.T) {
 	t.Parallel()
 	i, nats := onNATS(t, "GESTA_LOG_LEVEL=debug", "RATE_LIMITS=off")
-	one, api := i.serve(t, "api,relay,projector,policies")
-	two, other := i.serve(t, "api,relay,projector,policies")
+	one, api := i.serve(t, "api,relay,projector,policies,audit")
+	two, other := i.serve(t, "api,relay,projector,policies,audit")
 	boss := i.superadmin(t, api, "boss@example.com")
 	ann, annsCustomer := api.comeToPromenade("ann", "1")
 	bob, _ := other.comeToPromenade("bob", "2")
@@ -400,7 +400,7 @@ func (i installation) findByHashing(t *testing.T, email string) {
 func TestAReceiptIsAppliedAfterARestore(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	ann := api.come("ann")
 	i.level(t, api)
 	i.exec(t, `create schema backup; create table backup.keys as select * from gesta_keys.subject_keys`)
@@ -419,7 +419,7 @@ func TestAReceiptIsAppliedAfterARestore(t *testing.T) {
 	if !strings.Contains(again, ulid(t, ann.id)) {
 		t.Error(again)
 	}
-	_, api = i.serve(t, "api,relay,projector")
+	_, api = i.serve(t, "api,relay,projector,audit")
 	i.level(t, api)
 	i.verify(t)
 	forged := strings.ReplaceAll(again, ulid(t, ann.id), "01M8HYRTADF23VE0FPEFPVRXB8")
@@ -433,7 +433,7 @@ func TestAReceiptIsAppliedAfterARestore(t *testing.T) {
 func TestTheMasterKeyIsChanged(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	ann := api.come("ann")
 	i.level(t, api)
 	const events = `select e::text from gesta.events e order by position`
@@ -458,7 +458,7 @@ func TestTheMasterKeyIsChanged(t *testing.T) {
 	refuses(t, i.env, "not the master key of this store", "serve", "--listen", "127.0.0.1:0")
 	alone := i
 	alone.env = append(slices.Clone(i.env), "GESTA_MASTER_KEY="+second)
-	_, api = alone.serve(t, "api,relay,projector")
+	_, api = alone.serve(t, "api,relay,projector,audit")
 	api.expect(200, "POST", "/auth/login", "", map[string]string{"email": ann.email, "password": ann.password})
 	alone.verify(t)
 	refuses(t, append(alone.env, "GESTA_MASTER_KEY_PREVIOUS=short"), "GESTA_MASTER_KEY_PREVIOUS", "verify")
@@ -469,7 +469,7 @@ func TestTheMasterKeyIsChanged(t *testing.T) {
 func TestTheIndexOfPersonsComesBack(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	ann := api.come("ann")
 	api.come("bob")
 	p.stop()
@@ -509,7 +509,7 @@ func TestAStoreThatWasBegunInClearGoesOn(t *testing.T) {
 			'{"realm":"accounts"}', now(), now());
 		insert into gesta.claims values ('%x', '%x', 'identity.user', '%[2]s')`, hasher.Fingerprint(), ann, ulid(t, ann), claim.Scope, claim.Name))
 	i.verify(t, "--only", "history")
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	api.expect(409, "POST", "/users", "", registration("ann@example.com"))
 	i.level(t, api)
 	i.verify(t)

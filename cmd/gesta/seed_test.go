@@ -28,7 +28,7 @@ var seed = []string{"seed", "--demo-passwords"}
 func TestTheDemoShowsSomething(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector,policies")
+	p, api := i.serve(t, "api,relay,projector,policies,audit")
 	said := mustGesta(t, i.env, seed...)
 	for _, l := range demoLogins {
 		if !strings.Contains(said, string(l.email)+" / "+l.password) {
@@ -175,7 +175,7 @@ func TestTheDemoIsPutInOnce(t *testing.T) {
 // stays changes and deletes things, and wants them to be left alone.
 func (i installation) stays(t *testing.T) {
 	t.Helper()
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	login := api.expect(200, "POST", "/api/v1/identity/users/login", "", map[string]string{"email": string(demo.SuperAdmin.Email), "password": demo.Password})
 	token := login.fields["data"].(map[string]any)["access_token"].(string)
 	i.level(t, api)
@@ -269,7 +269,7 @@ func startedAgain(t *testing.T, d dev, env []string) int {
 func TestAdministratorsOfEachRealm(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	p, api := i.serve(t, "api,relay,projector")
+	p, api := i.serve(t, "api,relay,projector,audit")
 	create := func(password string, args ...string) (string, error) {
 		out, err := gesta(t, i.env, password+"\n", append([]string{"admin", "create", "--password-stdin"}, args...)...)
 		return strings.TrimSpace(out), err

@@ -156,13 +156,19 @@ func unchanged(t *testing.T, what string, before, after any) {
 	}
 }
 
-// level waits until relay and projector are where the history ends, and answers that position.
+// level waits until all that runs is where the history ends, and all of that is signed, and answers that position.
 func (i installation) level(t *testing.T, c client) (head uint64) {
 	t.Helper()
 	wait.Until(t, "all is level", func() bool {
 		detail := c.detail()
 		position, _ := detail["head"].(float64)
 		head = uint64(position)
+		if audit, runs := detail["audit"].(map[string]any); runs {
+			proof, _ := audit["proof"].(map[string]any)
+			if at(proof) != position || proof["signed"] != position || at(audit["history"]) != position {
+				return false
+			}
+		}
 		return at(detail["relay"]) == position && at(detail["projector"]) == position
 	})
 	return head

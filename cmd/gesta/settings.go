@@ -17,6 +17,7 @@ import (
 
 	"gesta/commands"
 	"gesta/domain/identity"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/relay"
 	"gesta/eventstore/seal"
 	"gesta/http/server"
@@ -53,6 +54,9 @@ type Settings struct {
 
 	MaxRequests    int `name:"max-requests" env:"GESTA_MAX_REQUESTS" default:"128" help:"Requests at work at once. As many again wait up to half a second; the next ones get 503."`
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
+
+	AuditOrigin     string `name:"audit-origin" env:"GESTA_AUDIT_ORIGIN" default:"gesta" help:"Name of the log over the history, and of the key that its checkpoints are signed with; no space, no +."`
+	CheckpointsFile string `name:"checkpoints-file" env:"GESTA_CHECKPOINTS_FILE" type:"path" help:"A file that each signed checkpoint is appended to; 'checkpoints' in the data folder under 'gesta dev', none elsewhere. What is best kept where nobody who may change the database can change it."`
 
 	SMTP      smtpSettings      `embed:"" prefix:"smtp-" envprefix:"GESTA_SMTP_"`
 	Accounts  accountsSettings  `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`
@@ -171,6 +175,9 @@ func (s *Settings) check() error {
 	}
 	if err := errors.Join(checkURL(s.database()), checkURL(s.MigrateDatabaseURL)); err != nil {
 		return err
+	}
+	if err := proof.CheckOrigin(s.AuditOrigin); err != nil {
+		return fmt.Errorf("GESTA_AUDIT_ORIGIN: %w", err)
 	}
 	if _, err := s.mail(); err != nil {
 		return err

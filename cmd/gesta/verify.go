@@ -40,6 +40,9 @@ var checks = []check{
 	{"claims", func(ctx context.Context, a *app, report verify.Report) (string, error) {
 		return a.verifier().TakenClaims(ctx, report)
 	}},
+	{"proof", func(ctx context.Context, a *app, report verify.Report) (string, error) {
+		return a.verifyProof(ctx, report, nil)
+	}},
 	{"stream", verifyStream},
 	{"projections", verifyReadModels},
 	{"index", verifyIndex},

@@ -15,9 +15,11 @@ func Hint(nc *nats.Conn, subject string, position int64) {
 	}
 }
 
-// Hints is the greatest position hinted at, however many hints came.
+// Hints is the greatest position hinted at since it was last asked, however many hints came. A hint may be forged, since
+// NATS lets whoever reads a stream choose where to: what it tells is to be asked for, and one that tells too much keeps
+// none of the later ones from being heard.
 type Hints struct {
-	// Wake has something in it when the position has grown.
+	// Wake has something in it when there is a position.
 	Wake     <-chan struct{}
 	position atomic.Int64
 	sub      *nats.Subscription
@@ -34,18 +36,20 @@ func Listen(nc *nats.Conn, subject string) (*Hints, error) {
 
 func (h *Hints) take(m *nats.Msg, wake chan<- struct{}) {
 	position, err := strconv.ParseInt(string(m.Data), 10, 64)
-	if err != nil || position <= h.position.Load() {
+	if err != nil {
 		return
 	}
-	h.position.Store(position) // Only the subscription's own goroutine writes it.
+	if was := h.position.Swap(position); was > position {
+		h.position.Store(was) // Whoever asks in between hears of this one, and of that one next.
+	}
 	select {
 	case wake <- struct{}{}:
 	default:
 	}
 }
 
-// Position is the greatest position hinted at.
-func (h *Hints) Position() int64 { return h.position.Load() }
+// Take answers the greatest position hinted at since it was last asked; 0 for none.
+func (h *Hints) Take() int64 { return h.position.Swap(0) }
 
 // Stop takes no more hints.
 func (h *Hints) Stop() {

@@ -166,7 +166,8 @@ func (t *follower) ask(ctx context.Context) ([]eventstore.Recorded, error) {
 	}
 	t.failing = false
 	if t.due = t.due && len(events) == t.limit; len(events) == 0 {
-		t.ahead = nil // The stream has what the store has not: it is none of ours.
+		t.ahead = nil             // The stream has what the store has not: it is none of ours.
+		t.heard = t.last.Position // So is what was announced.
 	}
 	return events, nil
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -137,5 +138,20 @@ func (m *machine) end(rt *rapid.T) {
 	}
 	if len(m.got) > 0 {
 		rt.Fatalf("got %v once more", <-m.got)
+	}
+}
+
+// What was announced and the store does not have is forgotten, so that a forged hint has the store asked once.
+func TestAHintOfTooMuchIsAskedForOnce(t *testing.T) {
+	history := &relaytest.History{Name: "ours"}
+	history.GrowElsewhere(3)
+	last := history.All()[2].Mark()
+	f := newFollower(&Feed{Store: history}, last, 10, nil)
+	f.hear(math.MaxInt64)
+	if events, err := f.ask(t.Context()); len(events) > 0 || err != nil || f.due {
+		t.Fatal(events, err, f.due)
+	}
+	if f.hear(last.Position); f.due {
+		t.Error("the store is asked again")
 	}
 }

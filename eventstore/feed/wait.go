@@ -17,7 +17,7 @@ func (t *follower) wait(ctx context.Context, poll <-chan time.Time) error {
 	case c := <-t.commits:
 		t.committed(c, t.last)
 	case <-t.hinted():
-		t.hear(t.hints.Position())
+		t.hear(t.hints.Take())
 	case <-t.lost:
 		t.due = true
 	case <-t.silence.C:

@@ -91,7 +91,7 @@ func (a *audit) walk(ctx context.Context, stream jetstream.Stream, to int64) err
 	if err != nil {
 		return err
 	}
-	defer m.close(ctx)
+	defer a.leave(ctx, m)
 	for a.next <= to && len(a.findings) < maxFindings {
 		is, err := m.next(ctx)
 		switch {
@@ -111,6 +111,15 @@ func (a *audit) walk(ctx context.Context, stream jetstream.Stream, to int64) err
 		}
 	}
 	return nil
+}
+
+// leave is for Compare as well, which a consumer may ask for, who deletes nothing.
+func (a *audit) leave(ctx context.Context, m *reader) {
+	if a.whole {
+		m.stop()
+	} else {
+		m.discard(ctx)
+	}
 }
 
 // missing notes that there is nothing from the next position up to another.

@@ -56,7 +56,7 @@ func (l *link) next(ctx context.Context, from sources) error {
 	case c := <-from.commits:
 		return l.committed(ctx, c)
 	case <-from.hints.Wake:
-		return l.hinted(ctx, from.hints.Position())
+		return l.hinted(ctx, from.hints.Take())
 	case <-from.poll:
 		return l.look(ctx)
 	}

@@ -19,7 +19,7 @@ type message struct {
 	data     []byte
 }
 
-// reader brings the messages of the stream in order, by a consumer that is thrown away.
+// reader brings the messages of the stream in order, by a consumer of its own.
 type reader struct {
 	js       jetstream.JetStream
 	consumer jetstream.Consumer
@@ -71,9 +71,12 @@ func (r *reader) next(ctx context.Context) (message, error) {
 	return message{int64(meta.Sequence.Stream), m.Subject(), m.Headers(), m.Data()}, nil
 }
 
-// close spares the server the consumer; when NATS is away it forgets by itself.
-func (r *reader) close(ctx context.Context) {
-	r.messages.Stop()
+// stop reads no more. The server forgets the consumer by itself.
+func (r *reader) stop() { r.messages.Stop() }
+
+// discard spares the server the consumer as well, for who reads again and again, and may delete it.
+func (r *reader) discard(ctx context.Context) {
+	r.stop()
 	if !r.js.Conn().IsConnected() {
 		return
 	}

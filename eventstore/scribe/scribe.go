@@ -78,11 +78,11 @@ func (s *Scribe) follow(ctx context.Context) error {
 			return err
 		}
 		if len(rows) > 0 {
-			if at, err = s.write(ctx, at, rows); err != nil {
-				return err
-			}
+			at, err = s.write(ctx, at, rows)
+		} else {
+			err = s.stays(ctx, at)
 		}
-		if err := s.keepsPlace(ctx, at, len(rows)); err != nil {
+		if err != nil {
 			return err
 		}
 		if err := s.wrote(ctx, at); err != nil {
@@ -96,18 +96,6 @@ func (s *Scribe) follow(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// keepsPlace finds that what was written is thrown away, to be made anew, while there is nothing to write.
-func (s *Scribe) keepsPlace(ctx context.Context, at eventstore.Mark, wrote int) error {
-	if wrote > 0 {
-		return nil
-	}
-	now, err := s.At(ctx)
-	if err == nil && now != at {
-		err = fmt.Errorf("%w: %s is not at %d", checkpoint.ErrMoved, s.Name, at.Position)
-	}
-	return err
 }
 
 // write does not wait for the disk: a crash only takes the checkpoint back, with all that was written with it.
@@ -129,6 +117,15 @@ func (s *Scribe) write(ctx context.Context, at eventstore.Mark, rows []eventstor
 		return at, fmt.Errorf("scribe: %s: positions %d to %d: %w", s.Name, at.Position+1, to.Position, err)
 	}
 	return to, nil
+}
+
+// stays finds out that its checkpoint was taken away, so that all is made anew, though nothing is new.
+func (s *Scribe) stays(ctx context.Context, at eventstore.Mark) error {
+	now, err := s.At(ctx)
+	if err == nil && now != at {
+		err = fmt.Errorf("scribe: %s: %w", s.Name, checkpoint.ErrMoved)
+	}
+	return err
 }
 
 func (s *Scribe) wrote(ctx context.Context, at eventstore.Mark) error {

@@ -65,9 +65,10 @@ type entry struct {
 
 // house are the keys of the whole store.
 type house struct {
-	claims   []byte             // that names are hashed with
-	secrets  cipher.AEAD        // of secrets that are nobody's
-	receipts ed25519.PrivateKey // that signs what was forgotten
+	claims      []byte             // that names are hashed with
+	secrets     cipher.AEAD        // of secrets that are nobody's
+	receipts    ed25519.PrivateKey // that signs what was forgotten
+	checkpoints ed25519.PrivateKey // that signs what the history was
 }
 
 // ClaimsKey names the first key of the house that a store gets.
@@ -83,7 +84,7 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 	if claims == nil {
 		claims = newKey()
 	}
-	fresh := map[string][]byte{ClaimsKey: claims, "secrets": newKey(), "receipts": newKey()}
+	fresh := map[string][]byte{ClaimsKey: claims, "secrets": newKey(), "receipts": newKey(), "checkpoints": newKey()}
 	for {
 		missing, err := k.openHouse(ctx, s)
 		if err != nil || len(missing) == 0 {
@@ -111,6 +112,7 @@ func (k *Keyring) openHouse(ctx context.Context, s Store) (missing []string, err
 		{ClaimsKey, func(key []byte) { k.house.claims = key }},
 		{"secrets", func(key []byte) { k.house.secrets = sealing(key) }},
 		{"receipts", func(key []byte) { k.house.receipts = ed25519.NewKeyFromSeed(key) }},
+		{"checkpoints", func(key []byte) { k.house.checkpoints = ed25519.NewKeyFromSeed(key) }},
 	} {
 		wrapped, there := stored[one.name]
 		if !there {
@@ -142,6 +144,9 @@ func (k *Keyring) Claims() []byte { return k.house.claims }
 
 // Receipts is the key that receipts are signed with.
 func (k *Keyring) Receipts() ed25519.PrivateKey { return k.house.receipts }
+
+// Checkpoints is the key that checkpoints of the history are signed with.
+func (k *Keyring) Checkpoints() ed25519.PrivateKey { return k.house.checkpoints }
 
 // of answers what is known of each of the subjects, from memory or from the store.
 func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {

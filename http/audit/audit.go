@@ -12,6 +12,7 @@ import (
 	"gesta/domain/audit"
 	"gesta/domain/id"
 	"gesta/domain/identity"
+	"gesta/eventstore/proof"
 	"gesta/http/web"
 	"gesta/projections"
 )
@@ -42,6 +43,9 @@ type App struct {
 	Audit    *commands.Audit
 	Streams  commands.History
 	History  projections.History
+
+	Prover      proof.Prover
+	VerifierKey string // of what is signed
 }
 
 // api is the surface with its realm.
@@ -62,7 +66,8 @@ func New(app App, realm identity.Realm) web.Surface {
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: web.Problems, Exchanges: exchanges,
-		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes(), a.eventRoutes(), a.actorRoutes(), a.requestRoutes(), a.summaryRoutes()),
+		Routes: slices.Concat(a.sessionRoutes(), a.eventRoutes(), a.streamRoutes(), a.actorRoutes(), a.requestRoutes(), a.summaryRoutes(),
+			a.subjectRoutes(), a.proofRoutes()),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),

@@ -14,6 +14,7 @@ import (
 	"gesta/domain/value"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
+	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
 	"gesta/eventstore/wait"
 	"gesta/http/audit"
@@ -31,6 +32,7 @@ const password = "a long password 1"
 // desk is the surface on a stack of its own, with somebody of each role signed in.
 type desk struct {
 	*testing.T
+	key     proof.Key
 	stack   *webtest.Stack
 	history projections.History
 	client  *webtest.Client
@@ -56,7 +58,13 @@ func start(t *testing.T) *desk {
 		History: projections.History{DB: &postgres.Lookups{Pool: stack.Reads}, Truth: postgres.DefaultSchema},
 	}
 	index(t, stack, app.History)
-	d := &desk{T: t, stack: stack, history: app.History, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
+	key, err := proof.NewKey("audit.example.com/gesta", stack.Identity.Executor.Vault.Keys.Checkpoints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.VerifierKey = key.Verifier()
+	app.Prover = proof.Prover{DB: stack.Store.Pool(), Store: stack.Store, Open: key.Open}
+	d := &desk{T: t, key: key, stack: stack, history: app.History, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
 	d.client = stack.Client(t, d.surface)
 	for _, role := range realm.Roles {
 		d.appoint(role)

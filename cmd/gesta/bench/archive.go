@@ -69,15 +69,21 @@ const happened = `insert into gesta.events select n, 'context.thing' || u % 12, 
 
 // fill writes the events by themselves.
 func (a *archive) fill(ctx context.Context) error {
+	if err := a.exec(ctx, happened, a.events); err != nil {
+		return err
+	}
+	return a.reads.QueryRow(ctx, `select avg(octet_length(data::text) + octet_length(metadata::text)) / 1e6 from gesta.events where position <= 1000`).Scan(&a.size)
+}
+
+// exec does something as the owner.
+func (a *archive) exec(ctx context.Context, sql string, args ...any) error {
 	conn, err := pgx.Connect(ctx, a.Owner)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, happened, a.events); err != nil {
-		return err
-	}
-	return conn.QueryRow(ctx, `select avg(octet_length(data::text) + octet_length(metadata::text)) / 1e6 from gesta.events where position <= 1000`).Scan(&a.size)
+	_, err = conn.Exec(ctx, sql, args...)
+	return err
 }
 
 // String is how many events, in words.
@@ -93,7 +99,7 @@ func (a *archive) close() {
 }
 
 func (a *archive) clear(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, a.store.Pool(), func(tx pgx.Tx) error { return a.asked.Clear(ctx, tx) })
+	return a.exec(ctx, "set search_path = gesta; "+projections.ClearHistory+"; delete from checkpoints where follower = '"+projections.HistoryFollower+"'")
 }
 
 // index has a scribe write until all is in the index.

@@ -76,6 +76,7 @@ var parts = []part{
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
 	{"history", false, (*lab).history},
+	{"proof", false, (*lab).proof},
 	{"growth", true, (*lab).growth},
 	{"customers", true, (*lab).customers},
 	{"histories", true, (*lab).histories},

@@ -61,8 +61,8 @@ func questions() (all []question) {
 			}})
 		}
 		page("the first page", f.finds, func(_ *archive, q projections.HistoryQuery) projections.HistoryQuery { return q })
-		page("backwards from a deep cursor", 0, deep)
-		page("between two times", 0, between)
+		page("20 events backwards from a deep cursor", 0, deep)
+		page("20 events between two times", 0, between)
 	}
 	return append(all,
 		question{"a request as a tree", 3, func(ctx context.Context, a *archive) (int, error) {
@@ -85,8 +85,12 @@ func summary(by string, finds int) question {
 	}}
 }
 
+// fewer are as many as are found in a part of the short history as well, so that both find the same.
+const fewer = 20
+
 // deep is somewhere in the second half of the history.
 func deep(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
+	q.Limit = fewer
 	q.Before, q.Descending = int64(a.events/2+rand.IntN(a.events/2)), true
 	return q
 }
@@ -97,6 +101,7 @@ func between(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
 		return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 10 * time.Second)
 	}
 	n := rand.IntN(a.events / 2)
+	q.Limit = fewer
 	q.From, q.To = at(n), at(n+a.events/4)
 	return q
 }

@@ -2,40 +2,42 @@ package natsembed
 
 import (
 	"crypto/rand"
+	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"gesta/deploy"
 )
 
-// guard keeps the stream from being written by mistake by anybody but this process: whoever publishes on
-// its subjects puts words into history's mouth. It is no wall: NATS does not check which subject a request
-// names for its answer.
-type guard struct{ password string }
-
-// The users of a guarded server. Who brings no credentials is a consumer.
+// A guarded server has the users of deploy/nats.conf. Their passwords are random and never leave this process: who
+// brings no credentials is a consumer.
 const (
 	insider  = "gesta"
 	consumer = "consumer"
 )
 
-func newGuard(o *server.Options) *guard {
-	g := &guard{password: rand.Text()}
-	o.Users = []*server.User{
-		{Username: insider, Password: g.password},
-		{Username: consumer, Password: rand.Text(), Permissions: &server.Permissions{
-			Publish:   &server.SubjectPermission{Allow: mayAsk},
-			Subscribe: &server.SubjectPermission{Allow: []string{"gesta.events.>", "_INBOX.>"}},
-		}},
+// ConsumerInbox is the prefix of the inboxes that whoever comes without credentials may subscribe to.
+const ConsumerInbox = "_INBOX_" + consumer
+
+// guarded answers what the configuration says, and the insider's password.
+func guarded() (o *server.Options, password string, err error) {
+	var passwords strings.Builder
+	for _, m := range passwordVariable.FindAllStringSubmatch(deploy.NATS, -1) {
+		one := rand.Text()
+		if m[1] == "GESTA_NATS_PASSWORD" {
+			password = one
+		}
+		fmt.Fprintf(&passwords, "%s: %q\n", m[1], one)
+	}
+	o = &server.Options{}
+	if err := o.ProcessConfigString(passwords.String() + deploy.NATS); err != nil {
+		return nil, "", fmt.Errorf("natsembed: %w", err)
 	}
 	o.NoAuthUser = consumer
-	return g
+	return o, password, nil
 }
 
-// mayAsk is what it takes to read a stream: to look at it, to make and delete consumers on it, to pull
-// from them and to acknowledge.
-var mayAsk = []string{
-	"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.GESTA",
-	"$JS.API.STREAM.MSG.GET.GESTA",
-	"$JS.API.CONSUMER.CREATE.GESTA.>", "$JS.API.CONSUMER.DURABLE.CREATE.GESTA.>",
-	"$JS.API.CONSUMER.INFO.GESTA.>", "$JS.API.CONSUMER.NAMES.GESTA", "$JS.API.CONSUMER.LIST.GESTA",
-	"$JS.API.CONSUMER.DELETE.GESTA.>", "$JS.API.CONSUMER.MSG.NEXT.GESTA.>", "$JS.ACK.GESTA.>", "$JS.FC.GESTA.>",
-}
+// passwordVariable is one outside comments.
+var passwordVariable = regexp.MustCompile(`(?m)^[^#\n]*\$(\w+_NATS_PASSWORD)`)

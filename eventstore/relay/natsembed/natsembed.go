@@ -22,26 +22,22 @@ type Options struct {
 	Dir        string       // the folder of the streams; it is made when it isn't there
 	Listen     string       // host:port, with port 0 for any free one; "" for this process alone
 	MaxPayload int          // bytes in one message; 0 for 1 MiB
-	Guarded    bool         // whoever comes through Listen may read the stream and subscribe to events, and not publish
+	Guarded    bool         // the users of deploy/nats.conf; who comes through Listen without credentials is a consumer
 	Log        *slog.Logger // warnings and errors; nil for slog.Default()
 }
 
 // Server is a running NATS server. It hands out connections itself (nats.InProcessServer), without a
 // socket.
 type Server struct {
-	ns    *server.Server
-	guard *guard // nil when everybody may do everything
+	ns       *server.Server
+	password string // the insider's; "" when everybody may do everything
 }
 
 // Start runs a server and answers when it takes connections.
 func Start(o Options) (*Server, error) {
-	opts, err := o.server()
+	opts, password, err := o.server()
 	if err != nil {
 		return nil, err
-	}
-	var guarding *guard
-	if o.Guarded {
-		guarding = newGuard(opts)
 	}
 	ns, err := server.NewServer(opts)
 	if err != nil {
@@ -50,7 +46,7 @@ func Start(o Options) (*Server, error) {
 	log := newLogger(o.Log)
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
-	s := &Server{ns: ns, guard: guarding}
+	s := &Server{ns: ns, password: password}
 	if err := s.ready(log); err != nil {
 		s.Stop()
 		return nil, err
@@ -93,34 +89,42 @@ func (s *Server) InProcessConn() (net.Conn, error) { return s.ns.InProcessConn()
 // Connect answers a connection inside the process.
 func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
 	opts = append([]nats.Option{nats.InProcessServer(s)}, opts...)
-	if s.guard != nil {
-		opts = append(opts, nats.UserInfo(insider, s.guard.password))
+	if s.password != "" {
+		opts = append(opts, nats.UserInfo(insider, s.password))
 	}
 	return nats.Connect("", opts...)
 }
 
-func (o Options) server() (*server.Options, error) {
+func (o Options) server() (opts *server.Options, password string, err error) {
 	if o.Dir == "" {
-		return nil, errors.New("natsembed: no folder to keep streams in")
+		return nil, "", errors.New("natsembed: no folder to keep streams in")
 	}
-	opts := &server.Options{
-		JetStream: true, StoreDir: o.Dir,
-		NoSigs: true, DontListen: o.Listen == "",
-		MaxPayload: int32(o.MaxPayload),
+	opts = &server.Options{}
+	if o.Guarded {
+		if opts, password, err = guarded(); err != nil {
+			return nil, "", err
+		}
 	}
-	if o.Listen == "" {
-		return opts, nil
+	opts.JetStream, opts.StoreDir = true, o.Dir
+	opts.NoSigs, opts.MaxPayload = true, int32(o.MaxPayload)
+	if opts.DontListen = o.Listen == ""; opts.DontListen {
+		return opts, password, nil
 	}
-	host, port, err := net.SplitHostPort(o.Listen)
+	opts.Host, opts.Port, err = split(o.Listen)
+	return opts, password, err
+}
+
+// split answers where to listen, as the server spells it.
+func split(listen string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
-		return nil, fmt.Errorf("natsembed: listen on %q: %w", o.Listen, err)
+		return "", 0, fmt.Errorf("natsembed: listen on %q: %w", listen, err)
 	}
-	if opts.Port, err = strconv.Atoi(port); err != nil {
-		return nil, fmt.Errorf("natsembed: listen on %q: port %q is no number", o.Listen, port)
+	if port, err = strconv.Atoi(text); err != nil {
+		return "", 0, fmt.Errorf("natsembed: listen on %q: port %q is no number", listen, text)
 	}
-	if opts.Port == 0 {
-		opts.Port = server.RANDOM_PORT
+	if port == 0 {
+		port = server.RANDOM_PORT
 	}
-	opts.Host = host
-	return opts, nil
+	return host, port, nil
 }
