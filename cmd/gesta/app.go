@@ -216,10 +216,10 @@ func (a *app) auditing() web.Surface {
 	app := audit.App{
 		Identity: a.identity, Audit: &commands.Audit{Executor: a.executor, Privacy: a.privacy},
 		Streams: commands.History{Store: a.store, Vault: a.vault, Aggregates: a.aggregates},
-		History: a.history(),
 	}
 	if a.vault != nil { // Else it is only described.
 		app.Prover, app.VerifierKey = a.proves()
+		app.History = a.history()
 	}
 	s := audit.New(app, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin

@@ -144,11 +144,10 @@ func (q *query) id(name string) (i id.ID) {
 
 // behind is a position that something may be ahead of.
 func (q *query) behind(name string) int64 {
-	n := q.position(name)
-	if n == 0 && q.Query(name) != "" {
+	if text := q.Query(name); text != "" && strings.Trim(text, "0") == "" {
 		q.refuse(name, errPosition)
 	}
-	return n
+	return q.position(name)
 }
 
 var errTime = errors.New("must be a time such as 2026-01-31T15:00:00Z")

@@ -43,6 +43,7 @@ func (d *desk) find(role identity.Role, path string, accept ...string) webtest.C
 func TestTheExchangesOfEvents(t *testing.T) {
 	t.Parallel()
 	d := start(t)
+	d.inOneMinute()
 	path, at := d.moved()
 	stream := strings.TrimPrefix(path, "/streams/")
 	request := d.requestOf("identity.user.signed_in")
@@ -54,16 +55,22 @@ func TestTheExchangesOfEvents(t *testing.T) {
 	d.client.Say(t, "at a time when there was nothing", d.find(audit.Auditor, "/events?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00%2B01:00"))
 	d.client.Say(t, "of a request", d.find(audit.Auditor, "/events?request_id="+request+"&surface=audit"))
 	d.client.Say(t, "an export", d.find(audit.Auditor, "/events?type=*.name_changed", asLines))
-	d.client.Say(t, "as published, a page", d.find(audit.Consumer, "/events?stream="+stream+"&limit=1&after="+at[2], asPublished))
+	d.client.Say(t, "as published, a page", d.find(audit.Consumer, "/events?kind=identity.user&type=*_changed&limit=1&after="+at[2], asPublished))
 	d.client.Say(t, "as published, the last page", d.find(audit.Decryptor, "/events?stream="+stream+"&limit=1&after="+at[3], asPublished))
 	d.client.Say(t, "all that is wrong", d.find(audit.Auditor, "/events?stream=x&type=%20&request_id=x&correlation=y&after=-1&before=0&from=now&to=2020&order=up&limit=0"))
 	d.client.Say(t, "a tail has no end", d.find(audit.Auditor, "/events?before=3&to=2020-01-02T00:00:00Z&order=desc", asTail))
 	d.client.Say(t, "a consumer sees events as published alone", d.find(audit.Consumer, "/events"))
 	d.client.Say(t, "and exports none", d.find(audit.Consumer, "/events", asLines))
 	d.client.Golden(t, "events")
-	if n := d.types()["audit.history.read"]; n < 6 {
+	if n := d.types()["audit.history.read"]; n != 5 { // Two parts by an auditor, one each by others; nothing that was refused.
 		t.Errorf("%d readings are noted", n)
 	}
+}
+
+// inOneMinute keeps the clock of commands, so that what is read is noted once.
+func (d *desk) inOneMinute() {
+	now := time.Now()
+	d.stack.Identity.Executor.Now = func() time.Time { return now }
 }
 
 // requestOf is the id of the request that has caused the first event of a type.
@@ -84,6 +91,7 @@ func (d *desk) requestOf(typ string) string {
 func TestTheExchangesOfWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	d := start(t)
+	d.inOneMinute()
 	d.moved()
 	request, officer := d.requestOf("identity.user.signed_in"), d.ids[audit.Officer]
 	d.client.Say(t, "what an officer did", d.find(audit.Auditor, "/actors/audit/"+officer.String()+"?limit=2"))
