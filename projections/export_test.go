@@ -182,3 +182,6 @@ func Beginnings(text string) []string { return beginnings(text) }
 
 // CustomersPages is how customers are shown page by page.
 var CustomersPages = customerList
+
+// SQL is how a page is asked for.
+func (h History) SQL(q HistoryQuery) (sql string, args []any) { return h.sql(q, q.limit()+1) }

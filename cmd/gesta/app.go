@@ -219,6 +219,7 @@ func (a *app) auditing() web.Surface {
 	}
 	if a.vault != nil { // Else it is only described.
 		app.Prover, app.VerifierKey = a.proves()
+		app.History = a.history()
 	}
 	s := audit.New(app, a.realms["audit"])
 	s.CORS.Origins = a.Audit.CORSAllowOrigin

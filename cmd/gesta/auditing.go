@@ -2,19 +2,29 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
+	"gesta/commands/verify"
 	"gesta/eventstore"
+	"gesta/eventstore/postgres"
 	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
+	"gesta/projections"
 )
 
 // newScribes are those who write down what auditors ask for.
 func (n *node) newScribes() []*scribe.Scribe {
 	return []*scribe.Scribe{
 		n.proving(),
+		n.newScribe(projections.HistoryFollower, n.history().Write),
 	}
+}
+
+// history is what is asked who did what.
+func (a *app) history() projections.History {
+	return projections.History{DB: &postgres.Lookups{Pool: a.reads}, Truth: a.sys.schema}
 }
 
 // newScribe keeps what write makes of the rows of the history.
@@ -53,4 +63,30 @@ func (n *node) observeScribes(gauge func(name, help string, value func() float64
 		gauge("gesta_"+s.Name+"_position", "Position of the last event in the "+s.Name+" that auditors ask for.", func() float64 { return float64(at()) })
 		gauge("gesta_"+s.Name+"_lag", "How many events it is behind the history.", func() float64 { return float64(n.behind(at())) })
 	}
+}
+
+// verifyIndex compares the index of the history with what is made of its events.
+func verifyIndex(ctx context.Context, a *app, report verify.Report) (string, error) {
+	if err := a.verifyIndexed(ctx, report); err != nil {
+		return "", err
+	}
+	at, err := a.history().Verify(ctx, a.store, report)
+	return fmt.Sprintf("rows and counters up to position %d", at), err
+}
+
+// verifyIndexed finds an index that does not get to where the history ended at first.
+func (a *app) verifyIndexed(ctx context.Context, report verify.Report) error {
+	head, err := a.store.Head(ctx)
+	if err != nil || a.isAlone() {
+		return err
+	}
+	var at int64
+	level, err := soon(ctx, func() (is bool, err error) {
+		at, err = a.history().Indexed(ctx)
+		return at >= head.Position, err
+	})
+	if err == nil && !level {
+		report(fmt.Sprintf("it is at position %d, and does not find what follows up to %d", at, head.Position))
+	}
+	return err
 }

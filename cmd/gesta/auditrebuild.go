@@ -7,17 +7,20 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"gesta/projections"
 )
 
 // auditRebuild lets scribes begin again.
 type auditRebuild struct {
-	Only []string `enum:"proof" default:"proof" help:"What is made anew: proof, the log over the history. All of it when not set."`
+	Only []string `enum:"proof,history" default:"proof,history" help:"What is made anew: proof, the log over the history; history, the index of it. Both when not set."`
 }
 
 // derived is what a scribe makes, and how it is taken away. What was signed stays: the log is signed again when it has
 // grown past that, and only if it comes to the same.
 var derived = []struct{ scribe, clear string }{
 	{"proof", "truncate proof_tiles; update proof_log set size = 0"},
+	{projections.HistoryFollower, projections.ClearHistory},
 }
 
 // Run takes all of it away with the checkpoints of its scribes, as the owner of the tables.

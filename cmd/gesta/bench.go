@@ -21,7 +21,7 @@ type benchCmd struct {
 
 type (
 	benchRun struct {
-		Parts []string `arg:"" optional:"" name:"part" help:"What is measured: append, read, pipeline, http, rebuild, seal, snapshot, vacuum, proof; all of these unless named. Growth and customers, which are not among them, take some twenty minutes each."`
+		Parts []string `arg:"" optional:"" name:"part" help:"What is measured: append, read, pipeline, http, rebuild, seal, snapshot, vacuum, proof, history; all of these unless named. Growth, customers and histories, which are not among them, take some twenty minutes each, the last one ten."`
 	}
 	benchBare struct {
 		Connections int `help:"In its pool; 0 for as many as gesta's has."`

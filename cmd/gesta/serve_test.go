@@ -165,7 +165,7 @@ func (i installation) level(t *testing.T, c client) (head uint64) {
 		head = uint64(position)
 		if audit, runs := detail["audit"].(map[string]any); runs {
 			proof, _ := audit["proof"].(map[string]any)
-			if at(proof) != position || proof["signed"] != position {
+			if at(proof) != position || proof["signed"] != position || at(audit["history"]) != position {
 				return false
 			}
 		}

@@ -45,6 +45,7 @@ var checks = []check{
 	}},
 	{"stream", verifyStream},
 	{"projections", verifyReadModels},
+	{"index", verifyIndex},
 }
 
 // verifyStream compares what NATS holds with what the history would be published as.

@@ -102,6 +102,17 @@ var damages = []damage{
 		[]string{"projections: WRONG: users", "phone"},
 	},
 	{
+		"an event is found under another type", `update gesta.history set class = (select max(class) from gesta.history_classes) where position = {1}`,
+		`update gesta.history set class = (select class from gesta.history_classes k join gesta.events e on e.type = k.type and e.stream_kind = k.stream_kind
+			where e.position = {1} and k.realm = e.metadata->>'realm' and k.surface = e.metadata->>'surface') where position = {1}`,
+		[]string{"index: WRONG: position {1} is not in the index as what it is"},
+	},
+	{
+		"events are counted twice", `update gesta.history_counts set events = 2 * events where field = 'type' and key = 'identity.user.registered' and realm = 'accounts'`,
+		`update gesta.history_counts set events = events / 2 where field = 'type' and key = 'identity.user.registered' and realm = 'accounts'`,
+		[]string{`index: WRONG: events by type in realm "accounts", identity.user.registered: `},
+	},
+	{
 		"an event was recorded too early", keep("events", "position = {5}") +
 			`update gesta.events set recorded_at = '2001-01-01' where position = {5}`,
 		restore("events", "position = {5}"),
@@ -235,7 +246,7 @@ func TestVerifyNamesWhatIsBehind(t *testing.T) {
 	p.stop()
 	mustGesta(t, i.env, "seed", "--demo-passwords")
 	out, err := gesta(t, i.env, "", "verify")
-	for _, finding := range []string{"proof: WRONG: the log is at position {5}, ", "stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, "} {
+	for _, finding := range []string{"proof: WRONG: the log is at position {5}, ", "stream: WRONG: positions {6} to ", "projections: WRONG: the read models are at position {5}, ", "index: WRONG: it is at position {5}, "} {
 		finding = from(before, finding)
 		if err == nil || !strings.Contains(out, finding) {
 			t.Errorf("%q is not found (%v); said was\n%s", finding, err, out)

@@ -58,6 +58,12 @@ func (s *Store) events(ctx context.Context, send sender, limit int, sql string, 
 	return events, wrap("read", err)
 }
 
+// EventColumns are those of events that ScanEvent reads, in that order.
+const EventColumns = `position, stream_kind, stream_id, version, event_id, type, schema, data, secret, metadata, occurred_at, recorded_at`
+
+// ScanEvent reads a row of EventColumns, for neighbours that find events by tables of their own.
+func ScanEvent(row pgx.CollectableRow) (eventstore.Recorded, error) { return scanEvent(row) }
+
 // scanEvent reads the row as the server sends it, in one allocation for all that is JSON: a follower that
 // catches up scans nothing else, and pgx's own scan takes twice as long.
 func scanEvent(row pgx.CollectableRow) (e eventstore.Recorded, err error) {

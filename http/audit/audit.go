@@ -14,6 +14,7 @@ import (
 	"gesta/domain/identity"
 	"gesta/eventstore/proof"
 	"gesta/http/web"
+	"gesta/projections"
 )
 
 // prefix begins every path.
@@ -41,6 +42,7 @@ type App struct {
 	Identity *commands.Identity
 	Audit    *commands.Audit
 	Streams  commands.History
+	History  projections.History
 
 	Prover      proof.Prover
 	VerifierKey string // of what is signed
@@ -64,7 +66,8 @@ func New(app App, realm identity.Realm) web.Surface {
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID,
 		Dialect: web.Problems, Exchanges: exchanges,
-		Routes: slices.Concat(a.sessionRoutes(), a.streamRoutes(), a.subjectRoutes(), a.proofRoutes()),
+		Routes: slices.Concat(a.sessionRoutes(), a.eventRoutes(), a.streamRoutes(), a.actorRoutes(), a.requestRoutes(), a.summaryRoutes(),
+			a.subjectRoutes(), a.proofRoutes()),
 		Authenticate: web.Bearer(func(ctx context.Context, token string) (identity.Caller, error) {
 			return app.Identity.Authenticate(ctx, realm.Name, token)
 		}),

@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 
 	"gesta/commands"
@@ -10,11 +12,15 @@ import (
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
 	"gesta/domain/value"
+	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/proof"
+	"gesta/eventstore/scribe"
+	"gesta/eventstore/wait"
 	"gesta/http/audit"
 	"gesta/http/web"
 	"gesta/http/web/webtest"
+	"gesta/projections"
 
 	readings "gesta/domain/audit"
 )
@@ -28,6 +34,7 @@ type desk struct {
 	*testing.T
 	key     proof.Key
 	stack   *webtest.Stack
+	history projections.History
 	client  *webtest.Client
 	surface web.Surface
 	tokens  map[identity.Role]string
@@ -48,19 +55,49 @@ func start(t *testing.T) *desk {
 			Follow: []func(domain.Event) []domain.Stream{stack.Identity.Follow}, Aggregates: aggregates,
 		}},
 		Streams: commands.History{Store: stack.Store, Vault: executor.Vault, Aggregates: aggregates},
+		History: projections.History{DB: &postgres.Lookups{Pool: stack.Reads}, Truth: postgres.DefaultSchema},
 	}
+	index(t, stack, app.History)
 	key, err := proof.NewKey("audit.example.com/gesta", stack.Identity.Executor.Vault.Keys.Checkpoints())
 	if err != nil {
 		t.Fatal(err)
 	}
 	app.VerifierKey = key.Verifier()
 	app.Prover = proof.Prover{DB: stack.Store.Pool(), Store: stack.Store, Open: key.Open}
-	d := &desk{T: t, key: key, stack: stack, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
+	d := &desk{T: t, key: key, stack: stack, history: app.History, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
 	d.client = stack.Client(t, d.surface)
 	for _, role := range realm.Roles {
 		d.appoint(role)
 	}
 	return d
+}
+
+// index has a scribe write the index of the history until the test ends.
+func index(t *testing.T, stack *webtest.Stack, h projections.History) {
+	s := &scribe.Scribe{
+		Name: projections.HistoryFollower, Store: stack.Store, Pool: stack.Store.Pool(), Write: h.Write, Log: slog.New(slog.DiscardHandler),
+		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = s.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-done })
+}
+
+// level waits until all that has happened is found.
+func (d *desk) level() {
+	d.Helper()
+	head, err := d.stack.Store.Head(d.Context())
+	if err != nil {
+		d.Fatal(err)
+	}
+	wait.Until(d, "the index is level", func() bool {
+		at, err := d.history.Indexed(d.Context())
+		if err != nil {
+			d.Fatal(err)
+		}
+		return at >= head.Position
+	})
 }
 
 func (d *desk) appoint(role identity.Role) {

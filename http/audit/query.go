@@ -51,6 +51,10 @@ func (q *query) position(name string) int64 {
 	if text == "" {
 		return 0
 	}
+	return q.parsePosition(name, text)
+}
+
+func (q *query) parsePosition(name, text string) int64 {
 	n, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
 		q.refuse(name, errPosition)

@@ -99,6 +99,7 @@ var placeholders = map[string]string{
 	"token":   "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJ0b2tlbi0ifQ.signature-%d",
 	"code":    "ABCD-234%d",
 	"time":    "2026-01-02T15:04:05.678901Z",
+	"sealed":  "sealed:1:655KJ-T3QFu6WhVhKtdv9jHAoU9ENuCK1OXeP_XlOAB7Kg",
 	"trace":   "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 

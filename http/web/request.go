@@ -212,6 +212,18 @@ func (r *Request) Query(name string) string {
 	return strings.Join(r.echo.QueryParams()[name], ",") // There are several only of one that may be given so.
 }
 
+// Header answers a header; "" when it is not given.
+func (r *Request) Header(name string) string { return r.echo.Request().Header.Get(name) }
+
+// Like is the path and query of the request with a parameter of another value.
+func (r *Request) Like(param, value string) string {
+	u := *r.echo.Request().URL
+	query := u.Query()
+	query.Set(param, value)
+	u.RawQuery = query.Encode()
+	return u.RequestURI()
+}
+
 // single refuses a parameter that is given twice, of which only one could count.
 func (r *Request) single() error {
 	var f Fields

@@ -75,9 +75,11 @@ var parts = []part{
 	{"seal", false, (*lab).sealed},
 	{"snapshot", false, (*lab).snapshot},
 	{"vacuum", false, (*lab).vacuum},
+	{"history", false, (*lab).history},
 	{"proof", false, (*lab).proof},
 	{"growth", true, (*lab).growth},
 	{"customers", true, (*lab).customers},
+	{"histories", true, (*lab).histories},
 }
 
 // Names are the parts that there are.

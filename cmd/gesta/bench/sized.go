@@ -141,6 +141,7 @@ type standing struct {
 			Leading  bool
 			Position int64
 		}
+		Audit map[string]struct{ Lag *int64 }
 	}
 }
 
@@ -154,6 +155,11 @@ func readiness(c *loadgen.Client) (at standing, err error) {
 
 func (s standing) level() bool {
 	d := s.Detail
+	for _, scribe := range d.Audit {
+		if scribe.Lag == nil || *scribe.Lag > 0 {
+			return false
+		}
+	}
 	return d.Relay.Leading && d.Relay.Lag == 0 && d.Projector != nil && d.Projector.Lag == 0 &&
 		d.Policies.Leading && d.Policies.Lag != nil && *d.Policies.Lag == 0
 }

@@ -145,7 +145,7 @@ func (c *Checker) checkBody(with *jsonschema.Compiler, content map[string]any, a
 		return fmt.Errorf("the content type %q is not documented", contentType)
 	}
 	var value any = body
-	if strings.HasSuffix(media, "json") {
+	if strings.HasSuffix(media, "/json") || strings.HasSuffix(media, "+json") { // And no lines of it, as of x-ndjson.
 		if value, err = jsonschema.UnmarshalJSON(strings.NewReader(body)); err != nil {
 			return err
 		}

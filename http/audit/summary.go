@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"context"
+	"errors"
+
+	"gesta/domain/audit"
+	"gesta/http/web"
+	"gesta/projections"
+)
+
+var (
+	byParam = web.Param{
+		Name: "by", Text: "What events are counted by; an hour is that in which they were recorded.", Required: true,
+		Enum: []string{"type", "realm", "actor", "hour"},
+	}
+	realmParam = web.Param{Name: "realm", Text: "Only events of this realm."}
+	// A page of one could end with the empty key, which nothing is known to be behind.
+	countLimit = web.Param{Name: "limit", Text: "How many are on a page, at most.", Least: 2, Most: projections.MaxHistoryLimit, Default: projections.DefaultHistoryLimit}
+	keyParam   = web.Param{Name: "after", Text: "A key: only those behind it. A page's next goes here."}
+)
+
+func (a api) summaryRoutes() []web.Route {
+	return []web.Route{
+		web.Get(prefix+"/summary", readers, web.Handle(
+			recorded(a, audit.Summary, web.Reads(readSummary)).Asks(byParam, realmParam, keyParam, countLimit), a.summary, showSummary)).
+			Does("Count events").Refuses(400, 401, 403),
+	}
+}
+
+var errBy = errors.New("must be one of type, realm, actor, hour")
+
+func readSummary(r *web.Request) (projections.SummaryQuery, error) {
+	q := query{Request: r}
+	in := projections.SummaryQuery{By: q.Query("by"), Limit: q.limit(countLimit)}
+	if !projections.IsCounted(in.By) {
+		q.refuse("by", errBy)
+	}
+	if realm := q.Query("realm"); realm != "" {
+		in.Realm = &realm
+	}
+	if key := q.Query("after"); key != "" {
+		in.After = &key
+	}
+	return in, q.err()
+}
+
+// summary is a page of counts, by key.
+type summary struct {
+	By string `json:"by"`
+	// A key is a type, a realm, an actor, or the beginning of an hour in UTC, as in 2026-01-31T15:00:00Z. What belongs to no
+	// realm has an empty one.
+	Counts []count `json:"counts"`
+	// The after of the next page. Left out on the last page.
+	Next string `json:"next,omitempty"`
+	// These are the events up to this position.
+	Indexed string `json:"indexed"`
+}
+
+// summed is what was asked with what was found.
+type summed struct {
+	by string
+	projections.Summary
+}
+
+func (a api) summary(ctx context.Context, q projections.SummaryQuery) (summed, error) {
+	s, err := a.History.Summary(ctx, q)
+	return summed{q.By, s}, err
+}
+
+func showSummary(s summed) summary {
+	shown := summary{By: s.by, Counts: countsOf(s.Counts), Indexed: number(s.Indexed)}
+	if s.More {
+		shown.Next = s.Counts[len(s.Counts)-1].Key
+	}
+	return shown
+}
