@@ -137,9 +137,10 @@ func (c client) readsTimelines(auditor, officer, user, stream string) {
 	if !strings.Contains(diff.text, `"/status"`) || !strings.Contains(diff.text, `"churned"`) || strings.Contains(diff.text, "Price") {
 		c.t.Errorf("%s", diff.text)
 	}
-	if recorded, _ := read("/events?type=audit.history.read&limit=1000", auditor); len(recorded.Events) < 4 {
-		c.t.Errorf("what was read is not recorded: %+v", recorded)
-	}
+	wait.Until(c.t, "what was read is recorded and found", func() bool {
+		recorded, _ := read("/events?type=audit.history.read&limit=1000", auditor)
+		return len(recorded.Events) >= 4
+	})
 }
 
 // provesOffline exports the life, and verifies it where there is neither a database nor a server.
