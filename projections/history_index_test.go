@@ -337,10 +337,10 @@ func TestARequestIsATreeOfWhatItCaused(t *testing.T) {
 	a := newArchive(t)
 	r, other := ulids[0], ulids[1]
 	none := eventstore.Recorded{}
-	e := a.record(caused(none, r, r), caused(none, other, other), caused(none, r, r))                          // 1, 2, 3
-	e = append(e, a.record(caused(e[2], id.ID{}, r), caused(e[0], id.ID{}, r), caused(e[1], id.ID{}, r))...)   // 4, 5, 6: the last is caused by another request's
-	e = append(e, a.record(caused(e[4], id.ID{}, r), caused(e[4], r, other), caused(e[1], id.ID{}, other))...) // 7, 8, 9
-	self := a.record(caused(none, r, r))[0]                                                                    // 10
+	e := a.record(caused(none, r, r), caused(none, other, other), caused(none, r, r))                        // 1, 2, 3
+	e = append(e, a.record(caused(e[2], id.ID{}, r), caused(e[0], id.ID{}, r), caused(e[1], id.ID{}, r))...) // 4, 5, 6: the last is caused by another request's
+	a.record(caused(e[4], id.ID{}, r), caused(e[4], r, other), caused(e[1], id.ID{}, other))                 // 7, 8, 9
+	self := a.record(caused(none, r, r))[0]                                                                  // 10
 	a.exec("alter table events disable trigger events_are_facts")
 	a.exec(`update events set metadata = json_build_object('correlation', $1::text, 'causation', $2::text) where position = 10`, r.String(), self.ID.String())
 	a.run()

@@ -37,7 +37,7 @@ func (l *lab) history(ctx context.Context) error {
 		events, err := a.store.Read(ctx, rand.Int64N(int64(a.events-auditedPage)), auditedPage)
 		return len(events), err
 	}})
-	for _, q := range questions() {
+	for _, q := range questions(first) {
 		took, err := turns(ctx, rounds, shortTurn, a.asking(q), plain)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (l *lab) histories(ctx context.Context) error {
 		}
 	}
 	short, long := all[0], all[1]
-	for _, q := range questions() {
+	for _, q := range questions(first, deep, between) {
 		took, err := turns(ctx, rounds, shortTurn, long.asking(q), short.asking(q))
 		if err != nil {
 			return err

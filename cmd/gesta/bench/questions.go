@@ -51,18 +51,19 @@ func always(q projections.HistoryQuery) func(*archive) projections.HistoryQuery 
 	return func(*archive) projections.HistoryQuery { return q }
 }
 
-// questions are all that are measured.
-func questions() (all []question) {
+// questions are all that are measured, of each filter these pages.
+func questions(pages ...page) (all []question) {
 	for _, f := range filters {
-		page := func(which string, finds int, of func(*archive, projections.HistoryQuery) projections.HistoryQuery) {
-			all = append(all, question{f.what + ", " + which, finds, func(ctx context.Context, a *archive) (int, error) {
-				p, err := a.asked.Events(ctx, of(a, f.query(a)))
-				return len(p.Events), err
+		for _, p := range pages {
+			finds := f.finds
+			if p.part {
+				finds = 0
+			}
+			all = append(all, question{f.what + ", " + p.what, finds, func(ctx context.Context, a *archive) (int, error) {
+				found, err := a.asked.Events(ctx, p.of(a, f.query(a)))
+				return len(found.Events), err
 			}})
 		}
-		page("the first page", f.finds, func(_ *archive, q projections.HistoryQuery) projections.HistoryQuery { return q })
-		page("20 events backwards from a deep cursor", 0, deep)
-		page("20 events between two times", 0, between)
 	}
 	return append(all,
 		question{"a request as a tree", 3, func(ctx context.Context, a *archive) (int, error) {
@@ -85,25 +86,33 @@ func summary(by string, finds int) question {
 	}}
 }
 
+// page is a page of what a filter finds.
+type page struct {
+	what string
+	part bool // of the history, in which less is found
+	of   func(*archive, projections.HistoryQuery) projections.HistoryQuery
+}
+
 // fewer are as many as are found in a part of the short history as well, so that both find the same.
 const fewer = 20
 
-// deep is somewhere in the second half of the history.
-func deep(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
-	q.Limit = fewer
-	q.Before, q.Descending = int64(a.events/2+rand.IntN(a.events/2)), true
-	return q
-}
+var (
+	first = page{"the first page", false, func(_ *archive, q projections.HistoryQuery) projections.HistoryQuery { return q }}
+	// Somewhere in the second half of the history.
+	deep = page{"20 events backwards from a deep cursor", true, func(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
+		q.Limit, q.Descending, q.Before = fewer, true, int64(a.events/2+rand.IntN(a.events/2))
+		return q
+	}}
+	// In a quarter of the history, from somewhere in its first half.
+	between = page{"20 events between two times", true, func(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
+		n := rand.IntN(a.events / 2)
+		q.Limit, q.From, q.To = fewer, happenedAt(n), happenedAt(n+a.events/4)
+		return q
+	}}
+)
 
-// between is a quarter of the history, from somewhere in its first half.
-func between(a *archive, q projections.HistoryQuery) projections.HistoryQuery {
-	at := func(n int) time.Time {
-		return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 10 * time.Second)
-	}
-	n := rand.IntN(a.events / 2)
-	q.Limit = fewer
-	q.From, q.To = at(n), at(n+a.events/4)
-	return q
+func happenedAt(n int) time.Time {
+	return time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(n) * 10 * time.Second)
 }
 
 // user is one of those to whom something happened that is not all the system's doing.
