@@ -222,6 +222,7 @@ func (a *app) auditing() web.Surface {
 		app.History = a.history()
 	}
 	s := audit.New(app, a.realms["audit"])
+	s.Reached = a.indexed
 	s.CORS.Origins = a.Audit.CORSAllowOrigin
 	return s
 }

@@ -27,6 +27,18 @@ func (a *app) history() projections.History {
 	return projections.History{DB: &postgres.Lookups{Pool: a.reads}, Truth: a.sys.schema}
 }
 
+// indexed waits until auditors find everything up to a position.
+func (a *app) indexed(ctx context.Context, position int64) error {
+	head, err := a.store.Head(ctx)
+	switch {
+	case err != nil:
+		return errNotReached
+	case position > head.Position:
+		return errBeyondHead
+	}
+	return a.history().Await(ctx, position)
+}
+
 // newScribe keeps what write makes of the rows of the history.
 func (n *node) newScribe(name string, write func(context.Context, pgx.Tx, []eventstore.Recorded) error) *scribe.Scribe {
 	return &scribe.Scribe{Name: name, Store: n.store, Pool: n.store.Pool(), Lead: n.leader(name).Lead, Write: write, Handoff: n.handoff, Log: n.log}
