@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -305,6 +306,25 @@ func TestTimesAreFoundAtTheEndsAndAmongEqualOnes(t *testing.T) {
 	} {
 		if got := fmt.Sprint(q(c.from, c.to)); got != c.want {
 			t.Errorf("%s to %s: %s, not %s", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+// A position that no event will ever have is beyond all of them.
+func TestBeyondAllPositions(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.record(random(20)...)
+	a.run()
+	a.level()
+	for _, q := range []projections.HistoryQuery{{}, {Stream: a.all()[0].Stream}, {Kind: "identity.user"}, {Actor: "user/" + ulids[0].String()}, {Request: ulids[0]}} {
+		q.After = math.MaxInt64
+		if p := a.events(q); len(p.Events) > 0 || p.More {
+			t.Errorf("%+v: %d events", q, len(p.Events))
+		}
+		q.After, q.Before = 0, math.MaxInt64
+		if got, want := positionsOf(a.events(q).Events), naive(a.all(), q); !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, not %v", q, got, want)
 		}
 	}
 }

@@ -70,16 +70,18 @@ func (s *historySQL) between(position string) string {
 
 // bounds finds the range. The events' times are in the order of their positions, and so need no index.
 func (s *historySQL) bounds() {
-	s.low, s.high = s.arg(s.q.After)+"::bigint", s.arg(cmp.Or(s.q.Before, math.MaxInt64))+"::bigint"
+	s.low, s.high = s.arg(min(s.q.After, math.MaxInt64-1))+"::bigint", s.arg(cmp.Or(s.q.Before, math.MaxInt64))+"::bigint"
+	var times []string
 	if !s.q.From.IsZero() {
-		s.bisect("since", "position", "true", "recorded_at < "+s.arg(wholeMicros(s.q.From)))
-		s.low = "greatest(" + s.low + ", (select n from since))"
+		times = append(times, s.arg(wholeMicros(s.q.From))+"::timestamptz")
+		s.low = "greatest(" + s.low + ", (select n from times where mark = 0))"
 	}
 	if !s.q.To.IsZero() {
-		s.bisect("until", "position", "true", "recorded_at < "+s.arg(wholeMicros(s.q.To)))
-		s.high = "least(" + s.high + ", (select n + 1 from until))"
+		times = append(times, s.arg(wholeMicros(s.q.To))+"::timestamptz")
+		s.high = fmt.Sprintf("least(%s, (select n + 1 from times where mark = %d))", s.high, len(times)-1)
 	}
-	if !s.q.From.IsZero() || !s.q.To.IsZero() {
+	if len(times) > 0 {
+		s.bisect("times", "position", "recorded_at", "true", times)
 		s.let("bounds", fmt.Sprintf("materialized (select %s as low, %s as high)", s.low, s.high))
 		s.low, s.high = "(select low from bounds)", "(select high from bounds)"
 	}
@@ -93,18 +95,21 @@ func wholeMicros(at time.Time) time.Time {
 	return at
 }
 
-// bisect finds how far a condition holds that holds from the beginning up to some number and no further: the greatest
-// number of which it is known, or one less than the first of which it does not hold. Missing rows are passed.
-func (s *historySQL) bisect(name, number, of, holds string) {
-	events := s.table("events")
-	s.let(name+"_steps (low, high)", fmt.Sprintf(`(
-		select 0::bigint, coalesce((select %[2]s from %[3]s where %[4]s order by %[2]s desc limit 1), 0) + 1
+// bisect finds where a column that does not decrease with the number of events, be it their position or their version,
+// comes to some marks: the greatest number of which it is known that the column is less, or one less than the first of
+// which it is not. All marks are looked for at once. Missing rows are passed.
+func (s *historySQL) bisect(name, number, column, of string, marks []string) {
+	for i, at := range marks {
+		marks[i] = fmt.Sprintf("(%d, %s)", i, at)
+	}
+	s.let(name+"_steps (mark, at, low, high)", fmt.Sprintf(`(
+		select mark, at, 0::bigint, coalesce((select %[2]s from %[3]s where %[4]s order by %[2]s desc limit 1), 0) + 1 from (values %[6]s) marks (mark, at)
 		union all
-		select case when at.holds then middle.n else low end, case when at.holds then high else middle.n end
+		select mark, at, case when probe.less then middle.n else low end, case when probe.less then high else middle.n end
 		from %[1]s_steps cross join lateral (select (low + high) / 2 as n) middle
-		left join lateral (select %[5]s as holds from %[3]s where %[4]s and %[2]s >= middle.n order by %[2]s limit 1) at on true
-		where high - low > 1)`, name, number, events, of, holds))
-	s.let(name, fmt.Sprintf("materialized (select low as n from %s_steps where high - low <= 1)", name))
+		left join lateral (select %[5]s < at as less from %[3]s where %[4]s and %[2]s >= middle.n order by %[2]s limit 1) probe on true
+		where high - low > 1)`, name, number, s.table("events"), of, column, strings.Join(marks, ", ")))
+	s.let(name, fmt.Sprintf("materialized (select mark, low as n from %s_steps where high - low <= 1)", name))
 }
 
 // found answers the positions of the page.
@@ -162,13 +167,17 @@ func (s *historySQL) stream() string {
 func (s *historySQL) ofStream() string {
 	of := s.stream()
 	versions := of + " and " + s.between("e.position")
+	var ends []string
 	if s.q.After > 0 || !s.q.From.IsZero() {
-		s.bisect("first", "version", of, "position <= "+s.low)
-		versions += " and version > (select n from first)"
+		ends = append(ends, s.low+" + 1")
+		versions += " and version > (select n from ends where mark = 0)"
 	}
 	if s.q.Before > 0 || !s.q.To.IsZero() {
-		s.bisect("last", "version", of, "position < "+s.high)
-		versions += " and version <= (select n from last)"
+		ends = append(ends, s.high)
+		versions += fmt.Sprintf(" and version <= (select n from ends where mark = %d)", len(ends)-1)
+	}
+	if len(ends) > 0 {
+		s.bisect("ends", "version", "position", of, ends)
 	}
 	looked := ""
 	if rest := s.rest(); rest != "" {
