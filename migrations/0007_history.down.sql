@@ -1,2 +1,2 @@
-drop table history_counts, history, history_classes;
+drop table history_counts, history_hours, history, history_classes;
 delete from checkpoints where follower = 'history';

@@ -31,6 +31,13 @@ create index history_correlation on history (correlation, position) where correl
 -- Whatever a request led to has its id as the correlation, so that this one is empty as long as it is so.
 create index history_request on history (request, position) where request is not null and request is distinct from correlation;
 
+-- Where each hour begins in which something was recorded: times are looked for from there on, and so it takes no longer
+-- the longer the history is.
+create table history_hours (
+	hour  timestamptz not null primary key,
+	first bigint      not null
+);
+
 -- How many events there are: of each type, actor and hour in which they were recorded, in each realm.
 create table history_counts (
 	field  text   not null check (field in ('type', 'actor', 'hour')),

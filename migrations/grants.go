@@ -21,6 +21,7 @@ var grants = []struct{ schema, table, rights string }{
 	{"", "rebuilds", "select, insert, update"},
 	{"", "history_classes", "select, insert"},
 	{"", "history", "select, insert"},
+	{"", "history_hours", "select, insert"},
 	{"", "history_counts", "select, insert, update"},
 	{"", "proof_tiles", "select, insert, update"},
 	{"", "proof_log", "select, insert, update"},

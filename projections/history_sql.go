@@ -120,13 +120,16 @@ func (s *historySQL) stream() string {
 func (s *historySQL) ofStream() string {
 	of := s.stream()
 	versions := of + " and " + s.between("e.position")
-	var ends []string
+	var ends []mark
+	end := func(at string) mark {
+		return mark{at, "0::bigint", fmt.Sprintf("coalesce((select version from %s where %s order by version desc limit 1), 0) + 1", s.table("events"), of)}
+	}
 	if s.q.After > 0 || !s.q.From.IsZero() {
-		ends = append(ends, s.low+" + 1")
+		ends = append(ends, end(s.low+" + 1"))
 		versions += " and version > (select n from ends where mark = 0)"
 	}
 	if s.q.Before > 0 || !s.q.To.IsZero() {
-		ends = append(ends, s.high)
+		ends = append(ends, end(s.high))
 		versions += fmt.Sprintf(" and version <= (select n from ends where mark = %d)", len(ends)-1)
 	}
 	if len(ends) > 0 {

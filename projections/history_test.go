@@ -201,7 +201,9 @@ func random(n int) (all []told) {
 		case 3:
 			m["surface"] = strings.Repeat("é", 300)
 		}
-		if r.IntN(3) == 0 {
+		if r.IntN(40) == 0 {
+			e.after = time.Duration(r.IntN(5000)) * time.Second
+		} else if r.IntN(3) == 0 {
 			e.after = time.Duration(r.IntN(3)) * time.Microsecond
 		}
 		all = append(all, e)

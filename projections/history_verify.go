@@ -24,6 +24,8 @@ type historyCheck struct {
 	types  map[historyCount]int64
 	hours  map[historyCount]int64 // that are still to be compared
 	actors int64                  // events that have one
+	begun  int64                  // hours in which something was recorded
+	hour   string                 // the last of them
 }
 
 // How many rows and counters are compared at once.
@@ -49,7 +51,7 @@ func (h History) Verify(ctx context.Context, store eventstore.Store, report func
 			return c.at, err
 		}
 	}
-	for _, compare := range []func(context.Context) error{c.typeCounts, c.actorCounts, c.sums} {
+	for _, compare := range []func(context.Context) error{c.hoursBegin, c.typeCounts, c.actorCounts, c.sums} {
 		if err := compare(ctx); err != nil {
 			return c.at, err
 		}
@@ -121,6 +123,10 @@ func (c *historyCheck) row(e eventstore.Recorded, found map[int64]historyRow) {
 		c.say("position %d is not in the index as what it is", e.Position)
 	}
 	delete(found, e.Position)
+	if hour := hourOf(e.RecordedAt); hour != c.hour {
+		c.hour = hour
+		c.begun++
+	}
 	for _, n := range want.counts(e.RecordedAt) {
 		switch n.field {
 		case "type":

@@ -2,10 +2,28 @@ package projections
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// hoursBegin finds hours that do not begin where the index says so.
+func (c *historyCheck) hoursBegin(ctx context.Context) error {
+	begun, err := collect(ctx, c.History, pgx.RowTo[bool], `select exists (select from `+c.table("events")+` e where e.position = o.first and date_trunc('hour', e.recorded_at, 'UTC') = o.hour)
+		and not exists (select from `+c.table("events")+` e where e.position = o.first - 1 and e.recorded_at >= o.hour)
+		from `+c.table("history_hours")+` o where first <= $1`, c.until)
+	if err != nil {
+		return err
+	}
+	if int64(len(begun)) != c.begun {
+		c.say("%d hours begin in the index, of %d", len(begun), c.begun)
+	}
+	if slices.Contains(begun, false) {
+		c.say("an hour does not begin where the index says so")
+	}
+	return nil
+}
 
 // hourCounts compares hours that are over: to these nothing is added any more.
 func (c *historyCheck) hourCounts(ctx context.Context, before string) error {

@@ -95,6 +95,8 @@ type historyWriting struct {
 	positions                     []int64
 	places                        []int32 // of the row's class
 	actor, requests, correlations []*[16]byte
+	hours                         []time.Time
+	hourFirst                     []int64 // positions
 	counts                        map[historyCount]int64
 }
 
@@ -107,6 +109,9 @@ func (w *historyWriting) add(e eventstore.Recorded) {
 	w.positions, w.places = append(w.positions, e.Position), append(w.places, w.place(r.class, e.Position))
 	w.actor = append(w.actor, nullable(r.actor))
 	w.requests, w.correlations = append(w.requests, nullable(r.request)), append(w.correlations, nullable(r.correlation))
+	if hour := e.RecordedAt.UTC().Truncate(time.Hour); len(w.hours) == 0 || !w.hours[len(w.hours)-1].Equal(hour) {
+		w.hours, w.hourFirst = append(w.hours, hour), append(w.hourFirst, e.Position)
+	}
 	for _, c := range r.counts(e.RecordedAt) {
 		w.counts[c]++
 	}
@@ -145,6 +150,8 @@ func (w *historyWriting) queue(batch *pgx.Batch, h History) {
 		from unnest($6::bigint[], $7::int[], $8::uuid[], $9::uuid[], $10::uuid[]) as r (position, place, actor, request, correlation)
 		left join named using (place)`,
 		w.kinds, w.types, w.realms, w.surfaces, w.actors, w.positions, w.places, w.actor, w.requests, w.correlations)
+	batch.Queue(`insert into `+h.table("history_hours")+` (hour, first) select * from unnest($1::timestamptz[], $2::bigint[])
+		on conflict (hour) do nothing`, w.hours, w.hourFirst)
 	fields, realms, keys, n := w.counted()
 	batch.Queue(`insert into `+h.table("history_counts")+` as c (field, realm, key, events)
 		select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
@@ -160,5 +167,5 @@ func (w *historyWriting) counted() (fields, realms, keys []string, n []int64) {
 
 // ClearHistory is SQL that empties the index, for the owner of its tables. The checkpoint is to be taken back after it, in
 // the same transaction: so it waits for what a scribe has begun, and a scribe that begins meanwhile waits for it, and finds
-// that it has lost its place.
-const ClearHistory = "truncate history, history_classes, history_counts"
+// that it has lost its place. The tables are in the order in which a scribe writes to them, or both would wait for ever.
+const ClearHistory = "truncate history_classes, history, history_hours, history_counts"
