@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -25,10 +26,24 @@ type contestant func(ctx context.Context, lasting time.Duration) (result, error)
 // alike. The first turns, in which caches are filled and connections made, don't count. The answer has one
 // list for each contestant.
 func turns(ctx context.Context, rounds int, lasting time.Duration, all ...contestant) ([][]result, error) {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	return inTurns(ctx, rounds, lasting, func() []int { return order }, all...)
+}
+
+// turnsAtRandom is turns in another order each round: what the machine does every few seconds, such as writing to its
+// disk, would meet the same contestant each time, if a round took as long.
+func turnsAtRandom(ctx context.Context, rounds int, lasting time.Duration, all ...contestant) ([][]result, error) {
+	return inTurns(ctx, rounds, lasting, func() []int { return rand.Perm(len(all)) }, all...)
+}
+
+func inTurns(ctx context.Context, rounds int, lasting time.Duration, order func() []int, all ...contestant) ([][]result, error) {
 	results := make([][]result, len(all))
 	for round := range rounds + 1 {
-		for i, run := range all {
-			r, err := run(ctx, lasting)
+		for _, i := range order() {
+			r, err := all[i](ctx, lasting)
 			if err != nil {
 				return nil, err
 			}
