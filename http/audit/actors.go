@@ -15,7 +15,7 @@ import (
 func (a api) actorRoutes() []web.Route {
 	return []web.Route{
 		web.Get(prefix+"/actors/:realm/:id", readers, web.Handle(
-			recorded(a, audit.Actor, web.Reads(readActor)).Asks(beforeParam, eventLimit), a.actor, showActor)).
+			recorded(a, audit.Actor, web.Reads(readActor)).Asks(beforeParam, eventLimit), a.actor, web.AsIs[actorPage])).
 			Does("Show what somebody did, the last first").Refuses(400, 401, 403, 404),
 	}
 }
@@ -89,5 +89,3 @@ func (a api) actor(ctx context.Context, in actorAsked) (shown actorPage, err err
 	shown.foundPage, err = a.found(ctx, in.by, p.HistoryPage)
 	return shown, err
 }
-
-func showActor(p actorPage) actorPage { return p }

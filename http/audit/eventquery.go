@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"errors"
 	"regexp"
 	"strings"
@@ -38,7 +37,6 @@ type eventsAsked struct {
 	by     identity.Caller
 	most   bool                        // A limit was given.
 	begins bool                        // It was said where to begin.
-	still  func(context.Context) error // refuses once the session is over
 	next   func(position int64) string // where the next page is
 }
 
@@ -48,7 +46,7 @@ func readEvents(r *web.Request) (eventsAsked, error) {
 
 func readQuery(r *web.Request, more func(*query, *eventsAsked)) (eventsAsked, error) {
 	q := &query{Request: r}
-	in := eventsAsked{by: r.Caller, most: q.Query("limit") != "", begins: q.Query("after") != "", still: r.StillIn, query: projections.HistoryQuery{
+	in := eventsAsked{by: r.Caller, most: q.Query("limit") != "", begins: q.Query("after") != "", query: projections.HistoryQuery{
 		Stream: q.stream("stream"), Kind: q.Query("kind"), Type: q.pattern("type"), Realm: q.Query("realm"), Surface: q.Query("surface"),
 		Actor: actorOf(q.Query("actor")), Request: q.id("request_id"), Correlation: q.id("correlation"),
 		After: q.position("after"), Before: q.behind("before"), From: q.time("from"), To: q.time("to"),

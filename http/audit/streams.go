@@ -22,14 +22,14 @@ func (a api) streamRoutes() []web.Route {
 	const stream = prefix + "/streams/:kind/:id"
 	return []web.Route{
 		web.Get(stream, readers, web.Handle(
-			recorded(a, audit.Stream, web.Reads(readStream).Asks(afterParam, beforeParam, orderParam, streamLimit)), a.stream, showPage)).
+			recorded(a, audit.Stream, web.Reads(readStream).Asks(afterParam, beforeParam, orderParam, streamLimit)), a.stream, web.AsIs[eventPage])).
 			Does("List the events of a stream by version").Refuses(400, 401, 403, 404),
 		web.Get(stream+"/state", readers, web.Handle(
-			recorded(a, audit.State, web.Reads(readState).Asks(pointParam("at", "as it is now"))), a.state, showState)).
+			recorded(a, audit.State, web.Reads(readState).Asks(pointParam("at", "as it is now"))), a.state, web.AsIs[stateThen])).
 			Does("Show what a stream was at a point").Refuses(400, 401, 403, 404),
 		web.Get(stream+"/diff", readers, web.Handle(
 			recorded(a, audit.Diff, web.Reads(readDiff).Asks(
-				pointParam("from", "the beginning"), pointParam("to", "the end"), afterParam, diffLimit)), a.diff, showDiff)).
+				pointParam("from", "the beginning"), pointParam("to", "the end"), afterParam, diffLimit)), a.diff, web.AsIs[difference])).
 			Does("Show what changed in a stream between two points, by whom, and with which event").Refuses(400, 401, 403, 404),
 	}
 }
@@ -66,8 +66,6 @@ func (a api) stream(ctx context.Context, in streamAsked) (p eventPage, err error
 	events, err := a.eventsOf(ctx, in.by, rows)
 	return pageOf(events, more), err
 }
-
-func showPage(p eventPage) eventPage { return p }
 
 // stateAsked asks what a stream was.
 type stateAsked struct {
@@ -116,8 +114,6 @@ func (a api) state(ctx context.Context, in stateAsked) (stateThen, error) {
 func showReached(r commands.Reached) reached {
 	return reached{number(r.Version), number(r.Position), r.RecordedAt}
 }
-
-func showState(s stateThen) stateThen { return s }
 
 // diffAsked asks what changed in a stream.
 type diffAsked struct {
@@ -223,5 +219,3 @@ func showRef(r commands.EventRef) eventRef {
 		OccurredAt: r.OccurredAt, RecordedAt: r.RecordedAt,
 	}
 }
-
-func showDiff(d difference) difference { return d }
