@@ -27,10 +27,10 @@ func (a api) eventRoutes() []web.Route {
 			web.Handle(recorded(a, audit.Events, forReaders(web.Reads(readEvents))).Asks(eventParams...), a.events, web.AsIs[foundPage])).
 			Also(
 				web.As(asLines, "All events that are asked for, one a line, each as in a page of JSON. Pages are none: limit is how many there are at most.",
-					recorded(a, audit.Export, forReaders(web.Reads(readExport))), a.lines),
+					recordedStream(a, audit.Export, forReaders(web.Reads(readExport))), a.lines),
 				web.As(asTail, "Server-sent events, each as in a page of JSON, with its position as the id: those from after, or Last-Event-ID, on, and then "+
 					"those that come. Without either only those that come. It ends with the session.",
-					recorded(a, audit.Tail, forReaders(web.Reads(readTail))), a.tail),
+					recordedStream(a, audit.Tail, forReaders(web.Reads(readTail))), a.tail),
 				web.AsPage(asPublished, "A page of events as they are published, personal data sealed. The Link header names the next page, where there is one.",
 					recorded(a, audit.Events, web.Reads(readEvents)), a.published),
 			).

@@ -53,7 +53,7 @@ func readStream(r *web.Request) (in streamAsked, err error) {
 	q := query{Request: r}
 	in.by = r.Caller
 	in.page = commands.StreamPage{
-		After: q.position("after"), Before: q.position("before"), Descending: q.descending(), Limit: q.limit(streamLimit),
+		After: q.position("after"), Before: q.behind("before"), Descending: q.descending(), Limit: q.limit(streamLimit),
 	}
 	return in, q.err()
 }

@@ -77,7 +77,7 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 			h = s.streaming(h)
 		}
 		e.Add(route.Method, route.Path, h)
-		if route.Method == http.MethodGet {
+		if route.Method == http.MethodGet && !route.Unheaded {
 			e.HEAD(route.Path, h) // The server leaves the body out.
 		}
 	}
