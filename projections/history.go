@@ -29,7 +29,7 @@ type HistoryQuery struct {
 	Stream               domain.Stream
 	Kind                 string // of the stream
 	Type                 string // `*` stands for anything, as in `identity.user.*` or `*.created`
-	Realm, Surface       string
+	Realm, Surface       string // NoRealm for what belongs to none
 	Actor                string // as in "user/01J…", "system"; a ULID alone is an actor of any kind
 	Request, Correlation id.ID
 	After, Before        int64     // positions, exclusive
@@ -39,6 +39,17 @@ type HistoryQuery struct {
 	Limit      int  // of the page; DefaultHistoryLimit for 0, at most MaxHistoryLimit
 
 	related id.ID // what a request led to
+}
+
+// NoRealm asks for what belongs to no realm, such as what operators do at the command line.
+const NoRealm = "-"
+
+// keptRealm is how the index spells a realm.
+func keptRealm(realm string) string {
+	if realm == NoRealm {
+		return ""
+	}
+	return kept(realm)
 }
 
 // How many events are on a page.

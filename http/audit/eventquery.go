@@ -20,7 +20,7 @@ var eventParams = []web.Param{
 	{Name: "stream", Text: "Only events of this stream, as in identity.user/01J…"},
 	{Name: "kind", Text: "Only events of streams of this kind, as in identity.user."},
 	{Name: "type", Text: "Only events of this type, as in identity.user.registered; * stands for anything, as in identity.user.* or *.created."},
-	{Name: "realm", Text: "Only events of this realm."},
+	{Name: "realm", Text: "Only events of this realm; - for what belongs to none, such as what operators do at the command line."},
 	{Name: "surface", Text: "Only events that were caused by requests to this API, or by what stands in its place, such as cli."},
 	{Name: "actor", Text: "Only events that were caused by this actor, as in user/01J…, policy/mail-verification or system."},
 	{Name: "request_id", Text: "Only events that the request with this id has caused at once.", Format: "ulid"},

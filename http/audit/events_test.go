@@ -106,8 +106,14 @@ func TestTheExchangesOfWhoDidWhat(t *testing.T) {
 	d.client.Say(t, "how many events of each type", d.find(audit.Auditor, "/summary?by=type&limit=2"))
 	d.client.Say(t, "the next types", d.find(audit.Auditor, "/summary?by=type&limit=2&after=audit.history.read"))
 	d.client.Say(t, "by realm", d.find(audit.Auditor, "/summary?by=realm"))
+	happens(d, domain.Meta{Actor: "system", Surface: "cli"}, identity.ChangeName{User: officer, Name: "Olga"})
+	d.client.Say(t, "by realm, one a page", d.find(audit.Auditor, "/summary?by=realm&limit=1"))
+	d.client.Say(t, "the next realm", d.find(audit.Auditor, "/summary?by=realm&limit=1&after=-"))
+	d.client.Say(t, "in no realm", d.find(audit.Auditor, "/summary?by=type&realm=-"))
+	d.client.Say(t, "what is done at the command line", d.find(audit.Auditor, "/actors/-/system"))
+	d.client.Say(t, "the same among all events", d.find(audit.Auditor, "/events?realm=-&actor=system&limit=1"))
 	d.client.Say(t, "by actor, in a realm", d.find(audit.Auditor, "/summary?by=actor&realm=audit&limit=1000"))
-	d.client.Say(t, "by what is not counted", d.find(audit.Auditor, "/summary?by=moon&limit=1"))
+	d.client.Say(t, "by what is not counted", d.find(audit.Auditor, "/summary?by=moon&limit=0"))
 	d.client.Golden(t, "actors")
 }
 

@@ -18,8 +18,12 @@ import (
 // does has somebody of the realm do something, as by a request.
 func does[S domain.State[S]](d *desk, c domain.Command[S]) {
 	d.Helper()
-	ctx := domain.WithMeta(d.Context(), domain.Meta{Actor: identity.Actor(d.ids[audit.Officer]), Realm: "audit", Surface: "audit"})
-	if _, err := commands.Execute(ctx, d.stack.Identity.Executor, c); err != nil {
+	happens(d, domain.Meta{Actor: identity.Actor(d.ids[audit.Officer]), Realm: "audit", Surface: "audit"}, c)
+}
+
+func happens[S domain.State[S]](d *desk, by domain.Meta, c domain.Command[S]) {
+	d.Helper()
+	if _, err := commands.Execute(domain.WithMeta(d.Context(), by), d.stack.Identity.Executor, c); err != nil {
 		d.Fatal(err)
 	}
 }
