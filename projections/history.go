@@ -83,6 +83,14 @@ func (h History) Events(ctx context.Context, q HistoryQuery) (HistoryPage, error
 	return p, understood(err)
 }
 
+// Stream answers a page of a stream's events, of whatever kind it is, as of now: the index is not asked, and what it would
+// be asked for is none of the question. Indexed is 0.
+func (h History) Stream(ctx context.Context, q HistoryQuery) (p HistoryPage, err error) {
+	batch := &pgx.Batch{}
+	h.queueEvents(batch, &p, HistoryQuery{Stream: q.Stream, After: q.After, Before: q.Before, Descending: q.Descending, Limit: q.Limit})
+	return p, understood(postgres.Ask(ctx, h.DB.Pool, batch))
+}
+
 // Beyond asks for what follows a page; where nothing does yet, for what is to come.
 func (q HistoryQuery) Beyond(p HistoryPage) HistoryQuery {
 	switch n := len(p.Events); {

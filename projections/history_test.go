@@ -302,3 +302,27 @@ func TestAnyFiltersFindWhatALookAtEachEventFinds(t *testing.T) {
 		}
 	})
 }
+
+// What a stream has is found at once, also where nothing is indexed.
+func TestAStreamIsReadWithoutTheIndex(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.record(random(300)...)
+	s := a.all()[150].Stream
+	for _, q := range []projections.HistoryQuery{{}, {Limit: 1}, {Limit: 3, After: 20}, {Before: 200, Limit: 2}, {After: 50, Before: 250}, {After: 300}, {Before: 1}} {
+		for _, q.Descending = range []bool{false, true} {
+			q.Stream = s
+			want, got := naive(a.all(), q), []int64(nil)
+			for more := true; more; {
+				p, err := a.history.Stream(t.Context(), q)
+				if err != nil || len(p.Events) > max(q.Limit, projections.DefaultHistoryLimit) {
+					t.Fatal(len(p.Events), err)
+				}
+				got, more, q = append(got, positionsOf(p.Events)...), p.More, q.Beyond(p)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%+v: %v, not %v", q, got, want)
+			}
+		}
+	}
+}
