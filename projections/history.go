@@ -70,7 +70,7 @@ type HistoryPage struct {
 
 // errForeignIndex tells that the index has followed another history than the store has now.
 var errForeignIndex = &domain.Fault{
-	Kind: domain.Unavailable, Code: "history_forked", Text: "the index of the history is of another history", Retry: time.Minute,
+	Kind: domain.Unavailable, Code: "history_forked", Text: "the index of the history is of another history: 'gesta audit rebuild --only history' makes it anew", Retry: time.Minute,
 }
 
 // Events answers a page, in one round trip.
