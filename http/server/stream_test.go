@@ -4,25 +4,16 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/codes"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-
 	"gesta/domain"
-	"gesta/domain/id"
-	"gesta/domain/identity"
 	"gesta/eventstore/wait"
 	"gesta/http/server"
 	"gesta/http/web"
@@ -171,89 +162,6 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// journal is a log that is looked at while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// request is the line of the first request; nil before it is there.
-func (j *journal) request() (line map[string]any) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for text := range strings.Lines(j.text.String()) {
-		if err := json.Unmarshal([]byte(text), &line); err == nil && line["msg"] == "request" {
-			return line
-		}
-	}
-	return nil
-}
-
-// Metrics, log and span tell of what was broken off, whoever did so.
-func TestWhatIsBrokenOffIsSeen(t *testing.T) {
-	t.Parallel()
-	for name, end := range map[string]func(*running, *http.Response){
-		"by a failure":   func(_ *running, a *http.Response) { _, _ = io.Copy(io.Discard, a.Body) },
-		"by its client":  func(_ *running, a *http.Response) { _ = a.Body.Close() },
-		"by the server":  func(r *running, _ *http.Response) { _ = r.stop() },
-		"by a slow hand": func(*running, *http.Response) {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			log, spans := &journal{}, tracetest.NewSpanRecorder()
-			r := run(t, func(s *server.Server) {
-				s.Log = slog.New(server.LogHandler{Handler: slog.NewJSONHandler(log, nil)})
-				s.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
-				if name == "by a slow hand" {
-					s.Times.Write = 50 * time.Millisecond
-				}
-			}, streaming(func(ctx context.Context, w *web.Writer) error {
-				_, err := io.WriteString(w, "half\n")
-				if err = errors.Join(err, w.Flush()); err != nil || name == "by a failure" {
-					return errors.Join(err, errors.New("the store is away"))
-				}
-				for name == "by a slow hand" && err == nil {
-					_, err = w.Write(make([]byte, 1<<20))
-				}
-				<-ctx.Done()
-				return ctx.Err()
-			}))
-			end(r, r.ask(lines))
-			wait.Until(t, "it is logged", func() bool { return log.request() != nil && len(spans.Ended()) == 1 })
-			line, span := log.request(), spans.Ended()[0]
-			if bytes, _ := line["bytes"].(float64); line["broken_off"] != true || bytes < 5 || line["status"] != 200.0 || line["route"] != "/things" {
-				t.Error(line)
-			}
-			if span.Status().Code != codes.Error || attributes(span)["http.response.status_code"] != "200" {
-				t.Error(span.Status(), attributes(span))
-			}
-			if n := r.metric("gesta_http_broken_off_total"); n != 1 || r.metric("gesta_http_request_seconds") < 0 {
-				t.Error(n)
-			}
-		})
-	}
-}
-
-func TestWhatIsWholeIsNotTakenForBrokenOff(t *testing.T) {
-	t.Parallel()
-	log := &journal{}
-	r := run(t, func(s *server.Server) { s.Log = slog.New(slog.NewJSONHandler(log, nil)) }, streaming(func(_ context.Context, w *web.Writer) error {
-		_, err := io.WriteString(w, "all\n")
-		return err
-	}))
-	r.ask(lines)
-	wait.Until(t, "it is logged", func() bool { return log.request() != nil })
-	if line := log.request(); line["broken_off"] != nil || line["bytes"] != 4.0 || r.metric("gesta_http_broken_off_total") != -1 {
-		t.Error(line)
-	}
-}
-
 // A client need take but a piece in the time it has for one, however much is written at once.
 func TestASlowClientIsWaitedFor(t *testing.T) {
 	t.Parallel()
@@ -339,55 +247,5 @@ func TestHEADOfAStream(t *testing.T) {
 	a := r.askBy("HEAD", "Accept", lines)
 	if a.StatusCode != 200 || a.Header.Get("Content-Type") != lines || a.Header.Get("Link") != "</next>" {
 		t.Error(a.StatusCode, a.Header)
-	}
-}
-
-// sessions has callers whose session their proof names, for as long as it is open.
-func sessions(open *sync.Map) func(*server.Server) {
-	return func(s *server.Server) {
-		s.Surfaces[0].Authenticate = func(r *http.Request) (c identity.Caller, err error) {
-			name := r.Header.Get("Authorization")
-			if _, is := open.Load(name); !is {
-				return c, &domain.Fault{Kind: domain.Unauthenticated, Code: "unauthenticated", Text: "who is it?"}
-			}
-			c.Session.ID = id.Named(name)
-			return c, nil
-		}
-	}
-}
-
-// No session keeps others out, and its places are free when its streams end.
-func TestASessionHasAFewStreams(t *testing.T) {
-	t.Parallel()
-	var open sync.Map
-	open.Store("ann", true)
-	open.Store("bob", true)
-	r := run(t, sessions(&open), streaming(ticking))
-	var anns []*http.Response
-	for range 4 {
-		anns = append(anns, r.ask(lines, "Authorization", "ann"))
-	}
-	a := r.ask(lines, "Authorization", "ann")
-	text, _ := io.ReadAll(a.Body)
-	if a.StatusCode != 429 || a.Header.Get("Retry-After") == "" || !strings.Contains(string(text), "a session has 4 streams at most") {
-		t.Error(a.StatusCode, string(text))
-	}
-	if b := r.ask(lines, "Authorization", "bob"); b.StatusCode != 200 || r.metric("gesta_http_streams") != 5 {
-		t.Error(b.StatusCode, r.metric("gesta_http_streams"))
-	}
-	_ = anns[0].Body.Close()
-	wait.Until(t, "there is a place", func() bool { return r.ask(lines, "Authorization", "ann").StatusCode == 200 })
-}
-
-// A stream is broken off when its session is over.
-func TestAStreamDoesNotOutliveItsSession(t *testing.T) {
-	t.Parallel()
-	var open sync.Map
-	open.Store("ann", true)
-	r := run(t, sessions(&open), streaming(ticking))
-	a := r.ask(lines, "Authorization", "ann")
-	open.Delete("ann")
-	if text, err := io.ReadAll(a.Body); err == nil || !strings.HasPrefix(string(text), "tick\n") {
-		t.Errorf("%d bytes, %v", len(text), err)
 	}
 }
