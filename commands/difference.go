@@ -71,8 +71,9 @@ func (p Point) isBefore(o Point) bool {
 }
 
 // Diff answers what changed in a stream between two points, event by event and on the whole. What is compared is opened,
-// also what is not shown. It refuses with ErrKindUnknown, ErrStreamNotFound and ErrBackwards. It takes memory for the
-// answer and a page of events, however long the stream is.
+// also what is not shown. It refuses with ErrKindUnknown, ErrStreamNotFound, ErrBackwards and ErrStreamTooLong: each
+// answer begins with the first event of the stream. It takes memory for the answer and a page of events, however long the
+// stream is.
 func (h History) Diff(ctx context.Context, s domain.Stream, q Between) (Difference, error) {
 	if q.To.isBefore(q.From) {
 		return Difference{}, ErrBackwards

@@ -426,76 +426,21 @@ func TestPointsAreSpelledAsPositionsAndTimes(t *testing.T) {
 	}
 }
 
-// However a stream is paged through, each of its events comes once, in order.
-func TestAStreamIsPagedThroughBothWays(t *testing.T) {
+// What would take too long to go through is refused, and an earlier point is not.
+func TestALongStreamIsGoneThroughToABound(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, store eventstore.Store) {
-		p := populate(t, store)
-		h := commands.History{Store: store, Vault: p.Executor.Vault, Aggregates: allAggregates}
-		var own []int64
-		p.found("red")
-		for n := range 230 {
-			if n%7 == 0 {
-				p.found(fmt.Sprint("another ", n))
-			}
-			must(t, p.join("red", identity.UserID{ID: id.Named(fmt.Sprint(n))}, fmt.Sprint(n)))
+	a := newArchive(t)
+	rows := a.says(teamStream("red"), random(t, "test.team", 12)...)
+	for most, refused := range map[int64]bool{11: true, 12: false} {
+		a.MaxEvents = most
+		_, err1 := a.StateAt(t.Context(), teamStream("red"), commands.Now, true)
+		_, err2 := a.Diff(t.Context(), teamStream("red"), commands.Between{To: commands.Now})
+		if errors.Is(err1, commands.ErrStreamTooLong) != refused || errors.Is(err2, commands.ErrStreamTooLong) != refused {
+			t.Errorf("%d: %v, %v", most, err1, err2)
 		}
-		rows, err := store.ReadStream(t.Context(), teamStream("red"), 0, 1000)
-		must(t, err)
-		for _, r := range rows {
-			own = append(own, r.Position)
-		}
-		head, err := store.Head(t.Context())
-		must(t, err)
-		for _, q := range []commands.StreamPage{
-			{},
-			{Limit: 1000},
-			{Limit: 7},
-			{After: 1, Before: head.Position, Limit: 3},
-			{After: own[100], Limit: 100},
-			{After: own[100] + 1, Before: own[120], Limit: 100},
-			{Before: own[0] + 1},
-			{After: head.Position},
-			{Before: 1},
-			{After: own[20], Before: own[10]},
-			{Before: head.Position + 100, Limit: 231},
-			{Limit: 230},
-		} {
-			var want []int64
-			for _, position := range own {
-				if position > q.After && (q.Before == 0 || position < q.Before) {
-					want = append(want, position)
-				}
-			}
-			for _, descending := range []bool{false, true} {
-				var got []int64
-				for q, more := q, true; more; {
-					var page []eventstore.Recorded
-					q.Descending = descending
-					page, more, err = h.Events(t.Context(), teamStream("red"), q)
-					must(t, err)
-					if len(page) > max(q.Limit, commands.DefaultStreamPage) || more && len(page) == 0 {
-						t.Fatalf("%d events on a page, more: %v", len(page), more)
-					}
-					for _, r := range page {
-						got = append(got, r.Position)
-						if descending {
-							q.Before = r.Position
-						} else {
-							q.After = r.Position
-						}
-					}
-				}
-				if descending {
-					slices.Reverse(got)
-				}
-				if !slices.Equal(got, want) {
-					t.Errorf("%+v, descending %v: %v, not %v", q, descending, got, want)
-				}
-			}
-		}
-		if _, _, err := h.Events(t.Context(), teamStream("blue"), commands.StreamPage{}); !errors.Is(err, commands.ErrStreamNotFound) {
-			t.Error(err)
-		}
-	})
+	}
+	a.MaxEvents = 11
+	if then := a.state(teamStream("red"), behind(rows, 11), true); then.Version != 11 {
+		t.Error(then.Version)
+	}
 }

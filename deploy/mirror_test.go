@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -77,7 +76,7 @@ func TestATeamHarmsNobodyElse(t *testing.T) {
 	if refusal := team.push("GESTA.API.CONSUMER.CREATE.GESTA", "theirs", "anything", true); refusal == "" {
 		t.Error("a team changes another's consumer")
 	}
-	time.Sleep(5 * heartbeat) // What does not happen can't be awaited.
+	a.beats()
 	a.isUnharmed()
 	if err := team.DeleteStream(t.Context(), "GESTA"); err != nil {
 		t.Error(err)

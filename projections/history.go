@@ -29,7 +29,7 @@ type HistoryQuery struct {
 	Stream               domain.Stream
 	Kind                 string // of the stream
 	Type                 string // `*` stands for anything, as in `identity.user.*` or `*.created`
-	Realm, Surface       string
+	Realm, Surface       string // NoRealm for what belongs to none
 	Actor                string // as in "user/01J…", "system"; a ULID alone is an actor of any kind
 	Request, Correlation id.ID
 	After, Before        int64     // positions, exclusive
@@ -39,6 +39,17 @@ type HistoryQuery struct {
 	Limit      int  // of the page; DefaultHistoryLimit for 0, at most MaxHistoryLimit
 
 	related id.ID // what a request led to
+}
+
+// NoRealm asks for what belongs to no realm, such as what operators do at the command line.
+const NoRealm = "-"
+
+// keptRealm is how the index spells a realm.
+func keptRealm(realm string) string {
+	if realm == NoRealm {
+		return ""
+	}
+	return kept(realm)
 }
 
 // How many events are on a page.
@@ -59,7 +70,7 @@ type HistoryPage struct {
 
 // errForeignIndex tells that the index has followed another history than the store has now.
 var errForeignIndex = &domain.Fault{
-	Kind: domain.Unavailable, Code: "history_forked", Text: "the index of the history is of another history", Retry: time.Minute,
+	Kind: domain.Unavailable, Code: "history_forked", Text: "the index of the history is of another history: 'gesta audit rebuild --only history' makes it anew", Retry: time.Minute,
 }
 
 // Events answers a page, in one round trip.
@@ -70,6 +81,14 @@ func (h History) Events(ctx context.Context, q HistoryQuery) (HistoryPage, error
 	h.queueEvents(batch, &p, q)
 	err := postgres.Ask(ctx, h.DB.Pool, batch)
 	return p, understood(err)
+}
+
+// Stream answers a page of a stream's events, of whatever kind it is, as of now: the index is not asked, and what it would
+// be asked for is none of the question. Indexed is 0.
+func (h History) Stream(ctx context.Context, q HistoryQuery) (p HistoryPage, err error) {
+	batch := &pgx.Batch{}
+	h.queueEvents(batch, &p, HistoryQuery{Stream: q.Stream, After: q.After, Before: q.Before, Descending: q.Descending, Limit: q.Limit})
+	return p, understood(postgres.Ask(ctx, h.DB.Pool, batch))
 }
 
 // Beyond asks for what follows a page; where nothing does yet, for what is to come.

@@ -81,6 +81,6 @@ func (s *historySQL) actorCounts() string {
 			select k.type, sum(c.n)::bigint as n from %[4]s k cross join lateral (
 				select count(*) as n from %[5]s h where %[6]sh.class = k.class and (select n from total) <= %[7]d) c
 			where c.n > 0 and %[8]s group by k.type) types on true order by types.type`,
-		s.table("history_counts"), s.arg(kept(s.q.Realm)), keys, s.table("history_classes"), s.table("history"),
+		s.table("history_counts"), s.arg(keptRealm(s.q.Realm)), keys, s.table("history_classes"), s.table("history"),
 		condition, maxCounted, strings.Join(s.classConditions(), " and "))
 }

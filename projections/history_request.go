@@ -37,7 +37,7 @@ func grow(events []eventstore.Recorded) []*Caused {
 	roots, known := []*Caused{}, map[id.ID]*Caused{}
 	for _, e := range events {
 		one := &Caused{Event: e}
-		if cause := known[causeOf(e)]; cause != nil {
+		if cause := known[causationOf(e)]; cause != nil {
 			cause.Caused = append(cause.Caused, one)
 		} else {
 			roots = append(roots, one)
@@ -47,7 +47,7 @@ func grow(events []eventstore.Recorded) []*Caused {
 	return slices.Clip(roots)
 }
 
-func causeOf(e eventstore.Recorded) id.ID {
+func causationOf(e eventstore.Recorded) id.ID {
 	var m domain.Meta
 	_ = json.Unmarshal(e.Meta, &m)
 	return ulidOf(m.Causation)

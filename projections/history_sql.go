@@ -189,14 +189,14 @@ func (s *historySQL) classes() string {
 
 // classConditions is what is asked of classes.
 func (s *historySQL) classConditions() (all []string) {
-	for _, c := range []struct{ column, value string }{
-		{"stream_kind", s.q.Kind},
-		{"realm", kept(s.q.Realm)},
-		{"surface", kept(s.q.Surface)},
-		{"actor", kept(s.actorClass())},
+	for _, c := range []struct{ column, asked, kept string }{
+		{"stream_kind", s.q.Kind, s.q.Kind},
+		{"realm", s.q.Realm, keptRealm(s.q.Realm)},
+		{"surface", s.q.Surface, kept(s.q.Surface)},
+		{"actor", s.actorClass(), kept(s.actorClass())},
 	} {
-		if c.value != "" {
-			all = append(all, c.column+" = "+s.arg(c.value))
+		if c.asked != "" {
+			all = append(all, c.column+" = "+s.arg(c.kept))
 		}
 	}
 	switch {

@@ -224,7 +224,7 @@ func holds(q projections.HistoryQuery, e eventstore.Recorded) bool {
 	pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(q.Type), `\*`, ".*") + "$")
 	_, bare, _ := strings.Cut(m.Actor, "/")
 	return (q.Stream == domain.Stream{} || q.Stream == e.Stream) && is(q.Kind, e.Stream.Kind) && (q.Type == "" || pattern.MatchString(e.Type)) &&
-		is(q.Realm, m.Realm) && is(q.Surface, m.Surface) && (is(q.Actor, m.Actor) || strings.EqualFold(q.Actor, m.Actor) || strings.EqualFold(q.Actor, bare)) &&
+		(is(q.Realm, m.Realm) || q.Realm == projections.NoRealm && m.Realm == "") && is(q.Surface, m.Surface) && (is(q.Actor, m.Actor) || strings.EqualFold(q.Actor, m.Actor) || strings.EqualFold(q.Actor, bare)) &&
 		same(q.Request, m.Request) && same(q.Correlation, m.Correlation) &&
 		e.Position > q.After && (q.Before == 0 || e.Position < q.Before) &&
 		!e.RecordedAt.Before(q.From) && (q.To.IsZero() || e.RecordedAt.Before(q.To))
@@ -258,7 +258,7 @@ func asked(t *rapid.T, all []eventstore.Recorded) (q projections.HistoryQuery) {
 	maybe("stream", func() { q.Stream = domain.Stream{Kind: text(someKinds), ID: ulid()} })
 	maybe("kind", func() { q.Kind = text(someKinds) })
 	maybe("type", func() { q.Type = text(somePatterns) })
-	maybe("realm", func() { q.Realm = text(someRealms) })
+	maybe("realm", func() { q.Realm = text(append(someRealms, projections.NoRealm)) })
 	maybe("surface", func() { q.Surface = text(append(someFaces, strings.Repeat("é", 300))) })
 	maybe("actor", func() { q.Actor = text(append(someActors, ulids[0].String(), "user/"+ulids[5].String(), "nobody")) })
 	maybe("request", func() { q.Request = ulid() })
@@ -303,4 +303,28 @@ func TestAnyFiltersFindWhatALookAtEachEventFinds(t *testing.T) {
 			t.Fatalf("%+v:\n got %v\nwant %v", q, got, want)
 		}
 	})
+}
+
+// What a stream has is found at once, also where nothing is indexed.
+func TestAStreamIsReadWithoutTheIndex(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.record(random(300)...)
+	s := a.all()[150].Stream
+	for _, q := range []projections.HistoryQuery{{}, {Limit: 1}, {Limit: 3, After: 20}, {Before: 200, Limit: 2}, {After: 50, Before: 250}, {After: 300}, {Before: 1}} {
+		for _, q.Descending = range []bool{false, true} {
+			q.Stream = s
+			want, got := naive(a.all(), q), []int64(nil)
+			for more := true; more; {
+				p, err := a.history.Stream(t.Context(), q)
+				if err != nil || len(p.Events) > max(q.Limit, projections.DefaultHistoryLimit) {
+					t.Fatal(len(p.Events), err)
+				}
+				got, more, q = append(got, positionsOf(p.Events)...), p.More, q.Beyond(p)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%+v: %v, not %v", q, got, want)
+			}
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -27,6 +29,12 @@ func (r *Random) Event(t domain.Type) domain.Event {
 
 func (r *Random) fill(v reflect.Value, class string) {
 	switch v.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint8:
+		if class != "public" {
+			panic(fmt.Sprintf("spec: a %s that is %s has no marker: nobody would notice where it is shown", v.Type(), class))
+		}
+	}
+	switch v.Kind() {
 	case reflect.Struct:
 		r.fillStruct(v, class)
 	case reflect.Pointer:
@@ -35,6 +43,10 @@ func (r *Random) fill(v reflect.Value, class string) {
 			r.fill(v.Elem(), class)
 		}
 	case reflect.Slice:
+		if class != "public" && v.Type().Elem().Kind() == reflect.Uint8 {
+			v.SetBytes(r.bytes(class))
+			return
+		}
 		v.Set(reflect.MakeSlice(v.Type(), r.IntN(4), 4))
 		for i := range v.Len() {
 			r.fill(v.Index(i), class)
@@ -72,6 +84,18 @@ func (r *Random) fillStruct(v reflect.Value, class string) {
 		}
 		r.fill(v.Field(i), inner)
 	}
+}
+
+// bytes are marked in each way that they could be spelled.
+func (r *Random) bytes(class string) []byte {
+	text := []byte(r.text(class))
+	markers := []string{base64.StdEncoding.EncodeToString(text), hex.EncodeToString(text)}
+	if class == "personal" {
+		r.Personal = append(r.Personal, markers...)
+	} else {
+		r.Secret = append(r.Secret, markers...)
+	}
+	return text
 }
 
 // text may need escapes. Public text is no marker, and none at all now and then.

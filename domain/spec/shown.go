@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -11,7 +12,8 @@ import (
 	"gesta/domain"
 )
 
-// checkShown folds events of all types of a stream in any order, and looks at each state on the way.
+// checkShown folds events of all types of a stream in any order, and looks at each state on the way: nothing that an event
+// has said as something personal is in what is shown to those who may not see it, and nothing secret in what anybody is shown.
 func checkShown(t *testing.T, types []domain.Type, a domain.Aggregate) {
 	t.Helper()
 	var own []domain.Type
@@ -52,15 +54,35 @@ func (r *Random) checkState(t *testing.T, a domain.Aggregate, state any) (shows 
 	if err1 != nil || err2 != nil || err3 != nil || !bytes.Equal(clear, ought) || !json.Valid(masked) {
 		t.Fatalf("%s, %s: %v, %v, %v", masked, clear, err1, err2, err3)
 	}
-	for _, marker := range r.Personal {
-		if bytes.Contains(masked, []byte(marker)) {
-			t.Errorf("%s of %s is in %s", marker, a.Kind, masked)
-		}
+	maskedLeaves, clearLeaves := leaves(t, state)
+	for _, shown := range [][]byte{masked, maskedLeaves} {
+		lacks(t, a, shown, r.Personal)
 	}
-	for _, marker := range append(r.Secret, "0001-01-01") {
-		if bytes.Contains(clear, []byte(marker)) {
-			t.Errorf("%s of %s is in %s", marker, a.Kind, clear)
-		}
+	for _, shown := range [][]byte{clear, clearLeaves} {
+		lacks(t, a, shown, append(r.Secret, "0001-01-01"))
 	}
 	return true
+}
+
+// leaves are all fields as differences show them.
+func leaves(t *testing.T, state any) (masked, clear []byte) {
+	t.Helper()
+	all, err := domain.LeavesOf(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		masked = fmt.Append(masked, l.Path, "=", string(l.Shown(false)), "\n")
+		clear = fmt.Append(clear, l.Path, "=", string(l.Shown(true)), "\n")
+	}
+	return masked, clear
+}
+
+func lacks(t *testing.T, a domain.Aggregate, shown []byte, markers []string) {
+	t.Helper()
+	for _, marker := range markers {
+		if bytes.Contains(shown, []byte(marker)) {
+			t.Errorf("%s of %s is in %s", marker, a.Kind, shown)
+		}
+	}
 }

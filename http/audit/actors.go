@@ -15,8 +15,8 @@ import (
 func (a api) actorRoutes() []web.Route {
 	return []web.Route{
 		web.Get(prefix+"/actors/:realm/:id", readers, web.Handle(
-			recorded(a, audit.Actor, web.Reads(readActor)).Asks(beforeParam, eventLimit), a.actor, showActor)).
-			Does("Show what somebody did, the last first").Refuses(400, 401, 403, 404),
+			recorded(a, audit.Actor, web.Reads(readActor)).Asks(beforeParam, eventLimit), a.actor, web.AsIs[actorPage])).
+			Does("Show what somebody did in a realm, the last first; in the realm - what belongs to none, as at the command line").Refuses(400, 401, 403, 404),
 	}
 }
 
@@ -42,6 +42,7 @@ func readActor(r *web.Request) (actorAsked, error) {
 
 // actorPage is what somebody did.
 type actorPage struct {
+	// As it was asked for: - for what belongs to none.
 	Realm string `json:"realm"`
 	Actor string `json:"actor"`
 	// How many events there are on all pages.
@@ -89,5 +90,3 @@ func (a api) actor(ctx context.Context, in actorAsked) (shown actorPage, err err
 	shown.foundPage, err = a.found(ctx, in.by, p.HistoryPage)
 	return shown, err
 }
-
-func showActor(p actorPage) actorPage { return p }

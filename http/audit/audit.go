@@ -83,8 +83,22 @@ func seesClear(by identity.Caller) bool { return by.Role == Officer }
 // recorded notes that somebody reads a part of the history before he does.
 func recorded[In any](a api, part audit.Part, reading web.Reading[In]) web.Reading[In] {
 	return reading.And(func(r *web.Request, in In) (In, error) {
-		return in, a.Audit.Read(r.Context(), r.Caller, part, seesClear(r.Caller))
+		return in, a.note(r, part)
 	})
+}
+
+// recordedStream is recorded for a form that comes in a stream, of whose events a HEAD tells nothing.
+func recordedStream[In any](a api, part audit.Part, reading web.Reading[In]) web.Reading[In] {
+	return reading.And(func(r *web.Request, in In) (In, error) {
+		if r.SaysNothing() {
+			return in, nil
+		}
+		return in, a.note(r, part)
+	})
+}
+
+func (a api) note(r *web.Request, part audit.Part) error {
+	return a.Audit.Read(r.Context(), r.Caller, part, seesClear(r.Caller))
 }
 
 // parseID reads an id in either spelling: other surfaces write theirs as UUIDs.

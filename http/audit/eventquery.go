@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"errors"
 	"regexp"
 	"strings"
@@ -21,7 +20,7 @@ var eventParams = []web.Param{
 	{Name: "stream", Text: "Only events of this stream, as in identity.user/01J…"},
 	{Name: "kind", Text: "Only events of streams of this kind, as in identity.user."},
 	{Name: "type", Text: "Only events of this type, as in identity.user.registered; * stands for anything, as in identity.user.* or *.created."},
-	{Name: "realm", Text: "Only events of this realm."},
+	{Name: "realm", Text: "Only events of this realm; - for what belongs to none, such as what operators do at the command line."},
 	{Name: "surface", Text: "Only events that were caused by requests to this API, or by what stands in its place, such as cli."},
 	{Name: "actor", Text: "Only events that were caused by this actor, as in user/01J…, policy/mail-verification or system."},
 	{Name: "request_id", Text: "Only events that the request with this id has caused at once.", Format: "ulid"},
@@ -38,7 +37,6 @@ type eventsAsked struct {
 	by     identity.Caller
 	most   bool                        // A limit was given.
 	begins bool                        // It was said where to begin.
-	still  func(context.Context) error // refuses once the session is over
 	next   func(position int64) string // where the next page is
 }
 
@@ -48,7 +46,7 @@ func readEvents(r *web.Request) (eventsAsked, error) {
 
 func readQuery(r *web.Request, more func(*query, *eventsAsked)) (eventsAsked, error) {
 	q := &query{Request: r}
-	in := eventsAsked{by: r.Caller, most: q.Query("limit") != "", begins: q.Query("after") != "", still: r.StillIn, query: projections.HistoryQuery{
+	in := eventsAsked{by: r.Caller, most: q.Query("limit") != "", begins: q.Query("after") != "", query: projections.HistoryQuery{
 		Stream: q.stream("stream"), Kind: q.Query("kind"), Type: q.pattern("type"), Realm: q.Query("realm"), Surface: q.Query("surface"),
 		Actor: actorOf(q.Query("actor")), Request: q.id("request_id"), Correlation: q.id("correlation"),
 		After: q.position("after"), Before: q.behind("before"), From: q.time("from"), To: q.time("to"),

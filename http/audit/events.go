@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"slices"
@@ -23,14 +24,14 @@ const (
 func (a api) eventRoutes() []web.Route {
 	return []web.Route{
 		web.Get(prefix+"/events", web.Only(Consumer, Decryptor, Auditor, Officer),
-			web.Handle(recorded(a, audit.Events, forReaders(web.Reads(readEvents))).Asks(eventParams...), a.events, showEvents)).
+			web.Handle(recorded(a, audit.Events, forReaders(web.Reads(readEvents))).Asks(eventParams...), a.events, web.AsIs[foundPage])).
 			Also(
 				web.As(asLines, "All events that are asked for, one a line, each as in a page of JSON. Pages are none: limit is how many there are at most.",
-					recorded(a, audit.Export, forReaders(web.Reads(readExport))), a.lines),
+					recordedStream(a, audit.Export, forReaders(web.Reads(readExport))), a.lines),
 				web.As(asTail, "Server-sent events, each as in a page of JSON, with its position as the id: those from after, or Last-Event-ID, on, and then "+
 					"those that come. Without either only those that come. It ends with the session.",
-					recorded(a, audit.Tail, forReaders(web.Reads(readTail))), a.tail),
-				web.As(asPublished, "A page of events as they are published, personal data sealed. The Link header names the next page, where there is one.",
+					recordedStream(a, audit.Tail, forReaders(web.Reads(readTail))), a.tail),
+				web.AsPage(asPublished, "A page of events as they are published, personal data sealed. The Link header names the next page, where there is one.",
 					recorded(a, audit.Events, web.Reads(readEvents)), a.published),
 			).
 			Does("Find events").Refuses(400, 401, 403),
@@ -54,8 +55,6 @@ type foundPage struct {
 	Indexed string `json:"indexed"`
 }
 
-func showEvents(p foundPage) foundPage { return p }
-
 func (a api) events(ctx context.Context, in eventsAsked) (foundPage, error) {
 	p, err := a.History.Events(ctx, in.query)
 	if err != nil {
@@ -70,28 +69,22 @@ func (a api) found(ctx context.Context, by identity.Caller, p projections.Histor
 }
 
 // published answers a page of what the stream has, or had.
-func (a api) published(ctx context.Context, in eventsAsked) (s web.Stream, err error) {
+func (a api) published(ctx context.Context, in eventsAsked) (shown web.Page, err error) {
 	p, err := a.History.Events(ctx, in.query)
 	if err != nil {
-		return s, err
+		return shown, err
 	}
 	epochs, err := eventstore.LoadEpochs(ctx, a.Streams.Store) // They know of whatever was read.
 	if err != nil {
-		return s, err
+		return shown, err
 	}
 	if p.More {
-		s.Header = http.Header{"Link": {"<" + in.next(p.Events[len(p.Events)-1].Position) + `>; rel="next"`}}
+		shown.Header = http.Header{"Link": {"<" + in.next(p.Events[len(p.Events)-1].Position) + `>; rel="next"`}}
 	}
-	s.Write = func(_ context.Context, w *web.Writer) error {
-		text := []byte{'['}
-		for i, e := range p.Events {
-			if i > 0 {
-				text = append(text, ',')
-			}
-			text = append(text, envelope.Encode(e, epochs.At(e.Position))...)
-		}
-		_, err := w.Write(append(text, ']'))
-		return err
+	all := make([][]byte, len(p.Events))
+	for i, e := range p.Events {
+		all[i] = envelope.Encode(e, epochs.At(e.Position))
 	}
-	return s, nil
+	shown.Text = slices.Concat([]byte{'['}, bytes.Join(all, []byte{','}), []byte{']'})
+	return shown, nil
 }

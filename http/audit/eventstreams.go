@@ -13,14 +13,10 @@ import (
 	"gesta/http/web"
 )
 
-const (
-	// stillEvery is how often a tail asks whether its session goes on.
-	stillEvery = 2 * time.Second
-	// quiet is how long a tail says nothing at most, so that whoever stands between does not take it for dead.
-	quiet = 15 * time.Second
-)
+// quiet is how long a tail says nothing at most, so that whoever stands between does not take it for dead.
+const quiet = 15 * time.Second
 
-// lines writes page after page, and has no more than one in memory.
+// lines writes page after page, and has no more than one in memory. It is broken off when its session ends.
 func (a api) lines(ctx context.Context, in eventsAsked) (s web.Stream, err error) {
 	if _, err := a.History.Indexed(ctx); err != nil {
 		return s, err
@@ -51,10 +47,10 @@ func (a api) tail(ctx context.Context, in eventsAsked) (s web.Stream, err error)
 		in.query.After = at
 	}
 	s.Write = func(ctx context.Context, w *web.Writer) error {
-		said, asked := time.Time{}, time.Now() // The first thing that is said tells that it has begun.
+		said := time.Time{} // The first thing that is said tells that it has begun.
 		for p, err := range a.History.Tail(ctx, in.query) {
-			if err == nil && time.Since(asked) > stillEvery {
-				asked, err = time.Now(), in.still(ctx)
+			if err == nil {
+				err = w.StillIn()
 			}
 			if err == nil && len(p.Events) > 0 {
 				said, err = time.Now(), a.writePage(ctx, w, in, p.Events, message)
@@ -63,7 +59,7 @@ func (a api) tail(ctx context.Context, in eventsAsked) (s web.Stream, err error)
 				said, err = time.Now(), say(w, []byte(":\n\n"))
 			}
 			if err != nil {
-				return untilOver(err)
+				return untilOver(ctx, err)
 			}
 		}
 		return nil
@@ -71,9 +67,9 @@ func (a api) tail(ctx context.Context, in eventsAsked) (s web.Stream, err error)
 	return s, nil
 }
 
-// untilOver tells the end of a session, with which a tail ends, from what breaks it off.
-func untilOver(err error) error {
-	if over := (*domain.Fault)(nil); errors.As(err, &over) && over.Kind == domain.Unauthenticated {
+// untilOver tells the ends of a tail, which are those of its session and of the server, from what breaks it off.
+func untilOver(ctx context.Context, err error) error {
+	if over := (*domain.Fault)(nil); ctx.Err() != nil || errors.As(err, &over) && over.Kind == domain.Unauthenticated {
 		return nil
 	}
 	return err

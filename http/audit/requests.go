@@ -14,7 +14,7 @@ import (
 
 func (a api) requestRoutes() []web.Route {
 	return []web.Route{
-		web.Get(prefix+"/requests/:id", readers, web.Handle(recorded(a, audit.Request, web.Reads(readRequest)), a.request, showRequest)).
+		web.Get(prefix+"/requests/:id", readers, web.Handle(recorded(a, audit.Request, web.Reads(readRequest)), a.request, web.AsIs[requestTree])).
 			Does("Show all that a request led to, by what caused what").Refuses(400, 401, 403, 404),
 	}
 }
@@ -86,5 +86,3 @@ func causingOf(tree []*projections.Caused, events []event) (shown []causing, lef
 	}
 	return shown, events
 }
-
-func showRequest(t requestTree) requestTree { return t }

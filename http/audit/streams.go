@@ -11,26 +11,24 @@ import (
 	"gesta/domain/audit"
 	"gesta/domain/identity"
 	"gesta/http/web"
+	"gesta/projections"
 )
 
-var (
-	streamLimit = limitParam(commands.DefaultStreamPage, commands.MaxStreamPage)
-	diffLimit   = limitParam(100, commands.MaxChanges)
-)
+var diffLimit = limitParam(100, commands.MaxChanges)
 
 func (a api) streamRoutes() []web.Route {
 	const stream = prefix + "/streams/:kind/:id"
 	return []web.Route{
 		web.Get(stream, readers, web.Handle(
-			recorded(a, audit.Stream, web.Reads(readStream).Asks(afterParam, beforeParam, orderParam, streamLimit)), a.stream, showPage)).
+			recorded(a, audit.Stream, web.Reads(readStream).Asks(afterParam, beforeParam, orderParam, eventLimit)), a.stream, web.AsIs[eventPage])).
 			Does("List the events of a stream by version").Refuses(400, 401, 403, 404),
 		web.Get(stream+"/state", readers, web.Handle(
-			recorded(a, audit.State, web.Reads(readState).Asks(pointParam("at", "as it is now"))), a.state, showState)).
-			Does("Show what a stream was at a point").Refuses(400, 401, 403, 404),
+			recorded(a, audit.State, web.Reads(readState).Asks(pointParam("at", "as it is now"))), a.state, web.AsIs[stateThen])).
+			Does("Show what a stream was at a point").Refuses(400, 401, 403, 404, 413),
 		web.Get(stream+"/diff", readers, web.Handle(
 			recorded(a, audit.Diff, web.Reads(readDiff).Asks(
-				pointParam("from", "the beginning"), pointParam("to", "the end"), afterParam, diffLimit)), a.diff, showDiff)).
-			Does("Show what changed in a stream between two points, by whom, and with which event").Refuses(400, 401, 403, 404),
+				pointParam("from", "the beginning"), pointParam("to", "the end"), afterParam, diffLimit)), a.diff, web.AsIs[difference])).
+			Does("Show what changed in a stream between two points, by whom, and with which event").Refuses(400, 401, 403, 404, 413),
 	}
 }
 
@@ -41,33 +39,32 @@ func streamOf(r *web.Request) (domain.Stream, error) {
 
 // streamAsked asks for events of a stream.
 type streamAsked struct {
-	stream domain.Stream
-	page   commands.StreamPage
-	by     identity.Caller
+	query projections.HistoryQuery
+	by    identity.Caller
 }
 
 func readStream(r *web.Request) (in streamAsked, err error) {
-	if in.stream, err = streamOf(r); err != nil {
+	if in.query.Stream, err = streamOf(r); err != nil {
 		return in, err
 	}
 	q := query{Request: r}
 	in.by = r.Caller
-	in.page = commands.StreamPage{
-		After: q.position("after"), Before: q.position("before"), Descending: q.descending(), Limit: q.limit(streamLimit),
-	}
+	in.query.After, in.query.Before = q.position("after"), q.behind("before")
+	in.query.Descending, in.query.Limit = q.descending(), q.limit(eventLimit)
 	return in, q.err()
 }
 
 func (a api) stream(ctx context.Context, in streamAsked) (p eventPage, err error) {
-	rows, more, err := a.Streams.Events(ctx, in.stream, in.page)
+	found, err := a.History.Stream(ctx, in.query)
+	if err == nil && len(found.Events) == 0 {
+		err = a.Streams.Exists(ctx, in.query.Stream) // Else there is nothing between the bounds.
+	}
 	if err != nil {
 		return p, err
 	}
-	events, err := a.eventsOf(ctx, in.by, rows)
-	return pageOf(events, more), err
+	events, err := a.eventsOf(ctx, in.by, found.Events)
+	return pageOf(events, found.More), err
 }
-
-func showPage(p eventPage) eventPage { return p }
 
 // stateAsked asks what a stream was.
 type stateAsked struct {
@@ -116,8 +113,6 @@ func (a api) state(ctx context.Context, in stateAsked) (stateThen, error) {
 func showReached(r commands.Reached) reached {
 	return reached{number(r.Version), number(r.Position), r.RecordedAt}
 }
-
-func showState(s stateThen) stateThen { return s }
 
 // diffAsked asks what changed in a stream.
 type diffAsked struct {
@@ -223,5 +218,3 @@ func showRef(r commands.EventRef) eventRef {
 		OccurredAt: r.OccurredAt, RecordedAt: r.RecordedAt,
 	}
 }
-
-func showDiff(d difference) difference { return d }

@@ -24,9 +24,9 @@ func (a api) subjectRoutes() []web.Route {
 		web.Post(subject+"/release", officer, web.Do(web.Reads(subjectOf), a.release)).
 			Does("End a hold").Answers(204).Refuses(400, 401, 403, 404),
 		web.Get(subject+"/export", officer, web.Handle(web.Reads(subjectOf), a.export, showExport)).
-			Does("Show all that is kept about a person").Refuses(400, 401, 403, 404),
-		web.Get(subject+"/key", decryptor, web.Handle(web.Reads(subjectOf), a.key, showKey)).
-			Does("Give the key that a person's data is sealed under").Refuses(400, 401, 403, 404, 409).SaysSecrets(),
+			Does("Show all that is kept about a person").Refuses(400, 401, 403, 404, 405).WithoutHead(),
+		web.Get(subject+"/key", decryptor, web.Handle(web.Reads(subjectOf), a.key, web.AsIs[subjectKey])).
+			Does("Give the key that a person's data is sealed under").Refuses(400, 401, 403, 404, 405, 409).SaysSecrets().WithoutHead(),
 	}
 }
 
@@ -107,8 +107,6 @@ type subjectKey struct {
 	// 32 bytes for AES-256-GCM, in base64.
 	Key string `json:"key,omitempty"`
 }
-
-func showKey(k subjectKey) subjectKey { return k }
 
 // export is all that is kept about a person.
 type export struct {

@@ -14,16 +14,14 @@ var (
 		Name: "by", Text: "What events are counted by; an hour is that in which they were recorded.", Required: true,
 		Enum: []string{"type", "realm", "actor", "hour"},
 	}
-	realmParam = web.Param{Name: "realm", Text: "Only events of this realm."}
-	// A page of one could end with the empty key, which nothing is known to be behind.
-	countLimit = web.Param{Name: "limit", Text: "How many are on a page, at most.", Least: 2, Most: projections.MaxHistoryLimit, Default: projections.DefaultHistoryLimit}
+	realmParam = web.Param{Name: "realm", Text: "Only events of this realm; - for what belongs to none, such as what operators do at the command line."}
 	keyParam   = web.Param{Name: "after", Text: "A key: only those behind it. A page's next goes here."}
 )
 
 func (a api) summaryRoutes() []web.Route {
 	return []web.Route{
 		web.Get(prefix+"/summary", readers, web.Handle(
-			recorded(a, audit.Summary, web.Reads(readSummary)).Asks(byParam, realmParam, keyParam, countLimit), a.summary, showSummary)).
+			recorded(a, audit.Summary, web.Reads(readSummary)).Asks(byParam, realmParam, keyParam, eventLimit), a.summary, showSummary)).
 			Does("Count events").Refuses(400, 401, 403),
 	}
 }
@@ -32,24 +30,35 @@ var errBy = errors.New("must be one of type, realm, actor, hour")
 
 func readSummary(r *web.Request) (projections.SummaryQuery, error) {
 	q := query{Request: r}
-	in := projections.SummaryQuery{By: q.Query("by"), Limit: q.limit(countLimit)}
+	in := projections.SummaryQuery{By: q.Query("by"), Limit: q.limit(eventLimit)}
 	if !projections.IsCounted(in.By) {
 		q.refuse("by", errBy)
 	}
 	if realm := q.Query("realm"); realm != "" {
-		in.Realm = &realm
+		in.Realm = new(keptRealm(realm))
 	}
 	if key := q.Query("after"); key != "" {
 		in.After = &key
+		if in.By == "realm" {
+			in.After = new(keptRealm(key))
+		}
 	}
 	return in, q.err()
+}
+
+// keptRealm is what events are counted under.
+func keptRealm(realm string) string {
+	if realm == projections.NoRealm {
+		return ""
+	}
+	return realm
 }
 
 // summary is a page of counts, by key.
 type summary struct {
 	By string `json:"by"`
 	// A key is a type, a realm, an actor, or the beginning of an hour in UTC, as in 2026-01-31T15:00:00Z. What belongs to no
-	// realm has an empty one.
+	// realm has -.
 	Counts []count `json:"counts"`
 	// The after of the next page. Left out on the last page.
 	Next string `json:"next,omitempty"`
@@ -70,8 +79,11 @@ func (a api) summary(ctx context.Context, q projections.SummaryQuery) (summed, e
 
 func showSummary(s summed) summary {
 	shown := summary{By: s.by, Counts: countsOf(s.Counts), Indexed: number(s.Indexed)}
+	if all := shown.Counts; s.by == "realm" && len(all) > 0 && all[0].Key == "" {
+		all[0].Key = projections.NoRealm // It is the first.
+	}
 	if s.More {
-		shown.Next = s.Counts[len(s.Counts)-1].Key
+		shown.Next = shown.Counts[len(shown.Counts)-1].Key
 	}
 	return shown
 }

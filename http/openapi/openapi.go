@@ -27,7 +27,7 @@ func Document(title, version string, surfaces ...web.Surface) ([]byte, error) {
 }
 
 // about is what is true of every row.
-const about = "Every GET answers HEAD as well, without the body. Fields of a request that are not documented are ignored. " +
+const about = "Every GET answers HEAD as well, without the body, unless the row says that it does not. Fields of a request that are not documented are ignored. " +
 	"A write says in `X-Event-Position` where it stands in the history; a read that is given that number as " +
 	"`X-Min-Position` sees it. Refusals are said as `application/problem+json` to whoever accepts that."
 

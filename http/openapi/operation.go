@@ -13,13 +13,21 @@ import (
 	"gesta/http/web"
 )
 
+// headless tells of a GET that knows no HEAD.
+func headless(r web.Route) string {
+	if r.Unheaded {
+		return " There is no HEAD."
+	}
+	return ""
+}
+
 // addOperation describes a row.
 func (s surface) addOperation(r web.Route, a answer) error {
 	o := openapi31.Operation{
 		Tags: []string{s.Name}, Parameters: s.parameters(r), Security: s.security(r.Access),
 		Responses: &openapi31.Responses{},
 	}
-	o.WithID(operationID(r)).WithSummary(r.Summary).WithDescription(whom(r.Access))
+	o.WithID(operationID(r)).WithSummary(r.Summary).WithDescription(whom(r.Access) + headless(r))
 	if r.Handler.Body != nil {
 		schema, err := s.read.of(zero(r.Handler.Body))
 		if err != nil {

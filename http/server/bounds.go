@@ -13,6 +13,7 @@ type Limits struct {
 	Connections int // open at once; 4096, and at most three in four of the files this process may open
 	Bodies      int // bytes of requests' bodies held at once; 64 MiB
 	Streams     int // written at once, of answers that take as long as they do; 64
+	OwnStreams  int // of these, by one session; 4
 }
 
 // Times are how long things may take; zero stands for the default.
@@ -34,6 +35,7 @@ func (l Limits) orDefault() Limits {
 	return Limits{
 		Requests: cmp.Or(l.Requests, 128), Connections: min(cmp.Or(l.Connections, 4096), files()/4*3),
 		Bodies: cmp.Or(l.Bodies, 64<<20), Streams: cmp.Or(l.Streams, 64),
+		OwnStreams: cmp.Or(l.OwnStreams, 4),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // What pages of other origins may send to every surface, and read of its answers.
 const (
 	sendable = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Min-Position, X-Request-Id, traceparent, tracestate"
-	readable = "X-Event-Position, X-Read-Model, ETag, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, " +
+	readable = "X-Event-Position, X-Read-Model, ETag, Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, " +
 		"X-Total-Count, X-Request-Id, X-Client-Request-Id, Idempotency-Replayed, WWW-Authenticate"
 	preflightAge = "7200" // seconds; no browser keeps what it was told for longer
 )

@@ -72,7 +72,7 @@ func (s *Server) observeGate() {
 	g := s.gate
 	gauge("gesta_http_working", "Requests at work.", func() int { return len(g.working) })
 	gauge("gesta_http_waiting", "Requests that wait for their turn.", func() int { return max(0, len(g.present)-len(g.working)) })
-	gauge("gesta_http_streams", "Streams that are written.", func() int { return len(s.streams) })
+	gauge("gesta_http_streams", "Streams that are written.", s.places.open)
 	gauge("gesta_http_body_bytes", "Bytes of requests' bodies that are held.", func() int { return int(s.held.Load()) })
 }
 

@@ -70,28 +70,36 @@ func (s *Server) observe() echo.MiddlewareFunc {
 	replayed := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "gesta_http_replayed_total", Help: "Requests that were asked again under an Idempotency-Key.",
 	})
-	s.Metrics.MustRegister(seconds, replayed)
+	broken := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gesta_http_broken_off_total", Help: "Answers that were broken off, because they failed or their client left, by route template.",
+	}, []string{"route"})
+	s.Metrics.MustRegister(seconds, replayed, broken)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			began := time.Now()
+			began, whole := time.Now(), false
+			defer func() { // Also for one that is broken off, by a panic which nobody but net/http recovers from.
+				took := time.Since(began)
+				if c.Response().Header().Get(web.Replayed) != "" {
+					replayed.Inc()
+				}
+				if !whole {
+					broken.WithLabelValues(routeOf(c)).Inc()
+				}
+				seconds.WithLabelValues(methodOf(c), routeOf(c), strconv.Itoa(c.Response().Status)).Observe(took.Seconds())
+				s.logRequest(c, took, whole)
+				endSpan(c, whole)
+			}()
 			if err := next(c); err != nil {
 				c.Error(err) // The answer must be written before its status is known.
 			}
-			took := time.Since(began)
-			if c.Response().Header().Get(web.Replayed) != "" {
-				replayed.Inc()
-			}
-			status := strconv.Itoa(c.Response().Status)
-			seconds.WithLabelValues(methodOf(c), routeOf(c), status).Observe(took.Seconds())
-			s.logRequest(c, took)
-			endSpan(c)
+			whole = true
 			return nil
 		}
 	}
 }
 
 // endSpan says of a request's span what the metrics say of the request, and which one it was.
-func endSpan(c echo.Context) {
+func endSpan(c echo.Context, whole bool) {
 	ctx := c.Request().Context()
 	span := trace.SpanFromContext(ctx)
 	defer span.End()
@@ -111,12 +119,20 @@ func endSpan(c echo.Context) {
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")
 	}
+	if !whole {
+		span.SetStatus(codes.Error, "broken off")
+	}
 }
 
-func (s *Server) logRequest(c echo.Context, took time.Duration) {
-	s.Log.InfoContext(c.Request().Context(), "request",
+func (s *Server) logRequest(c echo.Context, took time.Duration, whole bool) {
+	attrs := []any{
 		"surface", domain.MetaOf(c.Request().Context()).Surface, "method", methodOf(c), "route", routeOf(c),
-		"status", c.Response().Status, "bytes", c.Response().Size, "ms", float64(took.Microseconds())/1000)
+		"status", c.Response().Status, "bytes", c.Response().Size, "ms", float64(took.Microseconds()) / 1000,
+	}
+	if !whole {
+		attrs = append(attrs, "broken_off", true)
+	}
+	s.Log.InfoContext(c.Request().Context(), "request", attrs...)
 }
 
 // spelled answers a method as OpenTelemetry's conventions have it, in an attribute and in a span's name.

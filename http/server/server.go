@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"gesta/domain"
+	"gesta/domain/identity"
 	"gesta/http/web"
 )
 
@@ -36,7 +38,7 @@ type Server struct {
 	connections *connections
 	refusals    *prometheus.CounterVec
 	draining    atomic.Bool
-	streams     chan struct{}   // a token for each that is written
+	places      *places         // of streams
 	life        context.Context // ends when the server drains
 	endStreams  context.CancelFunc
 }
@@ -45,7 +47,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.Limits, s.Times = s.Limits.orDefault(), s.Times.orDefault()
 	s.gate = newGate(s.Limits.Requests, s.Times.Wait)
-	s.streams = make(chan struct{}, s.Limits.Streams)
+	s.places = &places{all: s.Limits.Streams, each: s.Limits.OwnStreams, own: map[identity.SessionID]int{}}
 	s.life, s.endStreams = context.WithCancel(context.Background())
 	s.observeGate()
 	s.countRefusals()
@@ -75,7 +77,7 @@ func (s *Server) mount(e *echo.Echo, surface web.Surface) {
 			h = s.streaming(h)
 		}
 		e.Add(route.Method, route.Path, h)
-		if route.Method == http.MethodGet {
+		if route.Method == http.MethodGet && !route.Unheaded {
 			e.HEAD(route.Path, h) // The server leaves the body out.
 		}
 	}
@@ -109,8 +111,8 @@ func (s *Server) refuse(err error, c echo.Context) {
 func (s *Server) dialect(c echo.Context) web.Dialect {
 	r := c.Request()
 	owner, found := web.Owner(s.Surfaces, r.URL.Path)
-	if found {
-		c.Response().Header().Add("Vary", "Accept")
+	if h := c.Response().Header(); found && !slices.Contains(h["Vary"], "Accept") {
+		h.Add("Vary", "Accept")
 	}
 	if found && !owner.Dialect.SaysProblems && !web.WantsProblem(r) {
 		return owner.Dialect

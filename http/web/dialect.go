@@ -22,7 +22,7 @@ type Dialect struct {
 	SaysProblems bool
 }
 
-// Body is a content type with what goes under it: a string as it is, or anything as JSON. A refusal may
+// Body is a content type with what goes under it: a string or bytes as they are, or anything as JSON. A refusal may
 // bring a status of its own.
 type Body struct {
 	Type   string
@@ -115,6 +115,9 @@ func write(w http.ResponseWriter, status int, b Body) error {
 }
 
 func (b Body) bytes() ([]byte, error) {
+	if text, ok := b.Value.([]byte); ok {
+		return text, nil
+	}
 	if text, ok := b.Value.(string); ok && b.Type != JSON && b.Type != ProblemJSON {
 		return []byte(text), nil
 	}

@@ -47,10 +47,17 @@ func (h Host) Serve(s Surface, route Route) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if answer.stream != nil {
+		if len(route.Handler.Forms) > 0 {
+			c.Response().Header().Add("Vary", "Accept")
+		}
+		switch {
+		case answer.stream != nil:
 			r.keep(c.Response().Header())
 			answer.stream.leaveTo(c, r.ctx)
 			return nil
+		case answer.page != nil:
+			r.keep(c.Response().Header())
+			return write(c.Response(), route.Status, *answer.page)
 		}
 		tag, err := r.tagOf(answer, receipt)
 		if err != nil {

@@ -4,11 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"time"
-
-	"github.com/labstack/echo/v4"
-
-	"gesta/commands"
 )
 
 // Form is another content type that a row answers in, for clients that would rather have it than JSON.
@@ -18,8 +13,8 @@ type Form struct {
 	act  func(*Request) (Answer, error)
 }
 
-// As makes a form from what reads a request and what begins to answer it. What is wrong must be known by then: once a
-// stream is written, it can only be broken off.
+// As makes a form from what reads a request and what begins to answer it by a stream. What is wrong must be known by then:
+// once it is written, it can only be broken off.
 func As[In any](contentType, text string, reading Reading[In], begin func(context.Context, In) (Stream, error)) Form {
 	return Form{contentType, text, func(r *Request) (a Answer, err error) {
 		in, err := reading.read(r)
@@ -30,19 +25,31 @@ func As[In any](contentType, text string, reading Reading[In], begin func(contex
 		if err != nil {
 			return a, err
 		}
-		s.contentType = contentType
+		s.contentType, s.caller = contentType, r.Caller
+		if r.surface.Authenticate != nil {
+			s.still = r.stillIn
+		}
 		return Answer{stream: &s}, nil
 	}}
 }
 
-// Stream is a body that is written bit by bit.
-type Stream struct {
+// Page is a body that is written at once.
+type Page struct {
 	Header http.Header // beside the content type; nil for none
-	// Write writes until all is said or ctx ends: when the client leaves, or the server ends.
-	Write func(ctx context.Context, w *Writer) error
+	Text   []byte
+}
 
-	contentType string
-	ctx         context.Context // of the request, for all but its end
+// AsPage makes a form from what reads a request and what answers it.
+func AsPage[In any](contentType, text string, reading Reading[In], answer func(context.Context, In) (Page, error)) Form {
+	return Form{contentType, text, func(r *Request) (a Answer, err error) {
+		in, err := reading.read(r)
+		if err != nil {
+			return a, err
+		}
+		p, err := answer(r.Context(), in)
+		maps.Copy(r.echo.Response().Header(), p.Header)
+		return Answer{page: &Body{Type: contentType, Value: p.Text}}, err
+	}}
 }
 
 // Also lets a row answer in further content types.
@@ -72,64 +79,3 @@ func (r *Request) preferred(forms []Form) (best *Form) {
 
 // InText is the handler of a row that shows text of another content type than JSON, outside of any envelope.
 func InText(contentType string, h Handler) Handler { h.Type = contentType; return h }
-
-// StillIn refuses where the proof that the request has brought is not good any more: who listens for long asks now and
-// then.
-func (r *Request) StillIn(ctx context.Context) error {
-	ctx = commands.Proving(ctx)
-	now, err := r.surface.Authenticate(r.echo.Request().WithContext(ctx))
-	if err == nil {
-		err = commands.Proven(ctx)
-	}
-	if err == nil && now != r.Caller {
-		err = commands.ErrToken
-	}
-	return err
-}
-
-const streamKey = "gesta stream"
-
-func (s *Stream) leaveTo(c echo.Context, ctx context.Context) {
-	s.ctx = ctx
-	c.Set(streamKey, s)
-}
-
-// StreamOf is the stream that a row has left to be written once its request is no more at work; nil for none.
-func StreamOf(c echo.Context) *Stream {
-	s, _ := c.Get(streamKey).(*Stream)
-	return s
-}
-
-// Send writes the stream until it ends or one of the contexts does. Each piece has as long as given to be taken.
-func (s *Stream) Send(w http.ResponseWriter, each time.Duration, ends ...context.Context) error {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
-	defer cancel()
-	for _, end := range ends {
-		defer context.AfterFunc(end, cancel)()
-	}
-	maps.Copy(w.Header(), s.Header)
-	w.Header().Set("Content-Type", s.contentType)
-	out := &Writer{w: w, control: http.NewResponseController(w), each: each}
-	_ = out.control.SetReadDeadline(time.Time{}) // Else it is the request's, whose end would be taken for the client's.
-	w.WriteHeader(http.StatusOK)
-	return s.Write(ctx, out)
-}
-
-// Context says who asks for the stream, and where.
-func (s *Stream) Context() context.Context { return s.ctx }
-
-// Writer is what a stream is written to.
-type Writer struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	each    time.Duration
-}
-
-// Write fails when the client does not take it in time.
-func (w *Writer) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(w.each)) // A test's recorder knows of none.
-	return w.w.Write(p)
-}
-
-// Flush sends what was written.
-func (w *Writer) Flush() error { return w.control.Flush() }

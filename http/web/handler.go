@@ -36,6 +36,7 @@ type Answer struct {
 	Shown    any
 	Revision Revision
 	stream   *Stream // instead of anything shown
+	page     *Body   // likewise
 }
 
 // Revision is a thing as of a version of its stream; zero where it is none.
@@ -175,6 +176,9 @@ func handle[In, Out, Shown any](
 	}
 }
 
+// AsIs shows what came of it as it is.
+func AsIs[T any](shown T) T { return shown }
+
 // Make is Handle for an act that must happen once however often it is asked for under one key; again finds what
 // it has made, or changed, to show it anew.
 func Make[In, Out, Shown any](
@@ -202,7 +206,7 @@ func Tell[In, Shown any](reading Reading[In], act func(context.Context, In) erro
 	h := Make(reading,
 		func(ctx context.Context, in In) (Shown, error) { return told, act(ctx, in) },
 		func(context.Context, In, commands.Made) (Shown, error) { return told, nil },
-		func(s Shown) Shown { return s })
+		AsIs[Shown])
 	h.Told = true
 	return h
 }

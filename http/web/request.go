@@ -215,6 +215,9 @@ func (r *Request) Query(name string) string {
 // Header answers a header; "" when it is not given.
 func (r *Request) Header(name string) string { return r.echo.Request().Header.Get(name) }
 
+// SaysNothing tells that the answer is without its body.
+func (r *Request) SaysNothing() bool { return r.echo.Request().Method == http.MethodHead }
+
 // Like is the path and query of the request with a parameter of another value.
 func (r *Request) Like(param, value string) string {
 	u := *r.echo.Request().URL

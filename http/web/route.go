@@ -43,6 +43,7 @@ type Route struct {
 	Secret       bool  // what it answers holds secrets: they are said once, and never compressed
 	Unkeyed      bool  // knows no idempotency keys
 	Session      bool  // is about the caller's session, not about the caller
+	Unheaded     bool  // knows no HEAD, though it is a GET
 	Limit        Limit // how often the document lets an address use it; zero where it says nothing
 	Thing        Thing
 
@@ -104,6 +105,9 @@ func (r Route) GivesTokens() Route { r.Credential, r.Secret, r.Unkeyed = true, t
 
 // SaysSecrets marks a row whose answers hold secrets. A repetition leaves them out, so the fields are `omitempty`.
 func (r Route) SaysSecrets() Route { r.Secret = true; return r }
+
+// WithoutHead marks a GET with an effect, such as a note of what was given: a HEAD, which gives nothing, is refused.
+func (r Route) WithoutHead() Route { r.Unheaded = true; return r }
 
 // Limited sets how often the document lets an address use the row.
 func (r Route) Limited(requests int, per time.Duration) Route {
