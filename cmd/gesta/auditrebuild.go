@@ -26,17 +26,21 @@ var derived = []struct{ scribe, clear string }{
 // Run takes all of it away with the checkpoints of its scribes, as the owner of the tables.
 func (c auditRebuild) Run(ctx context.Context, s *Settings, std streams) error {
 	return s.with(ctx, std, func(a *app) error {
-		conn, err := pgx.Connect(ctx, a.sys.ownerURL)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(context.WithoutCancel(ctx))
-		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.clear(ctx, tx, a.sys.schema) })
+		err := c.begin(ctx, a.sys)
 		if err == nil {
 			_, err = fmt.Fprintf(std.out, "%s: cleared; whoever runs the role audit makes it anew\n", strings.Join(c.Only, ", "))
 		}
 		return err
 	})
+}
+
+func (c auditRebuild) begin(ctx context.Context, sys *system) error {
+	conn, err := pgx.Connect(ctx, sys.ownerURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return c.clear(ctx, tx, sys.schema) })
 }
 
 func (c auditRebuild) clear(ctx context.Context, tx pgx.Tx, schema string) error {

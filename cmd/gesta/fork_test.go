@@ -170,6 +170,32 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	i.verify(t)
 }
 
+// The tail of the history was cut off by hand, and other events stand there now: the index that auditors ask, which had
+// seen what is lost, is made anew.
+func TestAnIndexOfWhatWasCutOffIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p, api := i.serve(t, "api,relay,projector,audit")
+	api.register("stays", "cut1", "cut2")
+	i.level(t, api)
+	p.stop()
+	i.exec(t, `alter table gesta.events disable trigger events_are_facts`)
+	i.exec(t, `delete from gesta.events where position > (select max(position) - 2 from gesta.events)`)
+	i.exec(t, `alter table gesta.events enable trigger events_are_facts`)
+	p, api = i.serve(t, "api,relay,projector,audit")
+	api.awaitForked()
+	api.register("after1", "after2", "after3")
+	if out := mustGesta(t, i.env, "events", "fork-epoch"); !strings.Contains(out, "the index of the history is made anew") {
+		t.Error(out)
+	}
+	wait.Until(t, "the index is level", func() bool {
+		index, _ := api.role("audit")["history"].(map[string]any)
+		return index["lag"] == float64(0) && index["error"] == nil
+	})
+	says(t, i.env, "0 findings", "verify", "--only", "index")
+	p.stop()
+}
+
 // raiseAlone is a fork-epoch that is cut off as soon as the new epoch is there.
 func (i installation) raiseAlone(t *testing.T) {
 	t.Helper()

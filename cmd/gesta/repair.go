@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ func (r *repair) raise(ctx context.Context, common eventstore.Mark) error {
 	r.say("epoch %d begins after position %d, the last common one, and is recorded as %s", f.Epoch, f.CommonPosition, fact.Type)
 	if len(moved) > 0 {
 		r.say("taken back to that position: %s", strings.Join(moved, ", "))
+	}
+	if slices.Contains(moved, projections.HistoryFollower) { // It has rows and counts of what is lost.
+		r.say("the index of the history is made anew")
+		return auditRebuild{Only: []string{projections.HistoryFollower}}.begin(ctx, r.sys)
 	}
 	return nil
 }

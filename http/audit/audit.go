@@ -64,7 +64,7 @@ func New(app App, realm identity.Realm) web.Surface {
 	a := api{app, realm}
 	return web.Surface{
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
-		Prefixes: []string{prefix}, IDs: web.ULID,
+		Prefixes: []string{prefix}, IDs: web.ULID, Strict: true,
 		Dialect: web.Problems, Exchanges: exchanges,
 		Routes: slices.Concat(a.sessionRoutes(), a.eventRoutes(), a.streamRoutes(), a.actorRoutes(), a.requestRoutes(), a.summaryRoutes(),
 			a.subjectRoutes(), a.proofRoutes()),

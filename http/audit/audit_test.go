@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"gesta/commands"
@@ -200,5 +201,25 @@ func TestWalk(t *testing.T) {
 				},
 			}.Run(t)
 		})
+	}
+}
+
+// A filter that is misspelt would be answered with everything.
+func TestUnknownParametersAreRefused(t *testing.T) {
+	t.Parallel()
+	d := start(t)
+	for _, r := range d.surface.Routes {
+		if r.Access.Unasked {
+			continue
+		}
+		role := audit.Officer
+		if roles := r.Access.Roles; len(roles) > 0 {
+			role = roles[len(roles)-1]
+		}
+		path := strings.NewReplacer(":kind", "identity.user", ":realm", "audit", ":id", d.ids[role].String()).Replace(strings.TrimPrefix(r.Path, "/audit/v1"))
+		a := d.client.Do(t, d.as(role, r.Method, path+"?Limit=1", map[string]string{}))
+		if a.Status != 400 || !strings.Contains(a.Text, `"parameter":"Limit"`) {
+			t.Errorf("%s %s: %d %s", r.Method, r.Path, a.Status, a.Text)
+		}
 	}
 }

@@ -27,6 +27,8 @@ type Surface struct {
 	// Reached waits until what the surface reads has passed a position, where it reads something else than the read models;
 	// nil where it does not.
 	Reached func(ctx context.Context, position int64) error
+	// Strict refuses parameters of the query that a row does not know: what narrows an answer must not be overlooked.
+	Strict bool
 	// Exchanges are files of requests and answers as tests have seen them, for examples; nil for none.
 	Exchanges fs.FS
 }

@@ -20,6 +20,7 @@ import (
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
+	"gesta/projections"
 )
 
 const (
@@ -116,6 +117,29 @@ func (p *proven) follow(ctx context.Context) (level func(position int64) error, 
 		}
 	}
 	return level, func() error { cancel(); return <-done }
+}
+
+// followAndIndex is follow with the index of the history, as the role audit runs both.
+func (p *proven) followAndIndex(ctx context.Context) (level func(position int64) error, stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	index := projections.History{DB: &postgres.Lookups{Pool: p.store.Pool()}, Truth: schema}
+	s := &scribe.Scribe{
+		Name: projections.HistoryFollower, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: index.Write, Handoff: p.handoff,
+		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	level, end := p.follow(ctx)
+	both := func(position int64) error {
+		err := level(position)
+		for err == nil {
+			if at, failed := index.Indexed(ctx); failed != nil || at >= position {
+				return failed
+			}
+		}
+		return err
+	}
+	return both, func() error { cancel(); return errors.Join(end(), <-done) }
 }
 
 // proofBuilding compares making the whole log with reading the same rows.
@@ -219,12 +243,13 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 		return func(ctx context.Context) error { return one()(ctx) } // Each is a stream of its own.
 	}()
 	var behind, late time.Duration
-	paced := func(follows bool) contestant {
+	paced := func(follow func(context.Context) (level func(int64) error, stop func() error)) contestant {
 		return func(ctx context.Context, lasting time.Duration) (r result, err error) {
 			stop := func() error { return nil }
+			follows := follow != nil
 			if follows {
 				var level func(int64) error
-				level, stop = p.follow(ctx)
+				level, stop = follow(ctx)
 				head, err := p.store.Head(ctx)
 				if err == nil {
 					err = level(head.Position)
@@ -244,7 +269,7 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 			return r, errors.Join(err, lag.err, stop())
 		}
 	}
-	took, err := turnsAtRandom(ctx, pacedRounds, turn, paced(true), paced(false), paced(true), paced(false))
+	took, err := turnsAtRandom(ctx, pacedRounds, turn, paced(p.follow), paced(nil), paced(p.follow), paced(nil), paced(p.followAndIndex))
 	if err != nil {
 		return err
 	}
@@ -257,6 +282,15 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 			part: "proof", what: fmt.Sprintf("appends at %d/s while the log follows, %s, against without it (without it against itself: %s ×; sent late by %s at p99)",
 				pacedRate, q.name, number(ratio(took[1], took[3], q.of)), millis(late)),
 			ours: times(with), reference: times(without), ratio: ratio(with, without, q.of), target: atMost(1.05),
+		})
+	}
+	for _, q := range []struct {
+		name string
+		of   func(result) float64
+	}{{"p50", p50}, {"p99", p99}} {
+		l.add(row{
+			part: "proof", what: fmt.Sprintf("appends at %d/s while the log and the index of the history follow, %s, against without both", pacedRate, q.name),
+			ours: times(took[4]), reference: times(took[3]), ratio: ratio(took[4], took[3], q.of), target: shown,
 		})
 	}
 	l.add(row{
