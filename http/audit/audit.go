@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"embed"
+	"runtime"
 	"slices"
 	"time"
 
@@ -52,6 +53,7 @@ type App struct {
 type api struct {
 	App
 	realm identity.Realm
+	turns chan struct{} // a token for each export that makes a page
 }
 
 // exchanges are what the tests of the surface have seen.
@@ -61,7 +63,7 @@ var exchanges embed.FS
 
 // New makes the surface over an app.
 func New(app App, realm identity.Realm) web.Surface {
-	a := api{app, realm}
+	a := api{app, realm, make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	return web.Surface{
 		Name: "audit", Realm: realm.Name, Title: "The history, for those who audit it",
 		Prefixes: []string{prefix}, IDs: web.ULID, Strict: true,

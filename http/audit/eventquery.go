@@ -66,7 +66,7 @@ func readQuery(r *web.Request, more func(*query, *eventsAsked)) (eventsAsked, er
 func readExport(r *web.Request) (eventsAsked, error) {
 	return readQuery(r, func(_ *query, in *eventsAsked) {
 		if !in.most {
-			in.query.Limit = 0
+			in.query.Limit = exportPage
 		}
 	})
 }
