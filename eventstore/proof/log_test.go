@@ -358,6 +358,9 @@ func TestProofs(t *testing.T) {
 		if err := tlog.CheckTree(c.Hashes, c.To.N, c.To.Hash, c.From.N, c.From.Hash); err != nil {
 			t.Error(sizes, err)
 		}
+		if err := tlog.CheckTree(c.ToCheckpoint, c.Checkpoint.N, c.Checkpoint.Hash, c.To.N, c.To.Hash); err != nil {
+			t.Error("what was signed does not prove it:", sizes, err)
+		}
 		if c.From.N == older.N && c.From != older.Tree || c.To.N == h.size && c.To != c.Checkpoint.Tree {
 			t.Error("the roots are not those that were signed")
 		}
@@ -381,13 +384,20 @@ func TestProofs(t *testing.T) {
 	}
 	h.exec("update events set data = '{}' where position = 7; delete from events where position = 8")
 	for _, position := range []int64{7, 8} {
-		if _, err := p.Inclusion(t.Context(), position); !errors.Is(err, proof.ErrDamaged) {
+		if _, err := p.Inclusion(t.Context(), position); !errors.Is(err, proof.ErrDamaged) || !errors.Is(err, proof.ErrLogDamaged) {
 			t.Error("a changed event is proven:", err)
 		}
 	}
 	h.exec("update proof_tiles set hashes = set_byte(hashes, 40, 255 - get_byte(hashes, 40)) where level = 0 and tile = 0")
-	if _, err := p.Inclusion(t.Context(), 1); !errors.Is(err, proof.ErrDamaged) {
+	if _, err := p.Inclusion(t.Context(), 1); !errors.Is(err, proof.ErrLogDamaged) {
 		t.Error("damaged tiles prove something:", err)
+	}
+	if _, err := p.Consistency(t.Context(), 1, 0); !errors.Is(err, proof.ErrLogDamaged) {
+		t.Error("damaged tiles prove something:", err)
+	}
+	h.exec("truncate proof_tiles; update proof_log set size = 1")
+	if _, err := p.Inclusion(t.Context(), 1); !errors.Is(err, proof.ErrLogRebuilding) {
+		t.Error("what is not there proves something:", err)
 	}
 	if at, err := (checkpoint.Table{}).Get(t.Context(), h.owner, proof.Name); err != nil || at.Position != h.size {
 		t.Error(at, err)
