@@ -236,7 +236,7 @@ func TestCheckpointsThatCanNotBeKept(t *testing.T) {
 	i.level(t, api)
 	p.await(`("msg":"a signed checkpoint is not in the file of checkpoints")`)
 	metrics := api.do("GET", "/metrics", "", nil).text
-	for _, none := range []string{"gesta_proof_checkpoints_total 0", "gesta_proof_checkpoints_unwritten_total 0", "gesta_proof_refused 1", "gesta_proof_position 0"} {
+	for _, none := range []string{"gesta_proof_checkpoints_total 0", "gesta_proof_checkpoints_unwritten_total 0", "gesta_proof_refused 1", "gesta_proof_position 0", "gesta_proof_signed_position 0"} {
 		if strings.Contains(metrics, "\n"+none+"\n") {
 			t.Error(none)
 		}

@@ -32,7 +32,7 @@ func (d *desk) prove() int64 {
 	ctx, stop := context.WithCancel(d.Context())
 	log := &proof.Log{DB: d.stack.Store.Pool(), Key: d.key}
 	s := &scribe.Scribe{
-		Name: proof.Name, Store: d.stack.Store, Pool: d.stack.Store.Pool(), Log: slog.New(slog.DiscardHandler), Write: log.Write, Wrote: log.Wrote,
+		Name: proof.Name, Store: d.stack.Store, Pool: d.stack.Store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Wrote: log.Wrote,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	done := make(chan error, 1)
