@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gesta/commands/verify"
+	"gesta/eventstore/leader"
 	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
 )
@@ -49,7 +50,12 @@ func (n *node) newProof() (*proof.Log, error) {
 			n.log.Error("a signed checkpoint is not in the file of checkpoints", "size", c.N, "error", err)
 		}
 	}
-	l.Refused = func(err error) { n.log.Error("the log of the history is not signed", "error", err) }
+	var news leader.News
+	l.Refused = func(err error) {
+		if news.Is(err) {
+			n.log.Error("the log of the history is not signed", "error", err)
+		}
+	}
 	return l, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gesta/eventstore"
-	"gesta/eventstore/leader"
 )
 
 // Name is that of the log's scribe, and of its checkpoint.
@@ -30,7 +29,7 @@ type Log struct {
 	Key     Key
 	File    File             // of checkpoints that were signed earlier; "" for none
 	Signed  func(Checkpoint) // is told of each checkpoint once it is stored; nil for nobody
-	Refused func(error)      // is told why nothing is signed, each time that it is news; nil for nobody
+	Refused func(error)      // is told why nothing is signed, each time that it is tried; nil for nobody
 
 	edge   *edge // of what is known to be committed; nil where nothing is
 	next   *edge // of what is written and not known to be committed
@@ -40,7 +39,6 @@ type Log struct {
 	continued bool        // the edge was seen to continue what was signed, and has grown since
 	settled   int64       // up to here there is nothing to sign
 	tried     time.Time
-	news      leader.News
 
 	mu     sync.Mutex
 	status Status
@@ -124,7 +122,7 @@ func (l *Log) note(err error) {
 	l.mu.Lock()
 	l.status.Err = err
 	l.mu.Unlock()
-	if err != nil && l.news.Is(err) && l.Refused != nil {
+	if err != nil && l.Refused != nil {
 		l.Refused(err)
 	}
 }
