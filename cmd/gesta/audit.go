@@ -23,7 +23,7 @@ type auditCmd struct {
 type (
 	auditKey    struct{}
 	auditVerify struct {
-		Since  string `type:"existingfile" help:"A checkpoint that was kept earlier, or a file with many: the history must be a continuation of each."`
+		Since  string `type:"existingfile" help:"A checkpoint that was kept earlier, or a file with many: the history must be a continuation of each. When not set, those of this origin in GESTA_CHECKPOINTS_FILE."`
 		Bundle string `type:"existingfile" help:"Verify this export instead: without a database or a network."`
 		Key    string `help:"The key that 'gesta audit key' prints, or @FILE; the store's own when not set, which --bundle must not trust."`
 	}
@@ -69,9 +69,10 @@ func (c auditVerify) Run(ctx context.Context, s *Settings, std streams) error {
 	case c.Bundle != "":
 		return c.bundle(key, std.out)
 	case key != "":
-		return s.with(ctx, std, func(a *app) error { return c.verify(ctx, a, open, std) })
+		origin, _, _ := strings.Cut(key, "+")
+		return s.with(ctx, std, func(a *app) error { return c.verify(ctx, a, origin, open, std) })
 	}
-	return s.withProofKey(ctx, std, func(a *app, key proof.Key) error { return c.verify(ctx, a, key.Open, std) })
+	return s.withProofKey(ctx, std, func(a *app, key proof.Key) error { return c.verify(ctx, a, key.Origin(), key.Open, std) })
 }
 
 // key is the one that was given, if one was.
@@ -108,10 +109,10 @@ func (c auditVerify) bundle(key string, out io.Writer) error {
 	return err
 }
 
-func (c auditVerify) verify(ctx context.Context, a *app, open proof.Opener, std streams) error {
+func (c auditVerify) verify(ctx context.Context, a *app, origin string, open proof.Opener, std streams) error {
 	progress := auditProgress(std.err)
 	all := check{"proof", func(ctx context.Context, a *app, report verify.Report) (string, error) {
-		kept, err := c.kept(open, report)
+		kept, err := c.kept(a, origin, open, report)
 		if err != nil {
 			return "", err
 		}
@@ -123,46 +124,13 @@ func (c auditVerify) verify(ctx context.Context, a *app, open proof.Opener, std 
 	return nil
 }
 
-// kept reads the checkpoints that were kept; those that are not signed by the key are reported.
-func (c auditVerify) kept(open proof.Opener, report verify.Report) (all []proof.KeptCheckpoint, err error) {
+func (c auditVerify) kept(a *app, origin string, open proof.Opener, report verify.Report) ([]proof.KeptCheckpoint, error) {
 	if c.Since == "" {
-		return nil, nil
+		return a.keptOwn(origin, open, report)
 	}
-	file, err := os.Open(c.Since)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	cut, err := proof.ReadKept(file, func(k proof.Kept) error {
-		one, err := open(k.Text)
-		if err != nil {
-			report(fmt.Sprintf("line %d of %s: %v", k.Line, c.Since, err))
-			return nil
-		}
-		all = append(all, proof.KeptCheckpoint{Line: k.Line, Tree: one.Tree})
-		return nil
-	})
-	if err == nil && len(all)+cut == 0 {
+	all, found, err := keptIn(c.Since, "", open, report)
+	if err == nil && !found {
 		report("there is no checkpoint in " + c.Since)
 	}
 	return all, err
-}
-
-// Run writes a bundle. A file that is not whole is taken away.
-func (c auditExport) Run(ctx context.Context, s *Settings, std streams) error {
-	return s.withProofKey(ctx, std, func(a *app, key proof.Key) error {
-		if c.Out == "" {
-			_, err := a.prover(key.Open).Export(ctx, std.out, c.From, c.To, key.Verifier())
-			return err
-		}
-		file, err := os.Create(c.Out)
-		if err != nil {
-			return err
-		}
-		_, err = a.prover(key.Open).Export(ctx, file, c.From, c.To, key.Verifier())
-		if err = errors.Join(err, file.Close()); err != nil {
-			_ = os.Remove(c.Out)
-		}
-		return err
-	})
 }

@@ -52,7 +52,9 @@ func TestTheHistoryIsProven(t *testing.T) {
 	}
 	i.isPublished(t, published.NextMsg, key, int64(head))
 
-	says(t, i.env, fmt.Sprintf("proof: %d events, 1 tiles, signed up to %[1]d; 0 findings\n", head), "audit", "verify")
+	says(t, i.env, fmt.Sprintf("proof: %d events, 1 tiles, signed up to %[1]d; 0 findings\n", head), "audit", "verify", "--checkpoints-file", "")
+	says(t, i.env, fmt.Sprintf("proof: %d events, 1 tiles, signed up to %[1]d, ", head), "audit", "verify")
+	says(t, i.env, " kept checkpoints; 0 findings\n", "audit", "verify")
 	says(t, i.env, "proof: ", "verify", "--only", "proof")
 	bundle := filepath.Join(t.TempDir(), "bundle")
 	mustGesta(t, i.env, "audit", "export", "--from", "2", "--to", fmt.Sprint(head), "--out", bundle)
@@ -132,19 +134,17 @@ func TestAnAuditFindsWhatTheOwnerDid(t *testing.T) {
 	i.exec(t, `alter table gesta.events disable trigger all`)
 	i.exec(t, `update gesta.events set metadata = '{}' where position = 3`)
 	for _, args := range [][]string{{"audit", "verify"}, {"audit", "verify", "--key", key}, {"verify", "--only", "proof"}} {
-		if out, err := gesta(t, i.env, "", args...); err == nil || !strings.HasPrefix(out, "proof: WRONG: position 3 is changed\nproof: ") {
+		out, err := gesta(t, i.env, "", args...)
+		if err == nil || !strings.Contains(out, "\nproof: WRONG: position 3 is changed\nproof: ") || !strings.Contains(out, "is not of this history: positions 1 to ") {
 			t.Errorf("%v %v\n%s", args, err, out)
 		}
 	}
+	unkept := append(slices.Clone(i.env), "GESTA_CHECKPOINTS_FILE=")
+	if out, err := gesta(t, unkept, "", "audit", "verify"); err == nil || !strings.HasPrefix(out, "proof: WRONG: position 3 is changed\nproof: ") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	i.exec(t, `truncate gesta.proof_tiles; update gesta.proof_log set size = 0; delete from gesta.checkpoints where follower = 'proof'`)
-	p, api = i.serve(t, "audit")
-	wait.Until(t, "it refuses to sign", func() bool {
-		audit, _ := api.detail()["audit"].(map[string]any)
-		log, _ := audit["proof"].(map[string]any)
-		reason, _ := log["error"].(string)
-		return strings.Contains(reason, "not the one that was signed") && strings.Contains(api.do("GET", "/metrics", "", nil).text, "\ngesta_proof_refused 1\n")
-	})
-	p.stop()
+	i.isNotSigned(t)
 	out, err := gesta(t, i.env, "", "audit", "verify", "--since", kept)
 	if err == nil || !strings.Contains(out, "is not of this history: positions 1 to ") || !strings.Contains(out, fmt.Sprintf("the root of the first %d events is not the one that was signed", head)) {
 		t.Error(out, err)
@@ -158,6 +158,61 @@ func TestAnAuditFindsWhatTheOwnerDid(t *testing.T) {
 	}
 	if out, err := gesta(t, i.env, "", "audit", "verify", "--since", file(t, "")); err == nil || !strings.Contains(out, "there is no checkpoint in ") {
 		t.Error(out, err)
+	}
+}
+
+// isNotSigned has a process find out that the history is another than the one that was signed.
+func (i installation) isNotSigned(t *testing.T) {
+	t.Helper()
+	p, api := i.serve(t, "audit")
+	defer p.stop()
+	wait.Until(t, "it refuses to sign", func() bool {
+		audit, _ := api.detail()["audit"].(map[string]any)
+		log, _ := audit["proof"].(map[string]any)
+		reason, _ := log["error"].(string)
+		return strings.Contains(reason, "not the one that was signed") && strings.Contains(api.do("GET", "/metrics", "", nil).text, "\ngesta_proof_refused 1\n")
+	})
+	p.await(`("msg":"the log of the history is not signed")`)
+}
+
+// Whoever takes what was signed out of the database as well, or the key, has nothing signed under the same name; another
+// name is how an operator goes on.
+func TestAnAuditFindsWhatTheOwnerMadeAnew(t *testing.T) {
+	t.Parallel()
+	const clear = `truncate gesta.proof_tiles; delete from gesta.checkpoints where follower = 'proof'; update gesta.proof_log set size = 0`
+	for name, harm := range map[string]struct{ do, finds string }{
+		"the row":         {`alter table gesta.events disable trigger all; update gesta.events set metadata = '{}' where position = 3; ` + clear + `, signed = 0, checkpoint = ''`, " is not of this history: positions 1 to "},
+		"the key":         {`delete from gesta_keys.house_keys where name = 'checkpoints'`, "the checkpoint is forged: it is not signed by this key"},
+		"the key and row": {`delete from gesta_keys.house_keys where name = 'checkpoints'; ` + clear + `, signed = 0, checkpoint = ''`, "not signed by this key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i, p, api, kept := audited(t)
+			api.come("ann")
+			i.level(t, api)
+			p.stop()
+			was, err := os.ReadFile(kept)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i.exec(t, harm.do)
+			i.isNotSigned(t)
+			if out, err := gesta(t, i.env, "", "audit", "verify"); err == nil || !strings.Contains(out, harm.finds) {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if is, err := os.ReadFile(kept); err != nil || string(is) != string(was) {
+				t.Error("something was signed", err)
+			}
+			i.env = append(i.env, "GESTA_AUDIT_ORIGIN=gesta-2")
+			p, api = i.serve(t, "api,relay,projector,policies,audit")
+			wait.Until(t, "it is signed anew", func() bool { return strings.HasPrefix(i.checkpoint(t), "gesta-2\n") })
+			i.level(t, api)
+			p.stop()
+			says(t, i.env, "; 0 findings\n", "audit", "verify")
+			if _, err := gesta(t, i.env, "", "audit", "verify", "--since", kept); err == nil {
+				t.Error("what was signed under the old name holds")
+			}
+		})
 	}
 }
 
@@ -181,7 +236,7 @@ func TestCheckpointsThatCanNotBeKept(t *testing.T) {
 	i.level(t, api)
 	p.await(`("msg":"a signed checkpoint is not in the file of checkpoints")`)
 	metrics := api.do("GET", "/metrics", "", nil).text
-	for _, none := range []string{"gesta_proof_checkpoints_total 0", "gesta_proof_checkpoints_unwritten_total 0", "gesta_proof_refused 1", "gesta_proof_position 0"} {
+	for _, none := range []string{"gesta_proof_checkpoints_total 0", "gesta_proof_checkpoints_unwritten_total 0", "gesta_proof_refused 1", "gesta_proof_position 0", "gesta_proof_signed_position 0"} {
 		if strings.Contains(metrics, "\n"+none+"\n") {
 			t.Error(none)
 		}

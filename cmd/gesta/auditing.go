@@ -56,7 +56,7 @@ func (n *node) scribesDetail(ctx context.Context, head int64) map[string]any {
 			detail["position"], detail["lag"] = at.Position, head-at.Position
 		}
 		if s.Name == proof.Name {
-			n.proofDetail(ctx, detail)
+			n.proofDetail(ctx, s.Leading(), detail)
 		}
 		all[s.Name] = detail
 	}

@@ -146,11 +146,13 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	common := i.level(t, api)
 	p.stop()
 	b := i.backup(t)
-	_, api = i.serve(t, "api,relay,projector,audit")
+	_, api = i.serve(t, "api,relay,projector")
+	signing, signer := i.serve(t, "audit")
 	lost := api.expect(200, "POST", "/auth/login", "", credentials("before@example.com")).field("access_token")
 	api.expect(200, "PUT", "/users/"+user, lost, map[string]string{"phone": "3"})
 	api.register("lost1", "lost2")
-	i.level(t, api)
+	head := i.level(t, api)
+	wait.Until(t, "what will be lost is signed", func() bool { return strings.HasPrefix(i.checkpoint(t), fmt.Sprintf("gesta\n%d\n", head)) })
 	i.restore(t, b, wholeDatabase...)
 
 	wait.Until(t, "the session of the lost history is over", func() bool {
@@ -159,7 +161,13 @@ func TestARestoreUnderneathIsRepaired(t *testing.T) {
 	api.expect(200, "PUT", "/users/"+user, token, map[string]string{"phone": "3"})
 	api.register("lost1", "after")
 	api.awaitForked()
+	wait.Until(t, "it is signed no more", func() bool {
+		return strings.Contains(signer.do("GET", "/metrics", "", nil).text, "\ngesta_proof_refused 1\n")
+	})
+	signing.stop()
 	mustGesta(t, i.env, "events", "fork-epoch")
+	i.env = append(i.env, "GESTA_AUDIT_ORIGIN=gesta-2")
+	i.serve(t, "audit")
 	i.checkEpochs(t, api, common, "2")
 	if rows := strings.Join(i.rows(t), "\n"); !strings.Contains(rows, "after@") || strings.Contains(rows, "lost2@") {
 		t.Errorf("read models: %s", rows)
@@ -332,13 +340,14 @@ func TestARestoredDevIsRepaired(t *testing.T) {
 	d.stop()
 	saved := filepath.Join(t.TempDir(), "saved")
 	shell(t, "cp", "-a", filepath.Join(data, "postgres"), saved)
-	for _, running := range []bool{true, false} {
+	for n, running := range []bool{true, false} {
 		d = startDev(t, env)
 		d.register("lost1", "lost2")
 		installation{}.level(t, d.client)
 		d.stop()
 		shell(t, "rm", "-r", filepath.Join(data, "postgres"))
 		shell(t, "cp", "-a", saved, filepath.Join(data, "postgres"))
+		env = []string{"GESTA_DATA=" + data, fmt.Sprintf("GESTA_AUDIT_ORIGIN=gesta-%d", n+2)}
 		if running {
 			d = startDev(t, env)
 			d.awaitForked()

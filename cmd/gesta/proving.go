@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gesta/commands/verify"
+	"gesta/eventstore/leader"
 	"gesta/eventstore/proof"
 	"gesta/eventstore/scribe"
 )
@@ -40,13 +42,34 @@ func (n *node) newProof() (*proof.Log, error) {
 	signed := prometheus.NewCounter(prometheus.CounterOpts{Name: "gesta_proof_checkpoints_total", Help: "Checkpoints of the history that this process has signed."})
 	unkept := prometheus.NewCounter(prometheus.CounterOpts{Name: "gesta_proof_checkpoints_unwritten_total", Help: "Signed checkpoints that could not be appended to GESTA_CHECKPOINTS_FILE."})
 	n.metrics.MustRegister(signed, unkept)
-	return &proof.Log{DB: n.store.Pool(), Key: key, Signed: func(c proof.Checkpoint) {
+	l := &proof.Log{DB: n.store.Pool(), Key: key, File: proof.File(n.CheckpointsFile)}
+	l.Signed = func(c proof.Checkpoint) {
 		signed.Inc()
 		if err := n.publishCheckpoint(c); err != nil {
 			unkept.Inc()
 			n.log.Error("a signed checkpoint is not in the file of checkpoints", "size", c.N, "error", err)
 		}
-	}}, nil
+	}
+	var news leader.News
+	l.Refused = func(err error) {
+		if news.Is(err) {
+			n.log.Error("the log of the history is not signed", "error", err)
+		}
+	}
+	return l, nil
+}
+
+// noteNewKey tells of a key that was made where one has signed before: the stored checkpoint does not open, and nothing
+// is signed until another origin is set.
+func (a *app) noteNewKey(ctx context.Context) error {
+	if !a.vault.Keys.MadeCheckpoints() {
+		return nil
+	}
+	at, err := proof.ReachOf(ctx, a.store.Pool())
+	if err == nil && at.Signed > 0 {
+		a.log.Error("the key that checkpoints are signed with was not there, and was made anew: restore it from the backup of the schema of keys, or set another GESTA_AUDIT_ORIGIN", "signed", at.Signed)
+	}
+	return err
 }
 
 // publishCheckpoint hands a checkpoint to who listens, and to the file. Who does not hear it is sent the next one.
@@ -63,12 +86,15 @@ func (n *node) publishCheckpoint(c proof.Checkpoint) error {
 // proving makes the log grow.
 func (n *node) proving() *scribe.Scribe {
 	s := n.newScribe(proof.Name, n.proof.Write)
-	s.Wrote = n.proof.Wrote
+	s.Begin, s.Wrote = n.proof.Begin, n.proof.Wrote
 	return s
 }
 
-// proofDetail names how far it is signed, whoever did.
-func (n *node) proofDetail(ctx context.Context, detail map[string]any) {
+// proofDetail names how far it is signed, whoever did, and why it is not where this process leads.
+func (n *node) proofDetail(ctx context.Context, leading bool, detail map[string]any) {
+	if err := n.proof.Status().Err; leading && err != nil {
+		detail["error"] = err.Error()
+	}
 	if at, err := proof.ReachOf(ctx, n.store.Pool()); err == nil {
 		detail["signed"] = at.Signed
 	}
@@ -79,18 +105,27 @@ func (n *node) observeProof(gauge func(name, help string, value func() float64))
 	if n.proof == nil {
 		return
 	}
-	gauge("gesta_proof_signed_position", "Position of the last event that a checkpoint signed by this process stands for.", func() float64 { return float64(n.proof.Status().Signed) })
+	gauge("gesta_proof_signed_position", "Position of the last event that is signed, as this process saw when it led last.", func() float64 { return float64(n.proof.Status().Signed) })
 	gauge("gesta_proof_refused", "Whether nothing is signed, since the history is not the one that was signed.", func() float64 {
-		if errors.Is(n.proof.Status().Err, proof.ErrOtherHistory) {
+		if errors.Is(n.proof.Status().Err, proof.ErrOtherHistory) && n.leadsProof() {
 			return 1
 		}
 		return 0
 	})
 }
 
+// leadsProof tells whether this process is the one that makes the log grow.
+func (n *node) leadsProof() bool {
+	return slices.ContainsFunc(n.scribes, func(s *scribe.Scribe) bool { return s.Name == proof.Name && s.Leading() })
+}
+
 // verifyProof compares the history with its log and with what was signed of it, now and earlier.
-func (a *app) verifyProof(ctx context.Context, report verify.Report, kept []proof.KeptCheckpoint) (string, error) {
+func (a *app) verifyProof(ctx context.Context, report verify.Report) (string, error) {
 	key, err := a.proofKey()
+	if err != nil {
+		return "", err
+	}
+	kept, err := a.keptOwn(key.Origin(), key.Open, report)
 	if err != nil {
 		return "", err
 	}

@@ -56,7 +56,7 @@ type Settings struct {
 	MaxConnections int `name:"max-connections" env:"GESTA_MAX_CONNECTIONS" default:"4096" help:"Open connections. Beyond them the one that was idle for longest is closed."`
 
 	AuditOrigin     string `name:"audit-origin" env:"GESTA_AUDIT_ORIGIN" default:"gesta" help:"Name of the log over the history, and of the key that its checkpoints are signed with; no space, no +."`
-	CheckpointsFile string `name:"checkpoints-file" env:"GESTA_CHECKPOINTS_FILE" type:"path" help:"A file that each signed checkpoint is appended to; 'checkpoints' in the data folder under 'gesta dev', none elsewhere. What is best kept where nobody who may change the database can change it."`
+	CheckpointsFile string `name:"checkpoints-file" env:"GESTA_CHECKPOINTS_FILE" help:"A file that each signed checkpoint is appended to; 'checkpoints' in the data folder under 'gesta dev', none elsewhere. What is best kept where nobody who may change the database can change it."`
 
 	SMTP      smtpSettings      `embed:"" prefix:"smtp-" envprefix:"GESTA_SMTP_"`
 	Accounts  accountsSettings  `embed:"" prefix:"accounts-" envprefix:"ACCOUNTS_"`

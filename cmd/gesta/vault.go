@@ -74,7 +74,7 @@ func (a *app) openKeys(ctx context.Context, make bool) error {
 		return fmt.Errorf("GESTA_MASTER_KEY: %d keys are wrapped by another master key: give it as GESTA_MASTER_KEY_PREVIOUS, and run 'gesta keys rotate'", beside)
 	}
 	a.vault, a.hasher = &seal.Vault{Catalogue: a.catalogue, Keys: keys}, commands.NewHasher(keys.Claims())
-	return nil
+	return a.noteNewKey(ctx)
 }
 
 // masters are the master keys, and the key of the claims of a store that was begun before keys were kept; nil of any

@@ -41,7 +41,7 @@ var checks = []check{
 		return a.verifier().TakenClaims(ctx, report)
 	}},
 	{"proof", func(ctx context.Context, a *app, report verify.Report) (string, error) {
-		return a.verifyProof(ctx, report, nil)
+		return a.verifyProof(ctx, report)
 	}},
 	{"stream", verifyStream},
 	{"projections", verifyReadModels},

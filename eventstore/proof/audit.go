@@ -45,7 +45,8 @@ type audit struct {
 
 	buffer  []byte
 	rowsAre *tlog.Hash // the root of the events at the size that was signed; nil where they don't reach so far
-	end     int64      // the last event that is there
+	end     int64      // the last event that was looked at
+	stopped bool       // at a gap that is too large: what follows it was not looked at
 }
 
 // Run answers what was compared, with counts, and reports what is wrong. Err says why it could not be told.
@@ -59,10 +60,12 @@ func (a Audit) Run(ctx context.Context) (checked string, err error) {
 	if err := w.walk(ctx, w.reach()); err != nil {
 		return "", err
 	}
-	if w.end < w.size() {
+	if w.end < w.size() && !w.stopped {
 		w.say("%s missing: the history ends at %d", positions(w.end+1, w.size(), "is", "are"), w.end)
 	}
-	w.compareKept()
+	if err := w.compareKept(ctx); err != nil {
+		return "", err
+	}
 	err = w.judge(ctx)
 	return w.checked(), err
 }
@@ -123,7 +126,7 @@ func (w *audit) walk(ctx context.Context, reach int64) error {
 	for after := int64(0); after < reach; after = w.end {
 		rows, err := w.Store.Read(ctx, after, int(min(auditPage, reach-after)))
 		if err == nil {
-			err = w.addRows(ctx, rows, reach)
+			err = w.addRows(rows, reach)
 		}
 		if err == nil {
 			err = w.compare(ctx)
@@ -134,7 +137,7 @@ func (w *audit) walk(ctx context.Context, reach int64) error {
 		if w.Progress != nil {
 			w.Progress(w.end, reach)
 		}
-		if w.end == after {
+		if w.end == after || w.stopped {
 			break
 		}
 	}
@@ -144,12 +147,12 @@ func (w *audit) walk(ctx context.Context, reach int64) error {
 	return w.compare(ctx)
 }
 
-func (w *audit) addRows(ctx context.Context, rows []eventstore.Recorded, reach int64) error {
+func (w *audit) addRows(rows []eventstore.Recorded, reach int64) error {
 	for _, r := range rows {
 		if r.Position > reach {
 			return nil
 		}
-		if err := w.skip(ctx, r.Position-1); err != nil {
+		if err := w.skip(r.Position - 1); err != nil || w.stopped {
 			return err
 		}
 		var h tlog.Hash
@@ -162,22 +165,22 @@ func (w *audit) addRows(ctx context.Context, rows []eventstore.Recorded, reach i
 	return nil
 }
 
-// skip stands for events that are missing up to a position.
-func (w *audit) skip(ctx context.Context, last int64) error {
+// skip stands for events that are missing up to a position. Of more than a page there is no telling how many there are:
+// a position is as large as whoever changed it wants.
+func (w *audit) skip(last int64) error {
 	first := w.edge.size + 1
 	if first > last {
+		return nil
+	}
+	if last-first >= auditPage {
+		w.stopped = true
+		w.say("positions %d to %d are missing: what follows them was not looked into", first, last)
 		return nil
 	}
 	w.say("%s missing", positions(first, last, "is", "are"))
 	w.missing = append(w.missing, [2]int64{first, last})
 	for w.edge.size < last {
 		if err := w.grow(tlog.Hash{}); err != nil {
-			return err
-		}
-		if len(w.page) < auditPage/tileWidth {
-			continue
-		}
-		if err := w.compare(ctx); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,16 @@
 package proof_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gesta/domain/id"
+	"gesta/eventstore"
 	"gesta/eventstore/proof"
 )
 
@@ -139,7 +143,7 @@ func TestWhatWasKeptNarrowsItDown(t *testing.T) {
 		h.prove()
 	}
 	for i, c := range h.checkpoints() {
-		kept = append([]proof.KeptCheckpoint{{Line: 1 + 6*i, Tree: c.Tree}}, kept...) // In any order.
+		kept = append([]proof.KeptCheckpoint{{Line: 1 + 6*i, Origin: c.Origin, Tree: c.Tree}}, kept...) // In any order.
 	}
 	h.isWell(kept...)
 	h.exec("update events set metadata = '{}' where position = 600")
@@ -202,4 +206,62 @@ func TestAnAuditOfNothing(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.isWell()
+}
+
+// A position is as large as somebody wants: what lies between is not made up.
+func TestAnAuditEndsAtAnyGap(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.grow(300)
+	h.prove()
+	last := proof.KeptCheckpoint{Line: 1, Origin: "gesta", Tree: h.checkpoints()[0].Tree}
+	h.exec("update events set position = 1000000000000 where position = 300; update proof_log set size = 1000000000000")
+	want := []string{
+		"positions 300 to 999999999999 are missing: what follows them was not looked into",
+		"the checkpoint of 300 events (line 1) reaches beyond position 300, where the missing ones begin",
+	}
+	if found := h.audit(last); !slices.Equal(found, want) {
+		t.Errorf("found %q", found)
+	}
+	h.exec("delete from events where position > 299")
+	if found := h.audit(); !slices.Equal(found, []string{"positions 300 to 1000000000000 are missing: the history ends at 299"}) {
+		t.Errorf("found %q", found)
+	}
+}
+
+// What was signed of a history that was lost does not hold, and it is said which event owns to that.
+func TestWhatWasLostOnPurposeIsNamed(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	var kept []proof.KeptCheckpoint
+	for _, events := range []int{600, 100} {
+		h.grow(events)
+		h.prove()
+	}
+	h.exec("delete from events where position > 650; delete from proof_tiles; delete from proof_log; delete from checkpoints")
+	h.size, h.key = 650, keyOf(t, "gesta-2", 'a')
+	data, err := json.Marshal(eventstore.EpochForked{Epoch: 2, Before: 1, CommonPosition: 650})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	fork := eventstore.Write{Stream: eventstore.EpochStream, Events: []eventstore.NewEvent{{
+		ID: id.Event{ID: id.New(now)}, Type: eventstore.EpochForked{}.EventType(), Schema: 1, OccurredAt: now, Data: data, Meta: []byte(`{}`),
+	}}}
+	if _, err := h.store.Append(t.Context(), eventstore.Append{Writes: []eventstore.Write{fork}}); err != nil {
+		t.Fatal(err)
+	}
+	h.size++
+	h.grow(49) // As many as there were.
+	h.prove()
+	h.grow(10)
+	h.prove()
+	for i, c := range h.checkpoints() {
+		kept = append(kept, proof.KeptCheckpoint{Line: 1 + 6*i, Origin: c.Origin, Tree: c.Tree})
+	}
+	want := "the checkpoint of 700 events (line 7) is not of this history: positions 601 to 700 or some of them are changed; store.epoch.forked at position 651 says that what lay beyond position 650 was lost"
+	if found := h.audit(kept...); !slices.Equal(found, []string{want}) {
+		t.Errorf("found %q", found)
+	}
+	h.isWell(kept[2:]...)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +95,36 @@ func TestEachByteOfABundleCounts(t *testing.T) {
 				t.Errorf("line %d is not named: %v", line, err)
 			}
 		}
+	}
+}
+
+// A number has one spelling, and no other number stands for it.
+func TestEachNumberOfABundleCounts(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.grow(20)
+	h.prove()
+	text := h.export(5, 9)
+	for _, field := range regexp.MustCompile(`"(from|to|version|position|schema|occurred_at|recorded_at)":"(\d+)"`).FindAllStringSubmatchIndex(text, -1) {
+		from, to := field[4], field[5]
+		was, _ := new(big.Int).SetString(text[from:to], 10)
+		spelled := []string{"0" + text[from:to], "+" + text[from:to], "-" + text[from:to], text[from:to] + "e0", text[from:to] + ".0", text[from:to] + " ", "", "0"}
+		for _, bits := range []uint{8, 16, 31, 32, 33, 63, 64, 65} {
+			by := new(big.Int).Lsh(big.NewInt(1), bits)
+			spelled = append(spelled, new(big.Int).Add(was, by).String(), new(big.Int).Sub(was, by).String())
+		}
+		for _, other := range spelled {
+			if verify(text[:from]+other+text[to:], h.key) == nil {
+				t.Errorf("%s is verified as %s", text[field[0]:field[1]], other)
+			}
+		}
+		bare := text[:from-1] + text[from:to] + text[to+1:]
+		if verify(bare, h.key) == nil {
+			t.Errorf("%s is verified without quotes", text[field[0]:field[1]])
+		}
+	}
+	if forged := strings.ReplaceAll(text, `"schema":"1"`, `"schema":"4294967297"`); forged == text || verify(forged, h.key) == nil {
+		t.Error("another schema is verified")
 	}
 }
 

@@ -89,7 +89,7 @@ func (c Checkpoint) body() string {
 
 // Open reads a checkpoint that this key has signed, under whatever origin it had then.
 func (k Key) Open(text string) (Checkpoint, error) {
-	origin, _, _ := strings.Cut(text, "\n")
+	origin := originOf(text)
 	if CheckOrigin(origin) != nil {
 		return Checkpoint{}, ErrCheckpoint
 	}

@@ -18,7 +18,7 @@ const exportPage = 1000
 // verify them without anything else. It reads in short statements, and holds a page at a time. To is 0 for all that is
 // signed; key is shown in the head.
 //
-// It refuses like Prover.Inclusion, and answers ErrDamaged where what it has written is not what was signed.
+// It refuses like Prover.Inclusion but for faults of a damaged log, and answers ErrDamaged where what it has written is not what was signed.
 func (p Prover) Export(ctx context.Context, out io.Writer, from, to int64, key string) (Checkpoint, error) {
 	c, err := p.Checkpoint(ctx)
 	if err != nil {

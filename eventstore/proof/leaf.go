@@ -30,7 +30,7 @@ type Leaf struct {
 	Version    int64
 	Event      id.Event
 	Type       string
-	Schema     int
+	Schema     uint32
 	Data       []byte             // JSON, as stored
 	Secret     *[sha256.Size]byte // SHA-256 of the secret fields as stored; nil where there are none
 	Meta       []byte             // JSON, as stored
@@ -41,7 +41,7 @@ type Leaf struct {
 // LeafOf is the leaf of a row.
 func LeafOf(r eventstore.Recorded) Leaf {
 	l := Leaf{
-		Position: r.Position, Stream: r.Stream, Version: r.Version, Event: r.ID, Type: r.Type, Schema: r.Schema,
+		Position: r.Position, Stream: r.Stream, Version: r.Version, Event: r.ID, Type: r.Type, Schema: uint32(r.Schema),
 		Data: r.Data, Meta: r.Meta, OccurredAt: r.OccurredAt.UnixMicro(), RecordedAt: r.RecordedAt.UnixMicro(),
 	}
 	if r.Secret != nil {
@@ -75,7 +75,7 @@ func (l Leaf) AppendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(l.Version))
 	b = append(b, l.Event.ID[:]...)
 	b = appendSized(b, l.Type)
-	b = binary.BigEndian.AppendUint32(b, uint32(l.Schema))
+	b = binary.BigEndian.AppendUint32(b, l.Schema)
 	b = appendSized(b, l.Data)
 	if l.Secret == nil {
 		b = append(b, 0)
@@ -115,7 +115,7 @@ func ParseLeaf(text []byte) (l Leaf, err error) {
 	l.Position = r.int8()
 	l.Stream.Kind, l.Stream.ID = string(r.sized()), r.id()
 	l.Version, l.Event.ID = r.int8(), r.id()
-	l.Type, l.Schema = string(r.sized()), int(r.int4())
+	l.Type, l.Schema = string(r.sized()), r.int4()
 	l.Data, l.Secret = bytes.Clone(r.sized()), r.digest()
 	l.Meta = bytes.Clone(r.sized())
 	l.OccurredAt, l.RecordedAt = r.int8(), r.int8()

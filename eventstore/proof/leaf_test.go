@@ -84,7 +84,7 @@ func randomLeaf(t *rapid.T) (l proof.Leaf) {
 	l = proof.Leaf{
 		Position: rapid.Int64Min(1).Draw(t, "position"), Version: rapid.Int64Min(1).Draw(t, "version"),
 		Stream: domain.Stream{Kind: rapid.String().Draw(t, "kind"), ID: idOf("stream")}, Event: id.Event{ID: idOf("event")},
-		Type: rapid.String().Draw(t, "type"), Schema: int(rapid.Int32Min(1).Draw(t, "schema")),
+		Type: rapid.String().Draw(t, "type"), Schema: uint32(rapid.Int32Min(1).Draw(t, "schema")),
 		Data: bytesOf("data"), Meta: bytesOf("metadata"),
 		OccurredAt: rapid.Int64().Draw(t, "occurred"), RecordedAt: rapid.Int64().Draw(t, "recorded"),
 	}

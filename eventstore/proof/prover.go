@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -17,6 +18,8 @@ var (
 	ErrNoPosition       = &domain.Fault{Kind: domain.Invalid, Code: "invalid_position", Text: "positions begin at 1"}
 	ErrBeyondCheckpoint = &domain.Fault{Kind: domain.NotFound, Code: "beyond_checkpoint", Text: "the signed checkpoint does not reach so far"}
 	ErrNoSizes          = &domain.Fault{Kind: domain.Invalid, Code: "invalid_sizes", Text: "from must be 1 or more, and to must not be less"}
+	ErrLogRebuilding    = &domain.Fault{Kind: domain.Unavailable, Code: "log_rebuilding", Text: "the log is being made anew, and has yet to reach what was signed", Retry: 5 * time.Second}
+	ErrLogDamaged       = &domain.Fault{Kind: domain.Unavailable, Code: "log_damaged", Text: "the history or its log is not what was signed, and proves nothing there until it is mended", Retry: time.Minute}
 )
 
 // Prover proves what the signed checkpoint says, to whoever trusts the key alone.
@@ -26,10 +29,26 @@ type Prover struct {
 	Open  Opener // the checkpoints of this log
 }
 
+// damaged has a fault beside ErrDamaged: whether waiting helps is told by how far the log is.
+func (p Prover) damaged(ctx context.Context, err error) error {
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	at, failed := ReachOf(ctx, p.DB)
+	switch {
+	case failed != nil:
+		return failed
+	case at.Size < at.Signed:
+		return fmt.Errorf("%w: %w", ErrLogRebuilding, err)
+	}
+	return fmt.Errorf("%w: %w", ErrLogDamaged, err)
+}
+
 // Inclusion proves that the event of a position is in the history: tlog.CheckRecord(Hashes, Checkpoint.N,
 // Checkpoint.Hash, Position-1, tlog.RecordHash(Leaf)) is nil.
 type Inclusion struct {
 	Position   int64
+	Event      eventstore.Recorded
 	Leaf       []byte // as Leaf.AppendTo encodes it
 	Hashes     []tlog.Hash
 	Checkpoint Checkpoint
@@ -41,6 +60,10 @@ type Consistency struct {
 	From, To   tlog.Tree
 	Hashes     []tlog.Hash
 	Checkpoint Checkpoint // To's, or a later one
+
+	// ToCheckpoint proves To by what was signed: tlog.CheckTree(ToCheckpoint, Checkpoint.N, Checkpoint.Hash, To.N, To.Hash)
+	// is nil.
+	ToCheckpoint []tlog.Hash
 }
 
 // Checkpoint is the last one that was signed; ErrNothingSigned before there is any.
@@ -55,8 +78,8 @@ func (p Prover) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	return p.Open(r.text)
 }
 
-// Inclusion refuses with ErrNoPosition, ErrBeyondCheckpoint, ErrNothingSigned. It answers ErrDamaged where the proof
-// can't be made any more of what is stored.
+// Inclusion refuses with ErrNoPosition, ErrBeyondCheckpoint, ErrNothingSigned. Where the proof can't be made of what is
+// stored it answers ErrDamaged, as ErrLogRebuilding or ErrLogDamaged.
 func (p Prover) Inclusion(ctx context.Context, position int64) (i Inclusion, err error) {
 	if position < 1 {
 		return i, ErrNoPosition
@@ -67,22 +90,28 @@ func (p Prover) Inclusion(ctx context.Context, position int64) (i Inclusion, err
 	if position > i.Checkpoint.N {
 		return i, ErrBeyondCheckpoint
 	}
+	i.Position = position
+	err = i.prove(ctx, p)
+	return i, p.damaged(ctx, err)
+}
+
+func (i *Inclusion) prove(ctx context.Context, p Prover) error {
+	position := i.Position
 	rows, err := p.Store.Read(ctx, position-1, 1)
 	if err != nil {
-		return i, err
+		return err
 	}
-	hashes, err := tlog.ProveRecord(i.Checkpoint.N, position-1, hashesOf(ctx, p.DB, i.Checkpoint.Tree))
-	if err != nil {
-		return i, err
+	if i.Hashes, err = tlog.ProveRecord(i.Checkpoint.N, position-1, hashesOf(ctx, p.DB, i.Checkpoint.Tree)); err != nil {
+		return err
 	}
 	if len(rows) == 0 || rows[0].Position != position {
-		return i, fmt.Errorf("%w: position %d is missing", ErrDamaged, position)
+		return fmt.Errorf("%w: position %d is missing", ErrDamaged, position)
 	}
-	i.Position, i.Leaf, i.Hashes = position, LeafOf(rows[0]).AppendTo(nil), hashes
-	if tlog.CheckRecord(hashes, i.Checkpoint.N, i.Checkpoint.Hash, position-1, tlog.RecordHash(i.Leaf)) != nil {
-		return i, fmt.Errorf("%w: position %d is changed", ErrDamaged, position)
+	i.Event, i.Leaf = rows[0], LeafOf(rows[0]).AppendTo(nil)
+	if tlog.CheckRecord(i.Hashes, i.Checkpoint.N, i.Checkpoint.Hash, position-1, tlog.RecordHash(i.Leaf)) != nil {
+		return fmt.Errorf("%w: position %d is changed", ErrDamaged, position)
 	}
-	return i, nil
+	return nil
 }
 
 // Consistency refuses with ErrNoSizes, ErrBeyondCheckpoint, ErrNothingSigned. It answers ErrDamaged like Inclusion. To
@@ -105,6 +134,7 @@ func (p Prover) Consistency(ctx context.Context, from, to int64) (c Consistency,
 	newer, err2 := tlog.TreeHash(to, reader)
 	c.From, c.To = tlog.Tree{N: from, Hash: older}, tlog.Tree{N: to, Hash: newer}
 	hashes, err3 := tlog.ProveTree(to, from, reader)
-	c.Hashes = hashes
-	return c, errors.Join(err1, err2, err3)
+	beyond, err4 := tlog.ProveTree(c.Checkpoint.N, to, reader)
+	c.Hashes, c.ToCheckpoint = hashes, beyond
+	return c, p.damaged(ctx, errors.Join(err1, err2, err3, err4))
 }

@@ -28,15 +28,16 @@ const (
 )
 
 // Scribe follows the history and writes what is made of it, each page in one transaction with the checkpoint of its
-// name: of two scribes of one name the second one is refused, with all that it wrote. All fields but Wrote and Handoff
-// are needed.
+// name: of two scribes of one name the second one is refused, with all that it wrote. All fields but Begin, Wrote and
+// Handoff are needed.
 type Scribe struct {
 	Name  string // of its checkpoint
 	Store eventstore.Store
 	Pool  *pgxpool.Pool                                                          // where the truth's tables are found by their names alone
 	Lead  func(ctx context.Context, lead func(context.Context) error) error      // one scribe at a time
 	Write func(ctx context.Context, tx pgx.Tx, rows []eventstore.Recorded) error // rows follow each other without a gap
-	Wrote func(ctx context.Context, at eventstore.Mark) error                    // is told at the beginning, after each page, and every so often
+	Begin func()                                                                 // is told before each turn of leading: others may have written since the last
+	Wrote func(ctx context.Context, at eventstore.Mark) error                    // is told after each page, and every so often while there is none
 	Log   *slog.Logger
 
 	// Handoff brings what this process commits, so that it need not be read again: reading was most of what a scribe
@@ -75,6 +76,9 @@ func (s *Scribe) Run(ctx context.Context) error {
 // follow is one turn of leading. It ends with *checkpoint.Forked where the store's history is another than the one
 // that was written down.
 func (s *Scribe) follow(ctx context.Context) error {
+	if s.Begin != nil {
+		s.Begin()
+	}
 	at, err := s.At(ctx)
 	if err != nil {
 		return err

@@ -176,8 +176,9 @@ func TestWritesWholeRowsOfAnyTypeOnceAndGoesOn(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	b.grow(5)
-	var told atomic.Int64
+	var told, turns atomic.Int64
 	s := b.scribe()
+	s.Begin = func() { turns.Add(1) }
 	s.Wrote = func(_ context.Context, at eventstore.Mark) error { told.Store(at.Position); return nil }
 	b.run(s)
 	b.level()
@@ -189,6 +190,9 @@ func TestWritesWholeRowsOfAnyTypeOnceAndGoesOn(t *testing.T) {
 	}
 	b.exec("delete from written; delete from checkpoints where follower = 'book'")
 	b.level() // It has lost its place, and begins again though nothing is new.
+	if turns.Load() < 2 {
+		t.Error("it is not told that it begins again")
+	}
 	b.exec("delete from written; delete from checkpoints where follower = 'book'")
 	b.run(b.scribe()) // And so does another one.
 	b.level()

@@ -47,6 +47,7 @@ type Keyring struct {
 	source  Source
 	masters masters
 	house
+	made map[string]bool // keys of the house that were not there
 
 	mu            sync.Mutex
 	young, old    map[id.ID]entry // what came since the last change of generations, and before that
@@ -92,6 +93,7 @@ func Open(ctx context.Context, s Store, claims []byte, all ...Master) (*Keyring,
 		}
 		// The claims' first: a store that has it was begun. Somebody else may be as fast: then it is theirs.
 		for _, name := range missing {
+			k.made[name] = true
 			if err := s.KeepHouseKey(ctx, name, k.masters[0].seal([]byte(name), fresh[name])); err != nil {
 				return nil, err
 			}
@@ -129,7 +131,7 @@ func (k *Keyring) openHouse(ctx context.Context, s Store) (missing []string, err
 }
 
 func newKeyring(s Source, all masters) *Keyring {
-	return &Keyring{Now: time.Now, source: s, masters: all, young: map[id.ID]entry{}}
+	return &Keyring{Now: time.Now, source: s, masters: all, young: map[id.ID]entry{}, made: map[string]bool{}}
 }
 
 // Over is a keyring of its own over other keys of the same store, such as those of one moment.
@@ -147,6 +149,9 @@ func (k *Keyring) Receipts() ed25519.PrivateKey { return k.house.receipts }
 
 // Checkpoints is the key that checkpoints of the history are signed with.
 func (k *Keyring) Checkpoints() ed25519.PrivateKey { return k.house.checkpoints }
+
+// MadeCheckpoints tells that the key of checkpoints was not there when the keys were opened, and was made.
+func (k *Keyring) MadeCheckpoints() bool { return k.made["checkpoints"] }
 
 // of answers what is known of each of the subjects, from memory or from the store.
 func (k *Keyring) of(ctx context.Context, subjects []id.ID) ([]entry, error) {

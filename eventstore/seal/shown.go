@@ -54,6 +54,13 @@ func (v *Vault) shownClear(ctx context.Context, events []eventstore.Recorded) ([
 	return shown, nil
 }
 
+// IsSealed tells whether nothing private stands in an event in clear. Of a type or schema that is not known here it can't
+// be told: false.
+func (v *Vault) IsSealed(r eventstore.Recorded) bool {
+	closed, err := v.Catalogue.Parse(r.Type, r.Schema, r.Data, r.Secret)
+	return err == nil && closed.IsSealed()
+}
+
 // DecodeShown is Decode for those who look at what a state was: without secrets, and with a word in the place of what is
 // not opened. Unless clear is true no personal value is.
 func (v *Vault) DecodeShown(ctx context.Context, clear bool, events ...eventstore.Recorded) ([]Opened, error) {

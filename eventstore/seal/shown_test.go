@@ -79,6 +79,31 @@ func TestWhateverIsSaidIsShownToWhoMaySeeIt(t *testing.T) {
 	}
 }
 
+// What is private is sealed as it is written today, and was not before.
+func TestWhatIsInClearIsTold(t *testing.T) {
+	store := &memory.Store{}
+	v := sealtest.Vault(t, store, everything)
+	for name, typ := range everything {
+		r := spec.Random{Rand: rand.New(rand.NewPCG(1, 1))}
+		e := r.Event(typ)
+		if !v.IsSealed(written(t, v, store, e, true)) {
+			t.Errorf("%s is not sealed", name)
+		}
+		clear := written(t, v, store, e, false)
+		masked, err := v.Shown(t.Context(), false, clear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if private := clear.Secret != nil || !bytes.Equal(masked[0], clear.Data); v.IsSealed(clear) == private {
+			t.Errorf("%s: of %s it is told that nothing is in clear: %t", name, clear.Data, private)
+		}
+		clear.Schema = 1000
+		if v.IsSealed(clear) {
+			t.Errorf("%s: a schema that nobody knows is taken for sealed", name)
+		}
+	}
+}
+
 func TestShowingAPageAsksForKeysOnceAndForNoneWhereItIsMasked(t *testing.T) {
 	s := newSafe(t)
 	rows := []eventstore.Recorded{s.says(registered(ann), ann, 0), s.says(registered(bob), bob, 0)}

@@ -26,10 +26,10 @@ func (a api) proofRoutes() []web.Route {
 			Does("Show the key that checkpoints are verified with, in the form of notes: name+hash+base64"),
 		web.Get(prefix+"/checkpoint", web.SignedIn, web.InText(textPlain, web.Handle(web.Reads(nothing), a.checkpoint, asText))).
 			Does("Show what was signed last, as a note in the form of C2SP's tlog-checkpoint").Refuses(401, 404),
-		web.Get(prefix+"/proof/inclusion", readers, web.Handle(recorded(a, audit.Evidence, web.Reads(positionOf).Asks(ofPosition)), a.Prover.Inclusion, showInclusion)).
-			Does("Prove that an event is in the history that was signed").Refuses(400, 401, 403, 404),
+		web.Get(prefix+"/proof/inclusion", readers, web.Handle(recorded(a, audit.Evidence, web.Reads(readInclusion).Asks(ofPosition)), a.inclusion, showInclusion)).
+			Does("Prove that an event is in the history that was signed; 503 log_rebuilding while the log is made anew, log_damaged where it does not prove it").Refuses(400, 401, 403, 404),
 		web.Get(prefix+"/proof/consistency", readers, web.Handle(recorded(a, audit.Evidence, web.Reads(sizesOf).Asks(ofFrom, ofTo)), a.consistency, showConsistency)).
-			Does("Prove that a history is the beginning of a later one").Refuses(400, 401, 403, 404),
+			Does("Prove that a history is the beginning of a later one; 503 as of inclusion").Refuses(400, 401, 403, 404),
 	}
 }
 
@@ -44,9 +44,24 @@ func (a api) checkpoint(ctx context.Context, _ struct{}) (string, error) {
 	return c.Text, err
 }
 
-func positionOf(r *web.Request) (int64, error) {
+// inclusionAsked asks for the proof of an event.
+type inclusionAsked struct {
+	position int64
+	clear    bool
+}
+
+func readInclusion(r *web.Request) (inclusionAsked, error) {
 	q := query{Request: r}
-	return q.size(ofPosition), q.err()
+	return inclusionAsked{q.size(ofPosition), seesClear(r.Caller)}, q.err()
+}
+
+// inclusion leaves out the leaf where it says in clear what whoever asks must not see: the hash proves as much.
+func (a api) inclusion(ctx context.Context, in inclusionAsked) (proof.Inclusion, error) {
+	i, err := a.Prover.Inclusion(ctx, in.position)
+	if err == nil && !in.clear && !a.Streams.Vault.IsSealed(i.Event) {
+		i.Leaf = nil
+	}
+	return i, err
 }
 
 // sizes are those of two histories; to is 0 for that of the checkpoint.
@@ -80,8 +95,10 @@ func (a api) consistency(ctx context.Context, s sizes) (proof.Consistency, error
 // inclusion proves that an event is in the history: the path of RFC 6962 from its leaf to the root.
 type inclusion struct {
 	Position string `json:"position"`
-	// What the leaf is the hash of: the stored row in its documented encoding, in base64.
-	Leaf string `json:"leaf"`
+	// What the leaf is the hash of: the stored row in its documented encoding, in base64. An auditor is not shown the leaf of
+	// an event that was written before personal data was sealed, or of a type that is not known here: the hash and the path
+	// prove it all the same.
+	Leaf string `json:"leaf,omitempty"`
 	// SHA-256 of a byte 0 and the leaf, in base64.
 	LeafHash string `json:"leaf_hash"`
 	// In base64, from the leaf's neighbour upwards.
@@ -92,7 +109,7 @@ type inclusion struct {
 
 func showInclusion(i proof.Inclusion) inclusion {
 	return inclusion{
-		number(i.Position), base64.StdEncoding.EncodeToString(i.Leaf), tlog.RecordHash(i.Leaf).String(),
+		number(i.Position), base64.StdEncoding.EncodeToString(i.Leaf), proof.LeafOf(i.Event).Hash().String(),
 		spelled(i.Hashes), i.Checkpoint.Text,
 	}
 }
@@ -113,10 +130,12 @@ type consistency struct {
 	Hashes []string `json:"hashes"`
 	// The signed note of the newer history, or of a later one.
 	Checkpoint string `json:"checkpoint"`
+	// What proves that the newer history is the beginning of the one that was signed, likewise; none where it is that.
+	ToCheckpoint []string `json:"to_checkpoint"`
 }
 
 func showConsistency(c proof.Consistency) consistency {
-	return consistency{showTree(c.From), showTree(c.To), spelled(c.Hashes), c.Checkpoint.Text}
+	return consistency{showTree(c.From), showTree(c.To), spelled(c.Hashes), c.Checkpoint.Text, spelled(c.ToCheckpoint)}
 }
 
 func showTree(t tlog.Tree) tree { return tree{number(t.N), t.Hash.String()} }
