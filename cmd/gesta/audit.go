@@ -128,9 +128,9 @@ func (c auditVerify) kept(a *app, origin string, open proof.Opener, report verif
 	if c.Since == "" {
 		return a.keptOwn(origin, open, report)
 	}
-	all, found, err := keptIn(c.Since, "", open, report)
-	if err == nil && !found {
-		report("there is no checkpoint in " + c.Since)
+	all, err := keptIn(c.Since, "", open, report)
+	if err == nil && len(all) == 0 {
+		report("there is no checkpoint of this key in " + c.Since)
 	}
 	return all, err
 }

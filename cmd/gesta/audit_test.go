@@ -156,7 +156,7 @@ func TestAnAuditFindsWhatTheOwnerDid(t *testing.T) {
 	if out, err := gesta(t, i.env, "", "audit", "verify", "--since", forged); err == nil || !strings.Contains(out, "line 1 of "+forged+": proof: ") {
 		t.Error(out, err)
 	}
-	if out, err := gesta(t, i.env, "", "audit", "verify", "--since", file(t, "")); err == nil || !strings.Contains(out, "there is no checkpoint in ") {
+	if out, err := gesta(t, i.env, "", "audit", "verify", "--since", file(t, "")); err == nil || !strings.Contains(out, "there is no checkpoint of this key in ") {
 		t.Error(out, err)
 	}
 }

@@ -15,23 +15,21 @@ func (a *app) keptOwn(origin string, open proof.Opener, report verify.Report) ([
 	if a.CheckpointsFile == "" {
 		return nil, nil
 	}
-	all, _, err := keptIn(a.CheckpointsFile, origin, open, report)
+	all, err := keptIn(a.CheckpointsFile, origin, open, report)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // Nothing is signed yet, or it is another machine's.
 	}
 	return all, err
 }
 
-// keptIn reads the checkpoints of an origin, or "" for all, and reports those that are not signed by the key. Found is
-// false where there was not even the beginning of one.
-func keptIn(path, origin string, open proof.Opener, report verify.Report) (all []proof.KeptCheckpoint, found bool, err error) {
+// keptIn reads the checkpoints of an origin, or "" for all, and reports those that are not signed by the key.
+func keptIn(path, origin string, open proof.Opener, report verify.Report) (all []proof.KeptCheckpoint, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer file.Close()
-	cut, err := proof.ReadKept(file, func(k proof.Kept) error {
-		found = true
+	_, err = proof.ReadKept(file, func(k proof.Kept) error {
 		if origin != "" && k.Origin() != origin {
 			return nil
 		}
@@ -43,5 +41,5 @@ func keptIn(path, origin string, open proof.Opener, report verify.Report) (all [
 		all = append(all, proof.KeptCheckpoint{Line: k.Line, Origin: one.Origin, Tree: one.Tree})
 		return nil
 	})
-	return all, found || cut > 0, err
+	return all, err
 }

@@ -13,7 +13,7 @@ import (
 
 // auditRebuild lets scribes begin again.
 type auditRebuild struct {
-	Only []string `enum:"proof,history" default:"proof,history" help:"What is made anew: proof, the log over the history; history, the index of it. Both when not set."`
+	Only []string `enum:"proof,history" default:"proof,history" help:"What is made anew: proof, the log over the history, without which nobody can tell any more which event was changed: run 'gesta audit verify' first; history, the index of it. Both when not set."`
 }
 
 // derived is what a scribe makes, and how it is taken away. What was signed stays: the log is signed again when it has

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -43,9 +42,6 @@ func (c *devCmd) Run(ctx context.Context, s *Settings, std streams) error {
 		<-sys.server.Done()
 		cancel(errors.New("postgres ended"))
 	}()
-	if s.CheckpointsFile == "" {
-		s.CheckpointsFile = filepath.Join(s.Data, "checkpoints")
-	}
 	err = sys.migrate(ctx)
 	if err == nil {
 		err = c.serve(ctx, s, sys, log, std.out)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -133,6 +134,7 @@ func (s *Settings) dev(ctx context.Context, url func(string) string, server *clu
 	if err != nil {
 		return nil, err
 	}
+	s.CheckpointsFile = cmp.Or(s.CheckpointsFile, filepath.Join(s.Data, "checkpoints"))
 	sys := &system{ownerURL: url("postgres"), schema: s.Schema, server: server}
 	sys.secrets = func() (secrets, error) { return s.over(keys.secrets) }
 	sys.url, err = withLogin(sys.ownerURL, devLogin, keys.login)

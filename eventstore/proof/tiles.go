@@ -17,8 +17,8 @@ type DB interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// ErrDamaged says that the tiles are not those of the log.
-var ErrDamaged = errors.New("proof: the tiles of the log are damaged; 'gesta audit verify' names them, 'gesta audit rebuild' makes them anew")
+// ErrDamaged says that the tiles are not those of the log, or not those of the events.
+var ErrDamaged = errors.New("proof: tiles of the log or events are damaged; 'gesta audit verify' names which")
 
 // tiles are columns of tiles, as a statement takes them.
 type tiles struct {

@@ -227,15 +227,20 @@ func (r *Request) Like(param, value string) string {
 	return u.RequestURI()
 }
 
+func (r *Request) unknown(f *Fields) {
+	for _, name := range slices.Sorted(maps.Keys(r.echo.QueryParams())) {
+		if !slices.ContainsFunc(r.route.Handler.Query, func(p Param) bool { return p.Name == name }) {
+			f.Refuse(name, "is not known here")
+		}
+	}
+}
+
 // single refuses a parameter that is given twice, of which only one could count; and where the surface says so, one that
 // the row does not know.
 func (r *Request) single() error {
 	var f Fields
-	for _, name := range slices.Sorted(maps.Keys(r.echo.QueryParams())) {
-		known := slices.ContainsFunc(r.route.Handler.Query, func(p Param) bool { return p.Name == name })
-		if r.surface.Strict && !known {
-			f.Refuse(name, "is not known here")
-		}
+	if r.surface.Strict {
+		r.unknown(&f)
 	}
 	for _, p := range r.route.Handler.Query {
 		if !p.Many && len(r.echo.QueryParams()[p.Name]) > 1 {
