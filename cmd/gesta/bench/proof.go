@@ -129,9 +129,9 @@ func (p *proven) followAndIndex(ctx context.Context) (level func(position int64)
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	level, end := p.follow(ctx)
+	logged, end := p.follow(ctx)
 	both := func(position int64) error {
-		err := level(position)
+		err := logged(position)
 		for err == nil {
 			if at, failed := index.Indexed(ctx); failed != nil || at >= position {
 				return failed
