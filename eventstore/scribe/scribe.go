@@ -3,6 +3,7 @@
 package scribe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,18 +19,17 @@ import (
 )
 
 const (
-	// Every is how often a scribe that is level looks for new rows. It is not woken by appends: many of them are
-	// written at once then, which costs them little.
-	Every = 200 * time.Millisecond
+	usually = 200 * time.Millisecond
 
 	page             = 2000 // rows that are read at once
+	most             = 8000 // rows that are gathered, about
 	room             = 256  // commits that wait for a slow scribe
 	restAfterFailure = 250 * time.Millisecond
 )
 
 // Scribe follows the history and writes what is made of it, each page in one transaction with the checkpoint of its
-// name: of two scribes of one name the second one is refused, with all that it wrote. All fields but Begin, Wrote and
-// Handoff are needed.
+// name: of two scribes of one name the second one is refused, with all that it wrote. The fields from Name to Write,
+// and Log, are needed.
 type Scribe struct {
 	Name  string // of its checkpoint
 	Store eventstore.Store
@@ -40,9 +40,15 @@ type Scribe struct {
 	Wrote func(ctx context.Context, at eventstore.Mark) error                    // is told after each page, and every so often while there is none
 	Log   *slog.Logger
 
+	// Every is how often a scribe that is level looks for new rows, 200 ms when it is 0. It is not woken by appends: many of
+	// them are written at once then, which costs them little.
+	Every time.Duration
 	// Handoff brings what this process commits, so that it need not be read again: reading was most of what a scribe
 	// costs. Nil for the store alone.
 	Handoff *eventstore.Handoff
+	// Heard is told of rows as they are handed over, so that some of the work is spread over the time until they are
+	// written; rows that are read go unheard. Nil for nothing.
+	Heard func(rows []eventstore.Recorded)
 
 	turns leader.Turns
 }
@@ -91,7 +97,7 @@ func (s *Scribe) follow(ctx context.Context) error {
 			if at, err = s.pass(ctx, at, rows); err != nil || len(rows) == page {
 				break
 			}
-			if rows = gather(ctx, commits, at); len(rows) == 0 {
+			if rows = s.gather(ctx, commits, at); len(rows) == 0 {
 				break
 			}
 		}
@@ -111,10 +117,10 @@ func (s *Scribe) subscribe() (commits <-chan eventstore.Commit, end func()) {
 
 // gather waits for a while and answers what was committed meanwhile, as far as it goes on from an event: none where
 // the store has to be asked.
-func gather(ctx context.Context, commits <-chan eventstore.Commit, at eventstore.Mark) (rows []eventstore.Recorded) {
-	enough := time.NewTimer(Every)
+func (s *Scribe) gather(ctx context.Context, commits <-chan eventstore.Commit, at eventstore.Mark) (rows []eventstore.Recorded) {
+	enough := time.NewTimer(cmp.Or(s.Every, usually))
 	defer enough.Stop()
-	for len(rows) < page {
+	for len(rows) < most {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -123,6 +129,9 @@ func gather(ctx context.Context, commits <-chan eventstore.Commit, at eventstore
 		case c := <-commits:
 			if some, follows := c.Since(at); follows && len(some) > 0 {
 				rows, at = append(rows, some...), some[len(some)-1].Mark()
+				if s.Heard != nil {
+					s.Heard(some)
+				}
 			}
 		}
 	}

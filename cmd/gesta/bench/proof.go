@@ -91,7 +91,7 @@ func (p *proven) follow(ctx context.Context) (level func(position int64) error, 
 	log := &proof.Log{DB: p.store.Pool(), Key: p.key}
 	wrote := make(chan int64, 1)
 	s := &scribe.Scribe{
-		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff,
+		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff, Heard: log.Heard, Every: proof.Every,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Wrote: func(ctx context.Context, at eventstore.Mark) error {
 			select {
