@@ -16,10 +16,9 @@ import (
 
 // newScribes are those who write down what auditors ask for.
 func (n *node) newScribes() []*scribe.Scribe {
-	return []*scribe.Scribe{
-		n.proving(),
-		n.newScribe(projections.HistoryFollower, n.history().Write),
-	}
+	index := n.newScribe(projections.HistoryFollower, n.history().Write)
+	index.Gather = projections.HistoryGather
+	return []*scribe.Scribe{n.proving(), index}
 }
 
 // history is what is asked who did what.

@@ -18,8 +18,8 @@ const Name = "proof"
 // Subject is where each checkpoint is published, as it is: core NATS keeps none.
 const Subject = "gesta.checkpoints"
 
-// Every is how often what was appended is added to the log.
-const Every = 400 * time.Millisecond
+// Gather is for how long rows are gathered until they are added to the log.
+const Gather = 400 * time.Millisecond
 
 // SignEvery is how often a log that grows is signed, at most.
 const SignEvery = time.Second

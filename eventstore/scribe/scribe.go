@@ -40,9 +40,9 @@ type Scribe struct {
 	Wrote func(ctx context.Context, at eventstore.Mark) error                    // is told after each page, and every so often while there is none
 	Log   *slog.Logger
 
-	// Every is how often a scribe that is level looks for new rows, 200 ms when it is 0. It is not woken by appends: many of
-	// them are written at once then, which costs them little.
-	Every time.Duration
+	// Gather is for how long rows are gathered from the first one on, 200 ms when it is 0: what is written at once costs
+	// less, and what is written in bursts keeps those who append waiting for longer, now and then.
+	Gather time.Duration
 	// Handoff brings what this process commits, so that it need not be read again: reading was most of what a scribe
 	// costs. Nil for the store alone.
 	Handoff *eventstore.Handoff
@@ -118,7 +118,7 @@ func (s *Scribe) subscribe() (commits <-chan eventstore.Commit, end func()) {
 // gather waits for a while and answers what was committed meanwhile, as far as it goes on from an event: none where
 // the store has to be asked.
 func (s *Scribe) gather(ctx context.Context, commits <-chan eventstore.Commit, at eventstore.Mark) (rows []eventstore.Recorded) {
-	enough := time.NewTimer(cmp.Or(s.Every, usually))
+	enough := time.NewTimer(usually)
 	defer enough.Stop()
 	for len(rows) < most {
 		select {
@@ -128,6 +128,9 @@ func (s *Scribe) gather(ctx context.Context, commits <-chan eventstore.Commit, a
 			return rows
 		case c := <-commits:
 			if some, follows := c.Since(at); follows && len(some) > 0 {
+				if rows == nil {
+					enough.Reset(cmp.Or(s.Gather, usually))
+				}
 				rows, at = append(rows, some...), some[len(some)-1].Mark()
 				if s.Heard != nil {
 					s.Heard(some)

@@ -91,7 +91,7 @@ func (p *proven) follow(ctx context.Context) (level func(position int64) error, 
 	log := &proof.Log{DB: p.store.Pool(), Key: p.key}
 	wrote := make(chan int64, 1)
 	s := &scribe.Scribe{
-		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff, Heard: log.Heard, Every: proof.Every,
+		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff, Heard: log.Heard, Gather: proof.Gather,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Wrote: func(ctx context.Context, at eventstore.Mark) error {
 			select {
@@ -124,7 +124,7 @@ func (p *proven) followAndIndex(ctx context.Context) (level func(position int64)
 	ctx, cancel := context.WithCancel(ctx)
 	index := projections.History{DB: &postgres.Lookups{Pool: p.store.Pool()}, Truth: schema}
 	s := &scribe.Scribe{
-		Name: projections.HistoryFollower, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: index.Write, Handoff: p.handoff,
+		Name: projections.HistoryFollower, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: index.Write, Handoff: p.handoff, Gather: projections.HistoryGather,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	done := make(chan error, 1)
