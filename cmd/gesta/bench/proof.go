@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	provenEvents = 20_000
+	provenEvents = 200_000
 	pacedRate    = 10_000 // appends a second
 	pacedRounds  = 15
 	lagEvery     = 20 * time.Millisecond
@@ -46,7 +46,7 @@ func (l *lab) proof(ctx context.Context) error {
 		return err
 	}
 	defer end()
-	for _, measure := range []func(context.Context, *proven) error{l.proofPaced} {
+	for _, measure := range []func(context.Context, *proven) error{l.proofBuilding, l.proofExport, l.proofPaced} {
 		if err := measure(ctx, p); err != nil {
 			return err
 		}
