@@ -116,10 +116,10 @@ func TestAnotherOriginBeginsAnew(t *testing.T) {
 	renamed := h.fileOf(h.log(), file)
 	end := h.run(h.scribe(renamed))
 	h.level()
+	end() // By then it has told of what it has signed.
 	if now := h.checkpoints(); now[len(now)-1].Origin != "gesta-2" || now[len(now)-1].N != 650 {
 		t.Error(now)
 	}
-	end()
 	h.isWell()
 	h.key = keyOf(t, "gesta", 'a') // Who takes the old name again is bound by it.
 	old := h.fileOf(h.log(), file)
