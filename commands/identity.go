@@ -299,7 +299,7 @@ func (i *Identity) Deactivate(ctx context.Context, d Deactivation) error {
 	})
 }
 
-// DeactivateByEmail is Deactivate for whom an address names, whatever realm's surface has no row for it.
+// DeactivateByEmail is Deactivate of whoever has an address. It refuses with identity.ErrUserNotFound where nobody has.
 func (i *Identity) DeactivateByEmail(ctx context.Context, realm identity.Realm, e value.Email) error {
 	u, err := i.find(ctx, realm.Name, e)
 	if err != nil {

@@ -54,9 +54,6 @@ func (h History) Summary(ctx context.Context, q SummaryQuery) (Summary, error) {
 	return s, understood(err)
 }
 
-// IsCounted tells whether events are counted by something.
-func IsCounted(by string) bool { return History{}.summarySQL(by) != "" }
-
 func (h History) summarySQL(by string) string {
 	counts, classes := h.table("history_counts"), h.table("history_classes")
 	switch by {

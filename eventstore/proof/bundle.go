@@ -38,7 +38,8 @@ type head struct {
 func (h head) part() span { return span{h.From - 1, h.To} }
 
 // line is an event: the stored row, but for the secret fields, of which there is the SHA-256 in hex. Times are
-// microseconds since 1970. Each number is of the type that a leaf encodes: no two lines are the same leaf. Leaf is the leaf's hash, by which a line is found that was damaged by accident.
+// microseconds since 1970. Each number is of the type that a leaf encodes: no two lines are the same leaf. Leaf is the
+// leaf's hash, by which a line is found that was damaged by accident.
 type line struct {
 	Position   int64    `json:"position,string"`
 	StreamKind string   `json:"stream_kind"`

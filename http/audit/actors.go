@@ -37,7 +37,7 @@ func readActor(r *web.Request) (actorAsked, error) {
 	if in.realm == "" || in.actor == "" {
 		return in, errNoActor
 	}
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 // actorPage is what somebody did.

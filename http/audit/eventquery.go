@@ -59,7 +59,7 @@ func readQuery(r *web.Request, more func(*query, *eventsAsked)) (eventsAsked, er
 		return r.Like("after", number(position))
 	}
 	more(q, &in)
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 // readExport asks for all pages, unless there is a limit.

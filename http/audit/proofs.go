@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -52,7 +53,7 @@ type inclusionAsked struct {
 
 func readInclusion(r *web.Request) (inclusionAsked, error) {
 	q := query{Request: r}
-	return inclusionAsked{q.size(ofPosition), seesClear(r.Caller)}, q.err()
+	return inclusionAsked{q.size(ofPosition), seesClear(r.Caller)}, q.InQuery()
 }
 
 // inclusion leaves out the leaf where it says in clear what whoever asks must not see: the hash proves as much.
@@ -73,16 +74,15 @@ func sizesOf(r *web.Request) (s sizes, err error) {
 	if r.Query(ofTo.Name) != "" {
 		s.to = q.size(ofTo)
 	}
-	return s, q.err()
+	return s, q.InQuery()
 }
 
 var errSize = errors.New("must be a whole number of 1 or more")
 
 // size is how many events there are up to one.
 func (q *query) size(p web.Param) int64 {
-	refused := len(q.wrong)
-	n := q.position(p.Name)
-	if n == 0 && len(q.wrong) == refused {
+	n, err := strconv.ParseInt(q.Query(p.Name), 10, 64)
+	if err != nil || n < 1 {
 		q.refuse(p.Name, errSize)
 	}
 	return n

@@ -2,12 +2,10 @@ package audit
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 
 	"gesta/commands"
-	"gesta/domain"
 	"gesta/http/web"
 )
 
@@ -30,18 +28,10 @@ func pointParam(name, without string) web.Param {
 // query reads parameters of the query, and gathers what is wrong with them.
 type query struct {
 	*web.Request
-	wrong []domain.Field
+	web.Fields
 }
 
-// err is web.ErrQuery with the parameters that are wrong, or nil.
-func (q *query) err() error {
-	if len(q.wrong) == 0 {
-		return nil
-	}
-	return web.ErrQuery.In(q.wrong...)
-}
-
-func (q *query) refuse(name string, err error) { q.wrong = append(q.wrong, web.Wrong(name, err)) }
+func (q *query) refuse(name string, err error) { q.Refuse(name, err.Error()) }
 
 var errPosition = errors.New("must be a position such as 41")
 
@@ -63,31 +53,10 @@ func (q *query) parsePosition(name, text string) int64 {
 }
 
 // limit is the default where it is left out.
-func (q *query) limit(p web.Param) int {
-	text := q.Query(p.Name)
-	if text == "" {
-		return p.Default
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < p.Least || n > p.Most {
-		q.refuse(p.Name, fmt.Errorf("must be a number from %d to %d", p.Least, p.Most))
-	}
-	return n
-}
-
-var errOrder = errors.New("must be one of asc, desc")
+func (q *query) limit(p web.Param) int { return q.Number(&q.Fields, p) }
 
 // descending tells whether the last events come first.
-func (q *query) descending() bool {
-	switch order := q.Query("order"); order {
-	case "desc":
-		return true
-	case "", "asc":
-	default:
-		q.refuse("order", errOrder)
-	}
-	return false
-}
+func (q *query) descending() bool { return q.Word(&q.Fields, orderParam) == "desc" }
 
 func (q *query) point(name string, without commands.Point) commands.Point {
 	text := q.Query(name)

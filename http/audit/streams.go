@@ -51,7 +51,7 @@ func readStream(r *web.Request) (in streamAsked, err error) {
 	in.by = r.Caller
 	in.query.After, in.query.Before = q.position("after"), q.behind("before")
 	in.query.Descending, in.query.Limit = q.descending(), q.limit(eventLimit)
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 func (a api) stream(ctx context.Context, in streamAsked) (p eventPage, err error) {
@@ -79,7 +79,7 @@ func readState(r *web.Request) (in stateAsked, err error) {
 	}
 	q := query{Request: r}
 	in.at, in.clear = q.point("at", commands.Now), seesClear(r.Caller)
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 // stateThen is what a stream was at a point.
@@ -129,7 +129,7 @@ func readDiff(r *web.Request) (in diffAsked, err error) {
 		From: q.point("from", commands.Point{}), To: q.point("to", commands.Now), After: q.position("after"),
 		Limit: q.limit(diffLimit), Clear: seesClear(r.Caller),
 	}
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 // difference is what changed in a stream between two points.

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"errors"
 
 	"gesta/domain/audit"
 	"gesta/http/web"
@@ -26,14 +25,9 @@ func (a api) summaryRoutes() []web.Route {
 	}
 }
 
-var errBy = errors.New("must be one of type, realm, actor, hour")
-
 func readSummary(r *web.Request) (projections.SummaryQuery, error) {
 	q := query{Request: r}
-	in := projections.SummaryQuery{By: q.Query("by"), Limit: q.limit(eventLimit)}
-	if !projections.IsCounted(in.By) {
-		q.refuse("by", errBy)
-	}
+	in := projections.SummaryQuery{By: q.Word(&q.Fields, byParam), Limit: q.limit(eventLimit)}
 	if realm := q.Query("realm"); realm != "" {
 		in.Realm = new(keptRealm(realm))
 	}
@@ -43,7 +37,7 @@ func readSummary(r *web.Request) (projections.SummaryQuery, error) {
 			in.After = new(keptRealm(key))
 		}
 	}
-	return in, q.err()
+	return in, q.InQuery()
 }
 
 // keptRealm is what events are counted under.

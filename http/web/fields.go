@@ -53,6 +53,9 @@ func (f *Fields) Refuse(name, text string) {
 // Err is ErrBody with the fields that are wrong, or nil.
 func (f *Fields) Err() error { return f.in(ErrBody) }
 
+// InQuery is ErrQuery with the parameters that are wrong, or nil.
+func (f *Fields) InQuery() error { return f.in(ErrQuery) }
+
 func (f *Fields) in(fault *domain.Fault) error {
 	if len(f.wrong) == 0 {
 		return nil

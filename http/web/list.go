@@ -52,10 +52,10 @@ func Sorted(size, maxSize int, orders []Order, filters ...Filter) Reading[projec
 	}
 	return Reads(func(r *Request) (projections.Query, error) {
 		var f Fields
-		q := projections.Query{Page: projections.Page{Number: r.number(&f, page), Size: r.number(&f, pageSize)}}
+		q := projections.Query{Page: projections.Page{Number: r.Number(&f, page), Size: r.Number(&f, pageSize)}}
 		q.Filters = r.filters(&f, filters)
 		q.Sort = r.sort(&f, orders)
-		return q, f.in(ErrQuery)
+		return q, f.InQuery()
 	}).Asks(all...)
 }
 
@@ -116,6 +116,15 @@ func (r *Request) filters(f *Fields, filters []Filter) (asked []projections.Filt
 	return asked
 }
 
+// Word reads a parameter that has an Enum; "" where it is left out and need not be given.
+func (r *Request) Word(f *Fields, p Param) string {
+	text := r.Query(p.Name)
+	if text != "" || p.Required {
+		p.value(f, text)
+	}
+	return text
+}
+
 // value is what a parameter's text stands for.
 func (p Param) value(f *Fields, text string) any {
 	switch {
@@ -129,7 +138,8 @@ func (p Param) value(f *Fields, text string) any {
 	return text
 }
 
-func (r *Request) number(f *Fields, p Param) int {
+// Number reads a parameter that is one; its default where it is left out.
+func (r *Request) Number(f *Fields, p Param) int {
 	text := r.Query(p.Name)
 	if text == "" {
 		return p.Default

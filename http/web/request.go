@@ -247,5 +247,5 @@ func (r *Request) single() error {
 			f.Refuse(p.Name, "must be given once")
 		}
 	}
-	return f.in(ErrQuery)
+	return f.InQuery()
 }
