@@ -28,12 +28,8 @@ func (a *app) history() projections.History {
 
 // indexed waits until auditors find everything up to a position.
 func (a *app) indexed(ctx context.Context, position int64) error {
-	head, err := a.store.Head(ctx)
-	switch {
-	case err != nil:
-		return errNotReached
-	case position > head.Position:
-		return errBeyondHead
+	if err := a.recorded(ctx, position); err != nil {
+		return err
 	}
 	return a.history().Await(ctx, position)
 }

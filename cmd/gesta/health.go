@@ -20,14 +20,23 @@ var (
 
 // reached waits until readers see everything up to a position.
 func (n *node) reached(ctx context.Context, position int64) error {
-	head, err := n.store.Head(ctx)
+	if err := n.recorded(ctx, position); err != nil {
+		return err
+	}
+	if !n.fence.Await(ctx, position) {
+		return errNotReached
+	}
+	return nil
+}
+
+// recorded refuses a position that nothing has been given yet.
+func (a *app) recorded(ctx context.Context, position int64) error {
+	head, err := a.store.Head(ctx)
 	switch {
 	case err != nil:
 		return errNotReached
 	case position > head.Position:
 		return errBeyondHead
-	case !n.fence.Await(ctx, position):
-		return errNotReached
 	}
 	return nil
 }
