@@ -39,12 +39,13 @@ func (n *node) newProof() (*proof.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := prometheus.NewCounter(prometheus.CounterOpts{Name: "gesta_proof_checkpoints_total", Help: "Checkpoints of the history that this process has signed."})
 	unkept := prometheus.NewCounter(prometheus.CounterOpts{Name: "gesta_proof_checkpoints_unwritten_total", Help: "Signed checkpoints that could not be appended to GESTA_CHECKPOINTS_FILE."})
-	n.metrics.MustRegister(signed, unkept)
 	l := &proof.Log{DB: n.store.Pool(), Key: key, File: proof.File(n.CheckpointsFile)}
+	signed := prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gesta_proof_checkpoints_total", Help: "Checkpoints of the history that this process has signed."}, func() float64 {
+		return float64(l.Status().Count)
+	})
+	n.metrics.MustRegister(signed, unkept)
 	l.Signed = func(c proof.Checkpoint) {
-		signed.Inc()
 		if err := n.publishCheckpoint(c); err != nil {
 			unkept.Inc()
 			n.log.Error("a signed checkpoint is not in the file of checkpoints", "size", c.N, "error", err)

@@ -31,7 +31,7 @@ type Log struct {
 	DB      DB
 	Key     Key
 	File    File             // of checkpoints that were signed earlier; "" for none
-	Signed  func(Checkpoint) // is told of each checkpoint once it is stored; nil for nobody
+	Signed  func(Checkpoint) // is told of each checkpoint once it is stored, and again by who leads next if it is not in the file; nil for nobody
 	Refused func(error)      // is told why nothing is signed, each time that it is tried; nil for nobody
 
 	edge   *edge // of what is known to be committed; nil where nothing is
@@ -41,7 +41,7 @@ type Log struct {
 	heard   []tlog.Hash // of rows that are yet to be written
 	heardTo eventstore.Mark
 
-	last      *Checkpoint // that this process has signed
+	last      *Checkpoint // that this process has told of
 	continued bool        // the edge was seen to continue what was signed, and has grown since
 	settled   int64       // up to here there is nothing to sign
 	tried     time.Time

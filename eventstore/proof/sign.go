@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
@@ -29,29 +31,49 @@ func (l *Log) sign(ctx context.Context, size int64, level bool) error {
 		return err
 	}
 	tree := tlog.Tree{N: size, Hash: root}
-	stored, grown, err := l.follows(ctx, was, tree, level)
-	if err != nil || !grown {
+	stored, known, err := l.earlier(was)
+	if err != nil {
+		return err
+	}
+	if grown, err := l.follows(ctx, tree, slices.Concat(stored, known), level); err != nil || !grown {
 		return err
 	}
 	l.continued = true
-	if stored == tree {
-		l.settle(size, false)
-		return nil
+	for _, c := range stored {
+		// Whoever signed it may have crashed before it could tell.
+		if !slices.ContainsFunc(known, func(k Checkpoint) bool { return k.N >= c.N }) {
+			l.tell(c)
+		}
+		if c.Tree == tree {
+			l.settle(size, false)
+			return nil
+		}
 	}
 	c, err := l.Key.Sign(tree)
 	if err != nil {
 		return err
 	}
+	// Who is stopped tells of it all the same, as long as it has not crashed: what is stored is not to be unheard of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), toStore)
+	defer cancel()
 	kept, err := was.replace(ctx, l.DB, c)
 	if err != nil || !kept {
 		return err
 	}
-	l.last = &c
 	l.settle(size, true)
+	l.tell(c)
+	return nil
+}
+
+// toStore is for how long a checkpoint is tried to be stored by who is stopped meanwhile.
+const toStore = 5 * time.Second
+
+// tell tells of a checkpoint that is stored, and remembers it.
+func (l *Log) tell(c Checkpoint) {
+	l.last = &c
 	if l.Signed != nil {
 		l.Signed(c)
 	}
-	return nil
 }
 
 // settle notes how far all is signed.
@@ -65,62 +87,56 @@ func (l *Log) settle(size int64, signed bool) {
 	}
 }
 
-// follows compares a tree with what was signed, and answers what the store has of that. Grown is false while the tree
-// has yet to grow past it.
-func (l *Log) follows(ctx context.Context, was row, tree tlog.Tree, level bool) (stored tlog.Tree, grown bool, err error) {
-	earlier, err := l.earlier(was)
-	if err != nil {
-		return stored, false, err
-	}
+// follows compares a tree with what was signed. It has not grown as long as it has yet to grow past that.
+func (l *Log) follows(ctx context.Context, tree tlog.Tree, earlier []Checkpoint, level bool) (grown bool, err error) {
 	for _, c := range earlier {
-		if c.Text == was.text {
-			stored = c.Tree
-		}
 		switch {
 		case c.N <= tree.N:
 			if err := l.continues(ctx, tree, c); err != nil {
-				return stored, false, err
+				return false, err
 			}
 		case level:
-			return stored, false, fmt.Errorf("%w: it ends at position %d, and %d events were signed", ErrOtherHistory, tree.N, c.N)
+			return false, fmt.Errorf("%w: it ends at position %d, and %d events were signed", ErrOtherHistory, tree.N, c.N)
 		default:
-			return stored, false, nil
+			return false, nil
 		}
 	}
-	return stored, true, nil
+	return true, nil
 }
 
-// earlier are the checkpoints of this origin that were signed before: as the store, this process and the file have them.
-// Those of other origins bind nobody: a new one is how an operator goes on after events were lost on purpose.
-func (l *Log) earlier(was row) (all []Checkpoint, err error) {
+// earlier are the checkpoints of this origin that were signed before: the one that is stored, if there is one, and those
+// that this process and the file know. Those of other origins bind nobody: a new one is how an operator goes on after
+// events were lost on purpose.
+func (l *Log) earlier(was row) (stored, known []Checkpoint, err error) {
 	if was.text == "" && was.signed > 0 {
-		return nil, fmt.Errorf("%w: the checkpoint of %d events is not there", ErrOtherHistory, was.signed)
+		return nil, nil, fmt.Errorf("%w: the checkpoint of %d events is not there", ErrOtherHistory, was.signed)
 	}
 	if originOf(was.text) == l.Key.Origin() {
 		c, err := l.Key.Open(was.text)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%w: the stored checkpoint: %w", ErrOtherHistory, err)
+			return nil, nil, fmt.Errorf("%w: the stored checkpoint: %w", ErrOtherHistory, err)
 		case c.N != was.signed:
-			return nil, fmt.Errorf("%w: the stored checkpoint of %d events is kept as one of %d", ErrOtherHistory, c.N, was.signed)
+			return nil, nil, fmt.Errorf("%w: the stored checkpoint of %d events is kept as one of %d", ErrOtherHistory, c.N, was.signed)
 		}
-		all = append(all, c)
+		stored = append(stored, c)
 	}
 	if l.last != nil {
-		all = append(all, *l.last)
+		known = append(known, *l.last)
 	}
-	if l.continued || l.File == "" { // What is in the file was looked at since this turn began.
-		return all, nil
+	own := l.last != nil && l.last.Text == was.text
+	if l.continued && own || l.File == "" { // What is in the file was looked at since this turn began.
+		return stored, known, nil
 	}
 	text, err := l.File.Last(l.Key.Origin())
 	if err != nil || text == "" {
-		return all, err
+		return stored, known, err
 	}
 	c, err := l.Key.Open(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the last checkpoint in the file: %w", ErrOtherHistory, err)
+		return nil, nil, fmt.Errorf("%w: the last checkpoint in the file: %w", ErrOtherHistory, err)
 	}
-	return append(all, c), nil
+	return stored, append(known, c), nil
 }
 
 // continues tells whether a tree has what was signed at its beginning. What this process has signed of the edge that it

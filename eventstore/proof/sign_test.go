@@ -2,12 +2,15 @@ package proof_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gesta/eventstore"
+	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/proof"
 	"gesta/eventstore/wait"
 )
@@ -194,6 +197,71 @@ func TestAnIdleLogKnowsHowFarItIsSigned(t *testing.T) {
 	wait.Until(t, "it knows", func() bool { return l.Status().Signed == h.size })
 	if s := l.Status(); s.Count != 0 || s.Err != nil {
 		t.Error(s)
+	}
+}
+
+// Who crashes between storing and telling leaves it to the next one, which tells of nothing that the file has.
+func TestWhatNobodyWasToldOfIsToldByTheNext(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	mute := h.log()
+	mute.Signed = nil
+	stop := h.run(h.scribe(mute))
+	h.grow(10)
+	wait.Until(t, "it is signed", func() bool { return mute.Status().Signed == h.size })
+	stop()
+	file := h.newFile()
+	h.run(h.scribe(h.fileOf(h.log(), file)))
+	h.level()
+	h.grow(10)
+	h.level()
+	want := h.checkpoints()
+	if len(want) != 2 || want[0].N != 10 {
+		t.Fatal(want)
+	}
+	again := h.fileOf(h.log(), file)
+	again.Signed = func(c proof.Checkpoint) { t.Error("the file has it:", c.N) }
+	end := h.run(h.scribe(again))
+	wait.Until(t, "it knows", func() bool { return again.Status().Signed == h.size })
+	end()
+}
+
+// Who is stopped as he stores a checkpoint tells of it first.
+func TestWhoIsStoppedTellsOfWhatIsStored(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.grow(10)
+	ctx, stop := context.WithCancel(t.Context())
+	l, done := h.log(), make(chan error, 1)
+	tx, err := h.owner.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := h.scribe(l)
+	wrote := s.Wrote
+	s.Wrote = func(ctx context.Context, at eventstore.Mark) error { // It is written: what is yet to come is the signature.
+		if _, err := tx.Exec(t.Context(), "select from proof_log for update"); err != nil {
+			return err
+		}
+		return wrote(ctx, at)
+	}
+	go func() { done <- s.Run(ctx) }()
+	watcher := pgtest.Connect(t, h.owner.Config().ConnString())
+	wait.Until(t, "it is about to store it", func() bool {
+		var waits bool
+		err := watcher.QueryRow(t.Context(), "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')").Scan(&waits)
+		return err == nil && waits
+	})
+	stop()
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	at, err := proof.ReachOf(t.Context(), h.store.Pool())
+	if told := h.checkpoints(); err != nil || at.Signed != h.size || len(told) != 1 || told[0].N != h.size {
+		t.Error(at, told, err)
 	}
 }
 
