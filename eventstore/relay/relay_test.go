@@ -174,11 +174,19 @@ func TestHandedOverEventsAreNotReadAgain(t *testing.T) {
 	s.run(s.relay)
 	wait.Until(t, "the relay runs", func() bool { return s.relay.Status().Leading && s.history.Reads.Load() > 0 })
 	s.awaitSubscribed()
-	reads := s.history.Reads.Load()
-	s.history.Grow(70)
-	s.awaitLevel()
-	if again := s.history.Reads.Load(); again != reads {
-		t.Errorf("read %d times", again-reads)
+	read := func() int64 {
+		before := s.history.Reads.Load()
+		s.history.Grow(70)
+		s.awaitLevel()
+		return s.history.Reads.Load() - before
+	}
+	again := read()
+	for tries := 0; again > 0 && tries < 3; tries++ { // Once a second, what was published is looked at, which reads as well.
+		s.awaitVerified(int64(len(s.history.All())))
+		again = read()
+	}
+	if again > 0 {
+		t.Errorf("read %d times", again)
 	}
 	s.isHistory()
 }
