@@ -143,7 +143,7 @@ func unheard(*nats.Conn, *nats.Subscription, error) {}
 // JetStream answers JetStream over a connection of its own.
 func (n *NATS) JetStream() jetstream.JetStream {
 	n.t.Helper()
-	js, err := jetstream.New(n.Connect(), jetstream.WithDefaultTimeout(time.Second))
+	js, err := jetstream.New(n.Connect(), jetstream.WithDefaultTimeout(10*time.Second)) // A slow disk is no fault.
 	if err != nil {
 		n.t.Fatal(err)
 	}
