@@ -74,7 +74,7 @@ func TestNobodyWaitsBeyondHisDeadline(t *testing.T) {
 	t.Parallel()
 	s, direct, p := behind(t, time.Minute)
 	p.Stall()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // Until then both must be on their way.
 	defer cancel()
 	inFlight := someAppend(someStream(), 0)
 	first := begin(ctx, s, inFlight)
