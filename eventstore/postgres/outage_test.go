@@ -132,12 +132,14 @@ func TestAServerThatStandsStill(t *testing.T) {
 		if err := syscall.Kill(stop, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
+		appends := int64(1)
 		wait.Until(t, "it appends again", func() bool {
+			appends++ // One whose answer comes too late may have been committed.
 			_, err := s.Append(t.Context(), someAppend(someStream(), 0))
 			return err == nil
 		})
-		if after := position(t, direct); after > before+2 {
-			t.Errorf("two appends made %d events", after-before)
+		if after := position(t, direct); after > before+appends {
+			t.Errorf("%d appends made %d events", appends, after-before)
 		}
 	}
 }
