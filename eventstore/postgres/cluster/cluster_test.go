@@ -325,10 +325,14 @@ func TestAnUnfinishedInitdbLeavesNothing(t *testing.T) {
 	if err := os.Mkdir(left, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(patience(t))
 	defer cancel()
-	_, err := Start(ctx, Options{Dir: dir, Binaries: scripts(t, "exec sleep 1000", saysFifteen)})
-	if !errors.Is(err, context.DeadlineExceeded) {
+	go func() {
+		_ = until(ctx, time.Millisecond, func() (bool, error) { _, err := os.Stat(filepath.Join(dir, "begun")); return err == nil, nil })
+		cancel()
+	}()
+	_, err := Start(ctx, Options{Dir: dir, Binaries: scripts(t, ": >begun; exec sleep 1000", saysFifteen)})
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
 	if found, _ := filepath.Glob(filepath.Join(dir, "data*")); len(found) > 0 {
