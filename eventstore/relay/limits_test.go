@@ -110,8 +110,7 @@ func TestExpiredStreamGoesOn(t *testing.T) {
 func TestExpiredStreamOfAnotherHistoryIsAFork(t *testing.T) {
 	s := given(t, 200)
 	s.relay.Limits = relay.Limits{MaxAge: time.Second}
-	s.history.Begin = time.Now()
-	rival := &relaytest.History{Name: "theirs", Begin: time.Now()}
+	rival := &relaytest.History{Name: "theirs", Begin: time.Now().Add(time.Hour)} // All is published, however late.
 	rival.Grow(100)
 	other := s.newRelay(rival)
 	other.Limits = s.relay.Limits
