@@ -99,8 +99,9 @@ func (o *office) run(w *commands.PolicyWorker) (stop func()) {
 func (o *office) level() {
 	o.t.Helper()
 	wait.Until(o.t, "the policies are level", func() bool {
+		at := o.status().Position // It is asked for first: what they append moves the head.
 		head, err := o.store.Head(o.t.Context())
-		return err == nil && o.status().Position == head.Position
+		return err == nil && at == head.Position
 	})
 }
 
