@@ -261,6 +261,9 @@ func TestHintsOfOtherProcessesAreHeard(t *testing.T) {
 	got := s.follow(eventstore.Mark{})
 	got.has(s.history, 0)
 	s.stopRelay()
+	if err := s.feed.NC.Flush(); err != nil { // By then the server knows who listens.
+		t.Fatal(err)
+	}
 	other := s.nats.Connect()
 	s.history.Grow(5)
 	envelope.Hint(other, envelope.HintAppended, 15)
