@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,12 @@ func TestReplicatedStreamOutlivesItsLeader(t *testing.T) {
 // cluster starts three servers and answers them by name.
 func cluster(t *testing.T) map[string]*server.Server {
 	servers := map[string]*server.Server{}
-	routes := []*url.URL{freeRoute(t), freeRoute(t), freeRoute(t)}
+	var routes []*url.URL
+	for len(routes) < 3 {
+		if r := freeRoute(t); !slices.ContainsFunc(routes, func(other *url.URL) bool { return other.Host == r.Host }) {
+			routes = append(routes, r)
+		}
+	}
 	for i, own := range routes {
 		s, err := server.NewServer(member(t, fmt.Sprint("server", i), own, routes))
 		if err != nil {
