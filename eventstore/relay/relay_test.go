@@ -74,7 +74,11 @@ func lastSequence(js jetstream.JetStream) uint64 {
 	if err != nil {
 		return 0
 	}
-	return stream.CachedInfo().State.LastSeq
+	is := stream.CachedInfo()
+	if is.State.LastSeq >= is.Config.FirstSeq && is.State.LastTime.Before(is.Created) {
+		return 0 // It has the files of one that is being deleted.
+	}
+	return is.State.LastSeq
 }
 
 // isHistory checks every message against the history: its sequence, its bytes and its headers.

@@ -41,7 +41,20 @@ func (r *Relay) create(ctx context.Context, js jetstream.JetStream) (jetstream.S
 	}
 	config := r.Limits.config(jetstream.StreamConfig{Name: envelope.Stream, Storage: jetstream.FileStorage})
 	config.FirstSeq = uint64(first)
-	return js.CreateStream(ctx, config)
+	s, err := js.CreateStream(ctx, config)
+	if err != nil || !isLeftOver(s.CachedInfo()) {
+		return s, err
+	}
+	sleep(ctx, apiWait) // By then its files are gone, under the new one as well.
+	return nil, errors.Join(errLeftOver, js.DeleteStream(ctx, envelope.Stream))
+}
+
+var errLeftOver = errors.New("the stream that was deleted was not gone yet; what has become of it is deleted as well")
+
+// isLeftOver tells whether a new stream has the messages of the one before. A server no longer knows a stream that is
+// being deleted, and only then removes its files: one that is made meanwhile takes them for its own, and loses them.
+func isLeftOver(is *jetstream.StreamInfo) bool {
+	return is.State.LastSeq >= is.Config.FirstSeq && is.State.LastTime.Before(is.Created)
 }
 
 // adjust changes a stream that was made by hand or under other limits. It must be known to be ours: shorter
