@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -43,6 +44,7 @@ func TestTheExchangesOfEvents(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.inOneMinute()
+	d.inStep()
 	path, at := d.moved()
 	stream := strings.TrimPrefix(path, "/streams/")
 	request := d.requestOf("identity.user.signed_in")
@@ -72,6 +74,14 @@ func (d *desk) inOneMinute() {
 	d.stack.Identity.Executor.Now = func() time.Time { return now }
 }
 
+// inStep has the index come to where the history ends when that is waited for, and no further. That somebody reads is noted
+// before he does: he would find that, or not, as the index happens to be faster or slower than he is.
+func (d *desk) inStep() {
+	d.Helper()
+	d.upTo.Store(math.MaxInt64)
+	d.level()
+}
+
 // requestOf is the id of the request that has caused the first event of a type.
 func (d *desk) requestOf(typ string) string {
 	d.Helper()
@@ -91,6 +101,7 @@ func TestTheExchangesOfWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.inOneMinute()
+	d.inStep()
 	d.moved()
 	request, officer := d.requestOf("identity.user.signed_in"), d.ids[audit.Officer]
 	d.client.Say(t, "what an officer did", d.find(audit.Auditor, "/actors/audit/"+officer.String()+"?limit=2"))
