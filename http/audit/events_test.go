@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,10 +69,12 @@ func TestTheExchangesOfEvents(t *testing.T) {
 	}
 }
 
-// inOneMinute keeps the clock of commands, so that what is read is noted once.
+// inOneMinute slows the clock of commands down, so that what is read is noted once: whenever it is looked at, a microsecond has
+// passed.
 func (d *desk) inOneMinute() {
-	now := time.Now()
-	d.stack.Identity.Executor.Now = func() time.Time { return now }
+	var looked atomic.Int64
+	now := time.Now().Truncate(time.Minute)
+	d.stack.Identity.Executor.Now = func() time.Time { return now.Add(time.Duration(looked.Add(1)) * time.Microsecond) }
 }
 
 // inStep has the index come to where the history ends when that is waited for, and no further. That somebody reads is noted
