@@ -266,7 +266,7 @@ func TestServeWithTheAppsLoginAlone(t *testing.T) {
 func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/1h")
+	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/24h")
 	p, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
 	if strings.Contains(p.said(), "no rate limit") {
