@@ -199,7 +199,7 @@ func TestWaitingForAnotherMigrationEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(patience(t))
 	answer := make(chan error, 1)
 	go func() { answer <- migrations.Up(ctx, url, "gesta") }()
-	await(t, conn, "select exists (select from pg_locks where locktype = 'advisory' and not granted)")
+	await(t, conn, "select exists (select from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database()))")
 	cancel()
 	select {
 	case err := <-answer:

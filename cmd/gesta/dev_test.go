@@ -75,6 +75,7 @@ func TestDevStory(t *testing.T) {
 	d.checkReadme(t)
 
 	postmaster := pidOf(t, filepath.Join(strings.TrimPrefix(env[0], "GESTA_DATA="), "postgres", "data", "postmaster.pid"))
+	installation{}.level(t, d.client)
 	d.stop()
 	if err := syscall.Kill(postmaster, 0); err == nil {
 		t.Error("Postgres outlives gesta")

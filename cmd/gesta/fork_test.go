@@ -119,9 +119,10 @@ func TestARestoredStoreThatHasGrownIsRepaired(t *testing.T) {
 	if head, _ := detail["head"].(float64); int(head) <= len(published) {
 		t.Fatalf("the store has not grown past the stream: %v", detail)
 	}
-	if text, _ := detail["projector_error"].(string); !strings.Contains(text, "gesta events fork-epoch") {
-		t.Errorf("the projector says %q", text)
-	}
+	wait.Until(t, "the projector says so too", func() bool {
+		text, _ := api.detail()["projector_error"].(string)
+		return strings.Contains(text, "gesta events fork-epoch")
+	})
 	unchanged(t, "the stream", published, i.messages(t, uint64(len(published))))
 	p.stop()
 	i.raiseAlone(t)

@@ -42,6 +42,7 @@ func TestCompleteUserSetup(t *testing.T) {
 	_, other := i.serve(t, "api")
 	_, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
+	api.settles()
 	churned := listen(t, i.env1(t, "NATS_URL="), "gesta.events.promenade.crm.customer.churned")
 
 	token := api.expect(201, "POST", promenadeUsers+"/register", "", map[string]string{
@@ -95,6 +96,7 @@ func TestEveryProcessKnowsAtOnceWhoMayDoWhat(t *testing.T) {
 	i := install(t)
 	_, one := i.serve(t, "api,relay,projector")
 	_, two := i.serve(t, "api")
+	one.settles()
 	boss := i.superadmin(t, one, "boss@example.com")
 	john := one.expect(201, "POST", promenadeUsers+"/register", "", map[string]string{
 		"email": "john@example.com", "name": "John", "password": "SecurePass123",

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"syscall"
 	"testing"
@@ -18,12 +17,7 @@ func TestARequestOutlivesTheProcessThatTookIt(t *testing.T) {
 	_, other := i.serve(t, "api")
 	projector, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
-	before := 0
-	wait.Until(t, "who writes has to wait for the read models, and they come", func() bool {
-		before++
-		a := one.expect(201, "POST", "/users", "", registration(fmt.Sprintf("user%d@example.com", before)))
-		return a.header.Get("X-Read-Model") == ""
-	})
+	before := one.settles()
 
 	projector.signal(syscall.SIGSTOP) // So that the answer has to wait.
 	defer projector.signal(syscall.SIGCONT)

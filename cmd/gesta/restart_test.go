@@ -138,7 +138,7 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	b := &balancer{}
 	var running []*process
 	for range replicas {
-		p, c := i.serve(t, "api,relay,projector")
+		p, c := i.serveAt(t, freeAddress(t), "api,relay,projector") // It comes back there.
 		running, b.backends = append(running, p), append(b.backends, strings.TrimPrefix(c.base, "http://"))
 	}
 	address := b.listen(t)

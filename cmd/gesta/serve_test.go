@@ -66,6 +66,17 @@ func (i installation) serveAt(t *testing.T, address, roles string) (*process, cl
 	return p, client{t, "http://" + p.await(`"addresses":\["([^"]+)"`)}
 }
 
+// settles writes until who writes finds it in the read models, and answers how often: that they are made takes its time.
+func (c client) settles() (written int) {
+	c.t.Helper()
+	wait.Until(c.t, "who writes has to wait for the read models, and they come", func() bool {
+		written++
+		a := c.expect(201, "POST", "/users", "", registration(fmt.Sprintf("settles%d@example.com", written)))
+		return a.header.Get("X-Read-Model") == ""
+	})
+	return written
+}
+
 // Who writes to one process reads from it what another one projects.
 func TestReadYourWritesAcrossProcesses(t *testing.T) {
 	t.Parallel()
@@ -76,6 +87,7 @@ func TestReadYourWritesAcrossProcesses(t *testing.T) {
 	worker.expect(200, "GET", "/readyz", "", nil)
 	worker.servesNothing("/users")
 	worker.servesNothing("/docs")
+	api.settles()
 	for n := range 20 {
 		email := fmt.Sprintf("user%d@example.com", n)
 		user := api.expect(201, "POST", "/users", "", registration(email))
@@ -254,7 +266,7 @@ func TestServeWithTheAppsLoginAlone(t *testing.T) {
 func TestSettingsOfOtherRolesAreNoTrouble(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/1h")
+	i.env = append(i.env, "RATE_LIMITS=accounts POST /auth/login=1/24h")
 	p, worker := i.serve(t, "relay,projector,policies")
 	worker.expect(200, "GET", "/readyz", "", nil)
 	if strings.Contains(p.said(), "no rate limit") {

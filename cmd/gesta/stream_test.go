@@ -33,6 +33,7 @@ func TestNATSMayBeAwayUnderLoad(t *testing.T) {
 	t.Parallel()
 	i, n := onNATS(t)
 	_, api := i.serve(t, "api,relay,projector")
+	api.settles()
 	api.writesAndReads("before")
 	messages := i.messages(t, i.level(t, api))
 	for name, trouble := range map[string]struct{ begin, end func() }{

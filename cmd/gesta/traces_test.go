@@ -234,6 +234,7 @@ func TestACollectorIsNotNeeded(t *testing.T) {
 		i := install(t)
 		i.env = append(i.env, "OTEL_EXPORTER_OTLP_ENDPOINT="+endpoint, "OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BSP_MAX_QUEUE_SIZE=2")
 		p, api := i.serve(t, "api,relay,projector,policies")
+		api.settles()
 		for n := range 5 {
 			if a := api.expect(201, "POST", "/users", "", registration(fmt.Sprintf("user%d@example.com", n))); a.header.Get("X-Read-Model") != "" {
 				t.Errorf("%v", a.header)

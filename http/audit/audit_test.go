@@ -3,7 +3,9 @@ package audit_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"gesta/commands"
@@ -13,6 +15,7 @@ import (
 	"gesta/domain/identity"
 	"gesta/domain/privacy"
 	"gesta/domain/value"
+	"gesta/eventstore"
 	"gesta/eventstore/postgres"
 	"gesta/eventstore/postgres/pgtest"
 	"gesta/eventstore/proof"
@@ -40,6 +43,7 @@ type desk struct {
 	surface web.Surface
 	tokens  map[identity.Role]string
 	ids     map[identity.Role]identity.UserID
+	upTo    *atomic.Int64 // the position that the index may come to; any one for 0
 }
 
 func start(t *testing.T) *desk {
@@ -58,14 +62,15 @@ func start(t *testing.T) *desk {
 		Streams: commands.History{Store: stack.Store, Vault: executor.Vault, Aggregates: aggregates},
 		History: projections.History{DB: &postgres.Lookups{Pool: stack.Reads}, Truth: postgres.DefaultSchema},
 	}
-	index(t, stack, app.History)
+	upTo := &atomic.Int64{}
+	index(t, ahead{stack.Store, upTo}, stack, app.History)
 	key, err := proof.NewKey("audit.example.com/gesta", stack.Identity.Executor.Vault.Keys.Checkpoints())
 	if err != nil {
 		t.Fatal(err)
 	}
 	app.VerifierKey = key.Verifier()
 	app.Prover = proof.Prover{DB: stack.Store.Pool(), Store: stack.Store, Open: key.Open}
-	d := &desk{T: t, key: key, stack: stack, history: app.History, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}}
+	d := &desk{T: t, key: key, stack: stack, history: app.History, surface: audit.New(app, realm), tokens: map[identity.Role]string{}, ids: map[identity.Role]identity.UserID{}, upTo: upTo}
 	d.client = stack.Client(t, d.surface)
 	for _, role := range realm.Roles {
 		d.appoint(role)
@@ -73,10 +78,24 @@ func start(t *testing.T) *desk {
 	return d
 }
 
-// index has a scribe write the index of the history until the test ends.
-func index(t *testing.T, stack *webtest.Stack, h projections.History) {
+// ahead is a store that has come further than a scribe may see.
+type ahead struct {
+	eventstore.Store
+	upTo *atomic.Int64
+}
+
+func (a ahead) Read(ctx context.Context, after int64, limit int) ([]eventstore.Recorded, error) {
+	rows, err := a.Store.Read(ctx, after, limit)
+	if last := a.upTo.Load(); last > 0 {
+		rows = slices.DeleteFunc(rows, func(r eventstore.Recorded) bool { return r.Position > last })
+	}
+	return rows, err
+}
+
+// index has a scribe write the index of a store's history until the test ends.
+func index(t *testing.T, store eventstore.Store, stack *webtest.Stack, h projections.History) {
 	s := &scribe.Scribe{
-		Name: projections.HistoryFollower, Store: stack.Store, Pool: stack.Store.Pool(), Write: h.Write, Log: slog.New(slog.DiscardHandler),
+		Name: projections.HistoryFollower, Store: store, Pool: stack.Store.Pool(), Write: h.Write, Log: slog.New(slog.DiscardHandler),
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -91,6 +110,9 @@ func (d *desk) level() {
 	head, err := d.stack.Store.Head(d.Context())
 	if err != nil {
 		d.Fatal(err)
+	}
+	if d.upTo.Load() > 0 {
+		d.upTo.Store(head.Position)
 	}
 	wait.Until(d, "the index is level", func() bool {
 		at, err := d.history.Indexed(d.Context())

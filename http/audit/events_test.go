@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +45,7 @@ func TestTheExchangesOfEvents(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.inOneMinute()
+	d.inStep()
 	path, at := d.moved()
 	stream := strings.TrimPrefix(path, "/streams/")
 	request := d.requestOf("identity.user.signed_in")
@@ -66,10 +69,20 @@ func TestTheExchangesOfEvents(t *testing.T) {
 	}
 }
 
-// inOneMinute keeps the clock of commands, so that what is read is noted once.
+// inOneMinute slows the clock of commands down, so that what is read is noted once: whenever it is looked at, a microsecond has
+// passed.
 func (d *desk) inOneMinute() {
-	now := time.Now()
-	d.stack.Identity.Executor.Now = func() time.Time { return now }
+	var looked atomic.Int64
+	now := time.Now().Truncate(time.Minute)
+	d.stack.Identity.Executor.Now = func() time.Time { return now.Add(time.Duration(looked.Add(1)) * time.Microsecond) }
+}
+
+// inStep has the index come to where the history ends when that is waited for, and no further. That somebody reads is noted
+// before he does: he would find that, or not, as the index happens to be faster or slower than he is.
+func (d *desk) inStep() {
+	d.Helper()
+	d.upTo.Store(math.MaxInt64)
+	d.level()
 }
 
 // requestOf is the id of the request that has caused the first event of a type.
@@ -91,6 +104,7 @@ func TestTheExchangesOfWhoDidWhat(t *testing.T) {
 	t.Parallel()
 	d := start(t)
 	d.inOneMinute()
+	d.inStep()
 	d.moved()
 	request, officer := d.requestOf("identity.user.signed_in"), d.ids[audit.Officer]
 	d.client.Say(t, "what an officer did", d.find(audit.Auditor, "/actors/audit/"+officer.String()+"?limit=2"))

@@ -49,6 +49,7 @@ func (d *desk) moved() (path string, positions []string) {
 func TestTheExchangesOfStreams(t *testing.T) {
 	t.Parallel()
 	d := start(t)
+	d.inOneMinute()
 	path, at := d.moved()
 	d.client.Say(t, "the first events of a stream, for an auditor", d.as(audit.Auditor, "GET", path+"?limit=2"))
 	d.client.Say(t, "the next ones, for an officer", d.as(audit.Officer, "GET", path+"?limit=2&after="+at[1]))

@@ -50,7 +50,8 @@ func run(t *testing.T, change func(*server.Server), rows ...web.Route) *running 
 
 func asIs(*server.Server) {}
 
-// line is a connection that a test writes to and reads from as it likes; it gives up after a while.
+// line is a connection that a test writes to and reads from as it likes; it gives up after a while, and some time after it
+// has begun to wait for the end.
 type line struct {
 	net.Conn
 	t  *testing.T
@@ -64,10 +65,16 @@ func (r *running) dial() *line {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		r.t.Fatal(err)
+	l := &line{conn, r.t, bufio.NewReader(conn)}
+	l.patience()
+	return l
+}
+
+func (l *line) patience() {
+	l.t.Helper()
+	if err := l.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		l.t.Fatal(err)
 	}
-	return &line{conn, r.t, bufio.NewReader(conn)}
 }
 
 func (l *line) say(text string) *line {
@@ -96,6 +103,7 @@ func (l *line) hear(status int, says string) *http.Response {
 // ends wants the server to hang up.
 func (l *line) ends() {
 	l.t.Helper()
+	l.patience()
 	if _, err := io.Copy(io.Discard, l.in); isTimeout(err) {
 		l.t.Fatalf("the connection does not end: %v", err)
 	}
@@ -301,7 +309,7 @@ func TestTheGateRefusesWhatIsTooMuch(t *testing.T) {
 	t.Parallel()
 	finish := make(chan struct{})
 	r := run(t, func(s *server.Server) {
-		s.Limits.Requests, s.Times = 1, server.Times{Wait: 300 * time.Millisecond}
+		s.Limits.Requests, s.Times = 1, server.Times{Wait: 3 * time.Second} // All that is asked while one waits takes its time.
 	}, get("/things", func(*web.Request) (any, error) { <-finish; return "done", nil }))
 	working := r.dial().say(hello)
 	wait.Until(t, "one works", func() bool { return r.metric("gesta_http_working") == 1 })
@@ -368,7 +376,7 @@ func TestAServerThatEndsSaysSoFirst(t *testing.T) {
 	t.Parallel()
 	began, finish := make(chan struct{}), make(chan struct{})
 	r := run(t, func(s *server.Server) {
-		s.Times = server.Times{Grace: 500 * time.Millisecond}
+		s.Times = server.Times{Grace: 3 * time.Second} // Those who have not heard it yet come within that.
 		s.Ready = func(context.Context) server.Readiness { return server.Readiness{Ready: true} }
 	}, get("/things", things), get("/things/slow", func(*web.Request) (any, error) { close(began); <-finish; return "done", nil }))
 	const ready = "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"

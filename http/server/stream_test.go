@@ -105,7 +105,7 @@ func TestAStreamOutlastsWhatARequestMayTake(t *testing.T) {
 	t.Parallel()
 	short := 50 * time.Millisecond
 	r := run(t, func(s *server.Server) {
-		s.Times = server.Times{Request: short, Read: short, Write: 20 * short}
+		s.Times = server.Times{Request: short, Read: 10 * short, Write: 20 * short} // Who asks may be slow.
 	}, streaming(ticking))
 	a, began := bufio.NewReader(r.ask(lines).Body), time.Now()
 	for time.Since(began) < 25*short {
@@ -177,7 +177,7 @@ func TestASlowClientIsWaitedFor(t *testing.T) {
 		if all += n; err != nil {
 			break
 		}
-		time.Sleep(5 * time.Millisecond) // It is slow.
+		time.Sleep(time.Until(began.Add(time.Duration(all/len(text)) * 5 * time.Millisecond))) // It is slow, and no slower on a busy machine.
 	}
 	if all != size || time.Since(began) < 2*each {
 		t.Errorf("%d bytes in %s", all, time.Since(began))

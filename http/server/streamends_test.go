@@ -61,7 +61,7 @@ func TestWhatIsBrokenOffIsSeen(t *testing.T) {
 				s.Log = slog.New(server.LogHandler{Handler: slog.NewJSONHandler(log, nil)})
 				s.Tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
 				if name == "by a slow hand" {
-					s.Times.Write = 50 * time.Millisecond
+					s.Times.Write = 500 * time.Millisecond // What comes first is to be taken in it.
 				}
 			}, streaming(func(ctx context.Context, w *web.Writer) error {
 				_, err := io.WriteString(w, "half\n")
