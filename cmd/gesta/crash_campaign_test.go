@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -135,15 +136,17 @@ func (c *campaign) tell(t *testing.T) {
 // level waits until everything runs, and relay and projector have caught up with the history.
 func (c *campaign) level(t *testing.T) {
 	t.Helper()
-	wait.Until(t, "all is level", func() bool {
-		for _, base := range c.load.replicas {
+	c.await(t, "all is level", isLevel)
+}
+
+// await waits until a replica says so of itself.
+func (c *campaign) await(t *testing.T, what string, is func(detail map[string]any) bool) {
+	t.Helper()
+	wait.Until(t, what, func() bool {
+		return slices.ContainsFunc(c.load.replicas, func(base string) bool {
 			detail, _ := c.load.try(t.Context(), base, query{method: "GET", path: "/readyz"}).fields["detail"].(map[string]any)
-			head, up := detail["head"].(float64)
-			if up && at(detail["relay"]) == head && at(detail["projector"]) == head {
-				return true
-			}
-		}
-		return false
+			return detail != nil && is(detail)
+		})
 	})
 }
 

@@ -41,6 +41,7 @@ func TestCrash(t *testing.T) {
 	finish()
 	clients.Wait()
 	c.level(t)
+	c.await(t, "all is proven", isProven)
 	c.check(t)
 	c.summarise(t, kills)
 }

@@ -183,7 +183,7 @@ func TestNothingOfAPersonIsLeft(t *testing.T) {
 		t.Errorf("a second time: %s", again)
 	}
 	i.isForgotten(t, ann, bossToken, api, other)
-	wait.Until(t, "no process has her key", func() bool {
+	wait.Until(t, "she is counted", func() bool {
 		return strings.Contains(api.expect(200, "GET", "/metrics", "", nil).text, "gesta_privacy_forgotten 1")
 	})
 

@@ -175,15 +175,23 @@ func (i installation) level(t *testing.T, c client) (head uint64) {
 		detail := c.detail()
 		position, _ := detail["head"].(float64)
 		head = uint64(position)
-		if audit, runs := detail["audit"].(map[string]any); runs {
-			proof, _ := audit["proof"].(map[string]any)
-			if at(proof) != position || proof["signed"] != position || at(audit["history"]) != position {
-				return false
-			}
-		}
-		return at(detail["relay"]) == position && at(detail["projector"]) == position
+		return isLevel(detail) && isProven(detail)
 	})
 	return head
+}
+
+// isLevel tells whether the stream and the read models have all there is.
+func isLevel(detail map[string]any) bool {
+	head, up := detail["head"].(float64)
+	return up && at(detail["relay"]) == head && at(detail["projector"]) == head
+}
+
+// isProven tells whether all there is is signed and in the index, where anybody sees to that.
+func isProven(detail map[string]any) bool {
+	audit, runs := detail["audit"].(map[string]any)
+	proof, _ := audit["proof"].(map[string]any)
+	head, _ := detail["head"].(float64)
+	return !runs || at(proof) == head && proof["signed"] == head && at(audit["history"]) == head
 }
 
 func at(detail any) float64 {
