@@ -318,6 +318,24 @@ func TestTamperedStreams(t *testing.T) {
 	}
 }
 
+// What is made while the stream is being deleted has its messages, as they are, and is not taken for a new one.
+func TestADeletedStreamThatIsNotGoneYet(t *testing.T) {
+	t.Parallel()
+	s := given(t, 20)
+	s.tamper(20, func(p int, m *nats.Msg) *nats.Msg {
+		if p == 7 {
+			m.Data[len(m.Data)-2] ^= 1
+		}
+		return m
+	})
+	s.nats.Stop()
+	s.nats.Forget()
+	s.nats.Start()
+	s.run(s.relay)
+	s.awaitLevel()
+	s.finds(20)
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	s := given(t, 300)
 	s.tamper(300, func(_ int, m *nats.Msg) *nats.Msg { m.Data = nil; return m })

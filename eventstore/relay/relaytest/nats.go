@@ -97,6 +97,20 @@ func (n *NATS) LoseFirst() {
 	}
 }
 
+// Forget has the stopped server know no stream any more and still have its files, as one is while it deletes the stream.
+func (n *NATS) Forget() {
+	n.t.Helper()
+	known, err := filepath.Glob(filepath.Join(n.dir, "jetstream", "*", "streams", envelope.Stream, "meta.*"))
+	if err != nil || len(known) == 0 {
+		n.t.Fatalf("files of streams: %v %v", known, err)
+	}
+	for _, file := range known {
+		if err := os.Remove(file); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
 // blocks are the files of the stream's messages, fewer than ten and at least one.
 func blocks(t testing.TB, dir string) []string {
 	t.Helper()
