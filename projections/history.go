@@ -24,10 +24,6 @@ type History struct {
 // HistoryFollower is the name the scribe's checkpoint goes by.
 const HistoryFollower = "history"
 
-// HistoryGather is for how long events are gathered until they are written into the index. It costs more than what is
-// appended, and so is done in small pieces.
-const HistoryGather = 40 * time.Millisecond
-
 // HistoryQuery asks for a page of those events for which all holds that is not zero.
 type HistoryQuery struct {
 	Stream               domain.Stream

@@ -16,9 +16,7 @@ import (
 
 // newScribes are those who write down what auditors ask for.
 func (n *node) newScribes() []*scribe.Scribe {
-	index := n.newScribe(projections.HistoryFollower, n.history().Write)
-	index.Gather = projections.HistoryGather
-	return []*scribe.Scribe{n.proving(), index}
+	return []*scribe.Scribe{n.proving(), n.newScribe(projections.HistoryFollower, n.history().Write)}
 }
 
 // history is what is asked who did what.

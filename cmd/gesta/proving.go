@@ -87,7 +87,7 @@ func (n *node) publishCheckpoint(c proof.Checkpoint) error {
 // proving makes the log grow.
 func (n *node) proving() *scribe.Scribe {
 	s := n.newScribe(proof.Name, n.proof.Write)
-	s.Begin, s.Wrote, s.Heard, s.Gather = n.proof.Begin, n.proof.Wrote, n.proof.Heard, proof.Gather
+	s.Begin, s.Wrote = n.proof.Begin, n.proof.Wrote
 	return s
 }
 

@@ -18,9 +18,6 @@ const Name = "proof"
 // Subject is where each checkpoint is published, as it is: core NATS keeps none.
 const Subject = "gesta.checkpoints"
 
-// Gather is for how long rows are gathered until they are added to the log.
-const Gather = 400 * time.Millisecond
-
 // SignEvery is how often a log that grows is signed, at most.
 const SignEvery = time.Second
 
@@ -37,9 +34,6 @@ type Log struct {
 	edge   *edge // of what is known to be committed; nil where nothing is
 	next   *edge // of what is written and not known to be committed
 	buffer []byte
-
-	heard   []tlog.Hash // of rows that are yet to be written
-	heardTo eventstore.Mark
 
 	last      *Checkpoint // that this process has told of
 	continued bool        // the edge was seen to continue what was signed, and has grown since
@@ -66,7 +60,7 @@ func (l *Log) Status() Status {
 
 // Begin forgets what others may have changed while they led.
 func (l *Log) Begin() {
-	l.edge, l.next, l.continued, l.settled, l.heard = nil, nil, false, 0, nil
+	l.edge, l.next, l.continued, l.settled = nil, nil, false, 0
 }
 
 // Write adds rows that follow each other, in the transaction of whoever moves the checkpoint.
@@ -77,10 +71,12 @@ func (l *Log) Write(ctx context.Context, tx pgx.Tx, rows []eventstore.Recorded) 
 	}
 	l.edge, l.next = nil, nil // Until this is committed nothing is known.
 	var filled tiles
-	for i, h := range l.hashes(rows) {
-		if r := rows[i]; r.Position != e.size+1 {
+	for _, r := range rows {
+		if r.Position != e.size+1 {
 			return fmt.Errorf("proof: position %d follows %d", r.Position, e.size)
 		}
+		var h tlog.Hash
+		h, l.buffer = LeafOf(r).hash(l.buffer)
 		e.add(h, filled.add)
 	}
 	e.partial(filled.add)
@@ -89,36 +85,6 @@ func (l *Log) Write(ctx context.Context, tx pgx.Tx, rows []eventstore.Recorded) 
 	}
 	l.next = e
 	return nil
-}
-
-// Heard hashes rows that are about to be written, as they come: hashed together they would keep those who append waiting
-// a little longer, now and then, which is what their slowest hundredth is made of.
-func (l *Log) Heard(rows []eventstore.Recorded) {
-	if rows[0].Position != l.heardTo.Position+1 {
-		l.heard = l.heard[:0]
-	}
-	l.hash(rows)
-}
-
-func (l *Log) hash(rows []eventstore.Recorded) {
-	for _, r := range rows {
-		var h tlog.Hash
-		h, l.buffer = LeafOf(r).hash(l.buffer)
-		l.heard = append(l.heard, h)
-	}
-	l.heardTo = rows[len(rows)-1].Mark()
-}
-
-// hashes are those of rows, good until the next are hashed. Those that were heard are these rows: a scribe writes what it
-// has told of next, if that was all.
-func (l *Log) hashes(rows []eventstore.Recorded) []tlog.Hash {
-	if len(l.heard) != len(rows) || l.heardTo != rows[len(rows)-1].Mark() {
-		l.heard = l.heard[:0]
-		l.hash(rows)
-	}
-	all := l.heard
-	l.heard = l.heard[:0]
-	return all
 }
 
 // take answers the edge of a tree of some size, which is read where it is not known. What it is known of is the history

@@ -91,15 +91,16 @@ func (p *proven) follow(ctx context.Context) (level func(position int64) error, 
 	log := &proof.Log{DB: p.store.Pool(), Key: p.key}
 	wrote := make(chan int64, 1)
 	s := &scribe.Scribe{
-		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff, Heard: log.Heard, Gather: proof.Gather,
+		Name: proof.Name, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Begin: log.Begin, Write: log.Write, Handoff: p.handoff,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 		Wrote: func(ctx context.Context, at eventstore.Mark) error {
+			err := log.Wrote(ctx, at) // Who is told that it is level finds it signed: to take over is another thing than to follow.
 			select {
 			case <-wrote: // The one before is older.
 			default:
 			}
 			wrote <- at.Position
-			return log.Wrote(ctx, at)
+			return err
 		},
 	}
 	done := make(chan error, 1)
@@ -124,7 +125,7 @@ func (p *proven) followAndIndex(ctx context.Context) (level func(position int64)
 	ctx, cancel := context.WithCancel(ctx)
 	index := projections.History{DB: &postgres.Lookups{Pool: p.store.Pool()}, Truth: schema}
 	s := &scribe.Scribe{
-		Name: projections.HistoryFollower, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: index.Write, Handoff: p.handoff, Gather: projections.HistoryGather,
+		Name: projections.HistoryFollower, Store: p.store, Pool: p.store.Pool(), Log: slog.New(slog.DiscardHandler), Write: index.Write, Handoff: p.handoff,
 		Lead: func(ctx context.Context, lead func(context.Context) error) error { return lead(ctx) },
 	}
 	done := make(chan error, 1)
@@ -243,37 +244,44 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 		return func(ctx context.Context) error { return one()(ctx) } // Each is a stream of its own.
 	}()
 	var behind, late time.Duration
-	paced := func(follow func(context.Context) (level func(int64) error, stop func() error)) contestant {
+	type following func(context.Context) (level func(int64) error, stop func() error)
+	// All catch up first, so that all begin with what that leaves behind; those who are compared with go on without.
+	paced := func(follow following, goesOn bool) contestant {
 		return func(ctx context.Context, lasting time.Duration) (r result, err error) {
-			stop := func() error { return nil }
-			follows := follow != nil
-			if follows {
-				var level func(int64) error
-				level, stop = follow(ctx)
-				head, err := p.store.Head(ctx)
-				if err == nil {
-					err = level(head.Position)
-				}
-				if err != nil {
-					return r, errors.Join(err, stop())
-				}
+			level, stop := follow(ctx)
+			head, err := p.store.Head(ctx)
+			if err == nil {
+				err = level(head.Position)
+			}
+			if err == nil && !goesOn {
+				err = stop()
+				stop = func() error { return nil }
+			}
+			if err != nil {
+				return r, errors.Join(err, stop())
 			}
 			watched, unwatch := p.watch(ctx)
 			r, err = offered(ctx, pacedRate, lasting, appended)
 			unwatch()
 			lag := <-watched
-			if follows {
+			if goesOn {
 				behind = max(behind, lag.most)
 			}
 			late = max(late, r.late)
 			return r, errors.Join(err, lag.err, stop())
 		}
 	}
-	took, err := turnsAtRandom(ctx, pacedRounds, turn, paced(p.follow), paced(nil), paced(p.follow), paced(nil), paced(p.followAndIndex))
+	with, without := paced(p.follow, true), paced(p.follow, false)
+	took, err := turnsAtRandom(ctx, pacedRounds, 2*turn, with, without, with, without)
 	if err != nil {
 		return err
 	}
-	with, without := slices.Concat(took[0], took[2]), slices.Concat(took[1], took[3])
+	// Not in turns with the log alone: Postgres has to do with the index for a while longer.
+	indexed, err := turnsAtRandom(ctx, pacedRounds, turn, paced(p.followAndIndex, true), paced(p.followAndIndex, false))
+	if err != nil {
+		return err
+	}
+	ours, reference := slices.Concat(took[0], took[2]), slices.Concat(took[1], took[3])
 	for _, q := range []struct {
 		name string
 		of   func(result) float64
@@ -281,7 +289,7 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 		l.add(row{
 			part: "proof", what: fmt.Sprintf("appends at %d/s while the log follows, %s, against without it (without it against itself: %s ×; sent late by %s at p99)",
 				pacedRate, q.name, number(ratio(took[1], took[3], q.of)), millis(late)),
-			ours: times(with), reference: times(without), ratio: ratio(with, without, q.of), target: atMost(1.05),
+			ours: times(ours), reference: times(reference), ratio: ratio(ours, reference, q.of), target: atMost(1.05),
 		})
 	}
 	for _, q := range []struct {
@@ -290,11 +298,11 @@ func (l *lab) proofPaced(ctx context.Context, p *proven) error {
 	}{{"p50", p50}, {"p99", p99}} {
 		l.add(row{
 			part: "proof", what: fmt.Sprintf("appends at %d/s while the log and the index of the history follow, %s, against without both", pacedRate, q.name),
-			ours: times(took[4]), reference: times(took[3]), ratio: ratio(took[4], took[3], q.of), target: shown,
+			ours: times(indexed[0]), reference: times(indexed[1]), ratio: ratio(indexed[0], indexed[1], q.of), target: shown,
 		})
 	}
 	l.add(row{
-		part: "proof", what: fmt.Sprintf("how far the log is behind at that rate (%s), at most", perSecond(medianOf(with, rate), "appends")), ours: millis(behind),
+		part: "proof", what: fmt.Sprintf("how far the log is behind at that rate (%s), at most", perSecond(medianOf(ours, rate), "appends")), ours: millis(behind),
 		ratio: behind.Seconds(), target: atMostOf(1, "s"),
 	})
 	return nil
