@@ -46,7 +46,8 @@ func (r *Relay) create(ctx context.Context, js jetstream.JetStream) (jetstream.S
 		return s, err
 	}
 	sleep(ctx, apiWait) // By then its files are gone, under the new one as well.
-	return nil, errors.Join(errLeftOver, js.DeleteStream(ctx, envelope.Stream))
+	// Who is stopped meanwhile leaves none that the next one would take for whole.
+	return nil, errors.Join(errLeftOver, js.DeleteStream(context.WithoutCancel(ctx), envelope.Stream))
 }
 
 var errLeftOver = errors.New("the stream that was deleted was not gone yet; what has become of it is deleted as well")
